@@ -1,0 +1,22 @@
+export {
+  type BrkEvent,
+  type ExitGroupEvent,
+  type MadviseEvent,
+  type MmapEvent,
+  type MprotectEvent,
+  type MremapEvent,
+  type MunmapEvent,
+  NO_FILE,
+  type SyscallEvent,
+} from "./syscall-event.ts";
+export {
+  type InitialRegion,
+  MAX_BLOCK_RUNS,
+  type RunsBlock,
+  type SyscallBlock,
+  type TraceBlock,
+  type TraceCounts,
+  type TraceFile,
+  type TraceMetadata,
+  type TraceSource,
+} from "./trace-source.ts";
