@@ -1,0 +1,27 @@
+/** What an address space asks of the rest of the kernel when its mappings change. */
+import type { MmId, Paddr, Vpn } from "./units.ts";
+
+/** Carries out the effects of mmap, munmap, mprotect and brk on pages. Implemented by whoever owns page tables. */
+export interface AddressSpaceHost {
+  /** Removes every page of [startVpn, endVpn) from the page table and drops the references (unmap_vmas). */
+  unmapPages(mm: MmId, startVpn: Vpn, endVpn: Vpn): void;
+  /**
+   * Frees page tables that served [startVpn, endVpn) only; nothing is mapped between floorVpn and ceilingVpn
+   * (free_pgtables).
+   */
+  freePageTables(mm: MmId, startVpn: Vpn, endVpn: Vpn, floorVpn: Vpn, ceilingVpn: Vpn): void;
+  /** Makes the entries of [startVpn, endVpn) agree with `vmFlags` (change_protection). */
+  changeProtection(mm: MmId, startVpn: Vpn, endVpn: Vpn, vmFlags: number): void;
+  /** Takes memory for one vm_area_struct; returns its address, or -1 when none is left (-ENOMEM). */
+  allocVmaObject(): Paddr;
+  freeVmaObject(address: Paddr): void;
+}
+
+/** An {@link AddressSpaceHost} without pages: for address spaces studied alone. */
+export const NO_PAGES_HOST: AddressSpaceHost = {
+  unmapPages: () => undefined,
+  freePageTables: () => undefined,
+  changeProtection: () => undefined,
+  allocVmaObject: () => 0,
+  freeVmaObject: () => undefined,
+};

@@ -1,0 +1,96 @@
+/**
+ * Linux error numbers, the two kinds of failure, and their one way of being raised.
+ *
+ * A caller's failure is a negative errno on hot paths (`-ENOMEM`) and a {@link KernelError} at the edges.
+ * A broken invariant is {@link bug}: the counterpart of BUG_ON, never caught.
+ * Source: Linux 6.18 include/uapi/asm-generic/errno-base.h and errno.h.
+ */
+
+export const EPERM = 1;
+export const ENOENT = 2;
+export const ESRCH = 3;
+export const EINTR = 4;
+export const EIO = 5;
+export const E2BIG = 7;
+export const EBADF = 9;
+export const EAGAIN = 11;
+export const ENOMEM = 12;
+export const EACCES = 13;
+export const EFAULT = 14;
+export const EBUSY = 16;
+export const EEXIST = 17;
+export const ENODEV = 19;
+export const EINVAL = 22;
+export const ENOSPC = 28;
+export const EROFS = 30;
+export const EDOM = 33;
+export const ERANGE = 34;
+export const ENOSYS = 38;
+export const EOVERFLOW = 75;
+export const EOPNOTSUPP = 95;
+
+/** Names of the error numbers above, as `strerrorname_np(3)` gives them. */
+export const ERRNO_NAMES: Readonly<Record<number, string>> = {
+  [EPERM]: "EPERM",
+  [ENOENT]: "ENOENT",
+  [ESRCH]: "ESRCH",
+  [EINTR]: "EINTR",
+  [EIO]: "EIO",
+  [E2BIG]: "E2BIG",
+  [EBADF]: "EBADF",
+  [EAGAIN]: "EAGAIN",
+  [ENOMEM]: "ENOMEM",
+  [EACCES]: "EACCES",
+  [EFAULT]: "EFAULT",
+  [EBUSY]: "EBUSY",
+  [EEXIST]: "EEXIST",
+  [ENODEV]: "ENODEV",
+  [EINVAL]: "EINVAL",
+  [ENOSPC]: "ENOSPC",
+  [EROFS]: "EROFS",
+  [EDOM]: "EDOM",
+  [ERANGE]: "ERANGE",
+  [ENOSYS]: "ENOSYS",
+  [EOVERFLOW]: "EOVERFLOW",
+  [EOPNOTSUPP]: "EOPNOTSUPP",
+};
+
+/** Names an error number given with either sign; `errno N` when it is not one of the above. */
+export function errnoName(errno: number): string {
+  return ERRNO_NAMES[Math.abs(errno)] ?? `errno ${Math.abs(errno)}`;
+}
+
+/**
+ * A failure that the caller can do something about. `message` reads `EINVAL: what was asked, what was found, what
+ * would work`.
+ */
+export class KernelError extends Error {
+  /** Positive Linux error number. */
+  readonly errno: number;
+  /** The error number's name, such as `EINVAL`. */
+  readonly code: string;
+  /** The sentence without the name in front. */
+  readonly sentence: string;
+
+  constructor(errno: number, sentence: string) {
+    const code = errnoName(errno);
+    super(`${code}: ${sentence}`);
+    this.name = "KernelError";
+    this.errno = Math.abs(errno);
+    this.code = code;
+    this.sentence = sentence;
+  }
+}
+
+/** A broken invariant of the model itself. Thrown by {@link bug} only; nothing catches it on purpose. */
+export class KernelBug extends Error {
+  constructor(sentence: string) {
+    super(`kernel BUG: ${sentence}`);
+    this.name = "KernelBug";
+  }
+}
+
+/** Stops at a broken invariant, the counterpart of BUG_ON(1). */
+export function bug(sentence: string): never {
+  throw new KernelBug(sentence);
+}

@@ -1,0 +1,27 @@
+/**
+ * The vocabulary is the package: every export of these files is public, so they are re-exported whole. Other packages
+ * list their exports by name.
+ */
+export * from "./access-run.ts";
+export * from "./address-space.ts";
+export * from "./counters.ts";
+export * from "./errno.ts";
+export * from "./external-state.ts";
+export * from "./fault.ts";
+export * from "./frame-allocator.ts";
+export * from "./gfp.ts";
+export * from "./numa-policy.ts";
+export * from "./object-allocator.ts";
+export * from "./oom-policy.ts";
+export * from "./page-flags.ts";
+export * from "./page-table.ts";
+export * from "./pte.ts";
+export * from "./reclaim-policy.ts";
+export * from "./seat.ts";
+export * from "./swap-entry.ts";
+export * from "./swap.ts";
+export * from "./tlb.ts";
+export * from "./tracepoints.ts";
+export * from "./units.ts";
+export * from "./vm-flags.ts";
+export * from "./zones.ts";

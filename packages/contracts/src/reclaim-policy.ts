@@ -1,0 +1,60 @@
+/** The reclaim seat: which page goes next. */
+import type { NodeId, Pfn } from "./units.ts";
+
+/** Answers of {@link ReclaimHost.evictPage}. */
+export const EVICT_FREED = 0;
+/** Somebody holds a reference, or the page is locked or under writeback: keep it. */
+export const EVICT_BUSY = 1;
+/** Anonymous and no swap space is left: keep it, it would be in vain to ask again soon. */
+export const EVICT_NO_SWAP = 2;
+/** Writing it out failed (EIO): keep it. */
+export const EVICT_IO_ERROR = 3;
+/** Locked into memory, or of a kind that cannot be evicted. */
+export const EVICT_UNEVICTABLE = 4;
+
+/** The rest of the system, as a reclaim policy sees it. */
+export interface ReclaimHost {
+  /** Clears the accessed bit in every page-table entry that maps the page; returns how many were set (folio_referenced). */
+  pageReferenced(pfn: Pfn): number;
+  /** Proposes a victim: unmaps it, writes it to swap or drops it, frees the frame. Returns EVICT_*. */
+  evictPage(pfn: Pfn): number;
+  /** Swap slots that are free over all areas. */
+  nrFreeSwapSlots(): number;
+  /** Is the page mapped executable somewhere? Only file pages are asked for. */
+  isMappedExecutable(pfn: Pfn): boolean;
+}
+
+/** One pass of reclaim; the policy adds to the counts. */
+export interface ScanControl {
+  readonly nodeId: NodeId;
+  /** Stop at this many pages freed. */
+  nrToReclaim: number;
+  /** DEF_PRIORITY (a small part of each list) down to 0 (all of it). */
+  priority: number;
+  readonly isKswapd: boolean;
+  /** Frames of zone types above this do not help the caller. */
+  readonly highestZoneType: number;
+  /** Anonymous pages may go. */
+  readonly maySwap: boolean;
+  nrScanned: number;
+  nrReclaimed: number;
+}
+
+/**
+ * Orders pages and proposes victims. The core tells it of every page that comes and goes; pages are on the policy's
+ * own lists through the memmap's `next`/`prev`, with PG_LRU set while they are.
+ */
+export interface ReclaimPolicy {
+  readonly name: string;
+  /** A page became reclaimable: mapped anonymous, or file. Node and kind are in the memmap. */
+  addPage(pfn: Pfn): void;
+  /** The page goes away for another reason (freed, locked). It is on one of the policy's lists. */
+  removePage(pfn: Pfn): void;
+  /** The page was used other than through a page-table entry, or was swapped back in (mark_page_accessed). */
+  markAccessed(pfn: Pfn): void;
+  /** Scans and evicts on one node under `sc`. Returns when it freed `nrToReclaim` or did this priority's share. */
+  shrinkNode(sc: ScanControl): void;
+  /** Pages of one LRU_* list of a node; a policy without such lists counts all of a kind as inactive. */
+  nrLruPages(nodeId: NodeId, lru: number): number;
+  checkInvariants(): void;
+}

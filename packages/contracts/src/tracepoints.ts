@@ -1,0 +1,54 @@
+/**
+ * Tracepoints under Linux's names. An emitter holds a nullable {@link TraceSink} and tests it once per operation.
+ * Source: Linux 6.18 include/trace/events/{kmem,vmscan,oom,mmap,tlb}.h, arch/x86/include/asm/trace/exceptions.h.
+ */
+
+export const TP_MM_PAGE_ALLOC = 0;
+export const TP_MM_PAGE_FREE = 1;
+export const TP_MM_PAGE_ALLOC_ZONE_LOCKED = 2;
+export const TP_MM_PAGE_PCPU_DRAIN = 3;
+export const TP_MM_PAGE_ALLOC_EXTFRAG = 4;
+export const TP_KMEM_CACHE_ALLOC = 5;
+export const TP_KMEM_CACHE_FREE = 6;
+export const TP_PAGE_FAULT_USER = 7;
+export const TP_MM_VMSCAN_KSWAPD_WAKE = 8;
+export const TP_MM_VMSCAN_KSWAPD_SLEEP = 9;
+export const TP_MM_VMSCAN_DIRECT_RECLAIM_BEGIN = 10;
+export const TP_MM_VMSCAN_DIRECT_RECLAIM_END = 11;
+export const TP_MM_VMSCAN_LRU_ISOLATE = 12;
+export const TP_MM_VMSCAN_WRITE_FOLIO = 13;
+export const TP_MM_VMSCAN_LRU_SHRINK_INACTIVE = 14;
+export const TP_MM_VMSCAN_LRU_SHRINK_ACTIVE = 15;
+export const TP_OOM_SCORE_ADJ_UPDATE = 16;
+export const TP_MARK_VICTIM = 17;
+export const TP_TLB_FLUSH = 18;
+export const TP_VM_UNMAPPED_AREA = 19;
+
+/** What the arguments of an event are called, by tracepoint. */
+export const TRACEPOINTS: readonly { readonly name: string; readonly args: readonly string[] }[] = [
+  { name: "mm_page_alloc", args: ["pfn", "order", "gfp_flags", "migratetype"] },
+  { name: "mm_page_free", args: ["pfn", "order"] },
+  { name: "mm_page_alloc_zone_locked", args: ["pfn", "order", "migratetype", "percpu_refill"] },
+  { name: "mm_page_pcpu_drain", args: ["pfn", "order", "migratetype"] },
+  { name: "mm_page_alloc_extfrag", args: ["pfn", "alloc_order", "fallback_order", "fallback_migratetype"] },
+  { name: "kmem_cache_alloc", args: ["cache", "address", "gfp_flags"] },
+  { name: "kmem_cache_free", args: ["cache", "address"] },
+  { name: "page_fault_user", args: ["pid", "vpn", "error_code", "vm_fault"] },
+  { name: "mm_vmscan_kswapd_wake", args: ["nid", "zid", "order"] },
+  { name: "mm_vmscan_kswapd_sleep", args: ["nid"] },
+  { name: "mm_vmscan_direct_reclaim_begin", args: ["order", "gfp_flags"] },
+  { name: "mm_vmscan_direct_reclaim_end", args: ["nr_reclaimed"] },
+  { name: "mm_vmscan_lru_isolate", args: ["nid", "lru", "nr_scanned", "nr_taken"] },
+  { name: "mm_vmscan_write_folio", args: ["pfn", "swap_entry"] },
+  { name: "mm_vmscan_lru_shrink_inactive", args: ["nid", "nr_scanned", "nr_reclaimed", "priority"] },
+  { name: "mm_vmscan_lru_shrink_active", args: ["nid", "nr_taken", "nr_deactivated", "priority"] },
+  { name: "oom_score_adj_update", args: ["pid", "oom_score_adj"] },
+  { name: "mark_victim", args: ["pid", "total_vm_pages", "rss_pages", "oom_score_adj"] },
+  { name: "tlb_flush", args: ["reason", "pages"] },
+  { name: "vm_unmapped_area", args: ["start_vpn", "nr_pages"] },
+];
+
+/** Receives events; numbers only, in the order of {@link TRACEPOINTS}' args. Called on hot paths: do not allocate. */
+export interface TraceSink {
+  emit(tracepoint: number, a: number, b: number, c: number, d: number): void;
+}

@@ -1,0 +1,176 @@
+/**
+ * The bytes in simulated RAM. Hot: per page-table walk.
+ *
+ * Page tables always have bytes, because the MMU walks them there. Data pages have them according to the mode:
+ *
+ *     none     never: replay at full speed
+ *     sparse   from the first non-zero write on; reading a page without bytes reads zeros
+ *     dense    always, one buffer for all RAM
+ *
+ * A frame's bytes are slot `slotOf[pfn]` of one buffer, seen as int32 `words` (1024 a slot) and as `bytes`. In sparse
+ * and none mode the buffer grows: re-read `words` and `bytes` after ensureSlot(). Word indices never change.
+ */
+import { bug, EINVAL, KernelError, NO_PFN, PAGE_SIZE, PAGE_WORDS, type Pfn } from "@pageframe/contracts";
+
+/** How much of RAM has bytes. */
+export type ContentsMode = "none" | "sparse" | "dense";
+/** The modes, as configs spell them. */
+export const CONTENTS_MODES: readonly ContentsMode[] = ["none", "sparse", "dense"];
+/** `slotOf` of a frame without bytes. */
+export const NO_SLOT = -1;
+
+/** Bytes of all frames. */
+export class FrameContents {
+  readonly mode: ContentsMode;
+  /** Slot of each frame's bytes, or NO_SLOT. */
+  readonly slotOf: Int32Array;
+  words: Int32Array;
+  bytes: Uint8Array;
+  private readonly freeSlots: number[] = [];
+  private nrSlots: number;
+  private nextSlot: number;
+
+  constructor(nrFrames: number, mode: ContentsMode) {
+    if (!CONTENTS_MODES.includes(mode)) {
+      throw new KernelError(EINVAL, `contents mode "${mode}" is not one of ${CONTENTS_MODES.join(", ")}`);
+    }
+    this.mode = mode;
+    this.slotOf = new Int32Array(nrFrames).fill(NO_SLOT);
+    this.nrSlots = mode === "dense" ? nrFrames : Math.min(nrFrames, 64);
+    this.nextSlot = mode === "dense" ? nrFrames : 0;
+    const buffer = new ArrayBuffer(this.nrSlots * PAGE_SIZE);
+    this.words = new Int32Array(buffer);
+    this.bytes = new Uint8Array(buffer);
+    if (mode === "dense") for (let frame = 0; frame < nrFrames; frame++) this.slotOf[frame] = frame;
+  }
+
+  /** Do data pages have bytes? */
+  get hasData(): boolean {
+    return this.mode !== "none";
+  }
+
+  /** Frames that have bytes now. */
+  get nrUsedSlots(): number {
+    return this.nextSlot - this.freeSlots.length;
+  }
+
+  /** Index of the frame's first word in `words`; calls bug() when the frame has no bytes. */
+  wordBase(pfn: Pfn): number {
+    const slot = this.slotOf[pfn];
+    if (slot === NO_SLOT) bug(`pfn ${pfn} has no contents`);
+    return slot * PAGE_WORDS;
+  }
+
+  /** Gives the frame bytes (zero when it had none); returns the index of its first word. */
+  ensureSlot(pfn: Pfn): number {
+    let slot = this.slotOf[pfn];
+    if (slot === NO_SLOT) {
+      slot = this.freeSlots.pop() ?? this.newSlot();
+      this.slotOf[pfn] = slot;
+      this.words.fill(0, slot * PAGE_WORDS, (slot + 1) * PAGE_WORDS);
+    }
+    return slot * PAGE_WORDS;
+  }
+
+  /** Forgets the frame's bytes: it reads as zeros again. */
+  releaseSlot(pfn: Pfn): void {
+    const slot = this.slotOf[pfn];
+    if (slot === NO_SLOT) return;
+    if (this.mode === "dense") {
+      this.words.fill(0, slot * PAGE_WORDS, (slot + 1) * PAGE_WORDS);
+      return;
+    }
+    this.slotOf[pfn] = NO_SLOT;
+    this.freeSlots.push(slot);
+  }
+
+  /** Reads one byte; zero where the frame has none. `offset` is 0..4095. */
+  readByte(pfn: Pfn, offset: number): number {
+    const slot = this.slotOf[pfn];
+    return slot === NO_SLOT ? 0 : this.bytes[slot * PAGE_SIZE + offset];
+  }
+
+  /** Writes one byte. Does nothing in mode `none`. */
+  writeByte(pfn: Pfn, offset: number, value: number): void {
+    if (this.mode === "none") return;
+    if (this.slotOf[pfn] === NO_SLOT) {
+      if ((value & 0xff) === 0) return;
+      this.ensureSlot(pfn);
+    }
+    this.bytes[this.slotOf[pfn] * PAGE_SIZE + offset] = value;
+  }
+
+  /** Copies a page (copy_user_highpage). Does nothing in mode `none`. */
+  copyPage(to: Pfn, from: Pfn): void {
+    if (this.mode === "none") return;
+    if (this.slotOf[from] === NO_SLOT) {
+      this.zeroPage(to);
+      return;
+    }
+    const target = this.ensureSlot(to);
+    const source = this.wordBase(from);
+    this.words.copyWithin(target, source, source + PAGE_WORDS);
+  }
+
+  /** Makes a page read as zeros (clear_highpage). Does nothing in mode `none`. */
+  zeroPage(pfn: Pfn): void {
+    if (this.mode !== "none") this.releaseSlot(pfn);
+  }
+
+  /** Copies a page's 4096 bytes out; zeros where the frame has none. */
+  readPage(pfn: Pfn, into: Uint8Array): void {
+    const slot = this.slotOf[pfn];
+    if (slot === NO_SLOT) into.fill(0, 0, PAGE_SIZE);
+    else into.set(this.bytes.subarray(slot * PAGE_SIZE, (slot + 1) * PAGE_SIZE));
+  }
+
+  /** Copies 4096 bytes in. Does nothing in mode `none`; an all-zero page takes no room in mode `sparse`. */
+  writePage(pfn: Pfn, from: Uint8Array): void {
+    if (this.mode === "none") return;
+    if (this.mode === "sparse" && isZeroPage(from)) {
+      this.releaseSlot(pfn);
+      return;
+    }
+    this.ensureSlot(pfn);
+    this.bytes.set(from.subarray(0, PAGE_SIZE), this.slotOf[pfn] * PAGE_SIZE);
+  }
+
+  /** Does the page read as zeros? O(page). */
+  isZero(pfn: Pfn): boolean {
+    const slot = this.slotOf[pfn];
+    if (slot === NO_SLOT) return true;
+    const end = (slot + 1) * PAGE_WORDS;
+    for (let word = slot * PAGE_WORDS; word < end; word++) if (this.words[word] !== 0) return false;
+    return true;
+  }
+
+  /** Checks that no two frames share a slot. O(frames). */
+  checkInvariants(): void {
+    const owner = new Int32Array(this.nrSlots).fill(NO_PFN);
+    for (let frame = 0; frame < this.slotOf.length; frame++) {
+      const slot = this.slotOf[frame];
+      if (slot === NO_SLOT) continue;
+      if (owner[slot] !== NO_PFN) bug(`pfns ${owner[slot]} and ${frame} share contents slot ${slot}`);
+      owner[slot] = frame;
+    }
+    for (const slot of this.freeSlots)
+      if (owner[slot] !== NO_PFN) bug(`free contents slot ${slot} is in use`);
+  }
+
+  private newSlot(): number {
+    if (this.nextSlot === this.nrSlots) {
+      this.nrSlots = Math.min(this.nrSlots * 2, this.slotOf.length);
+      const buffer = new ArrayBuffer(this.nrSlots * PAGE_SIZE);
+      const words = new Int32Array(buffer);
+      words.set(this.words);
+      this.words = words;
+      this.bytes = new Uint8Array(buffer);
+    }
+    return this.nextSlot++;
+  }
+}
+
+function isZeroPage(bytes: Uint8Array): boolean {
+  for (let offset = 0; offset < PAGE_SIZE; offset++) if (bytes[offset] !== 0) return false;
+  return true;
+}
