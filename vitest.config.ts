@@ -1,0 +1,30 @@
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const fromSource = ["@pageframe/source"];
+
+/** Lets README examples import any package by name; elsewhere a package must be declared to resolve. */
+const everyPackage = readdirSync("packages").map((name) => ({
+  find: new RegExp(`^@pageframe/${name}$`),
+  replacement: fileURLToPath(new URL(`packages/${name}/src/index.ts`, import.meta.url)),
+}));
+
+const project = (name: string, alias: typeof everyPackage = []) => ({
+  extends: true as const,
+  resolve: { alias },
+  test: { name, include: [`${name}/*/test/**/*.test.ts`] },
+});
+
+export default defineConfig({
+  resolve: { conditions: fromSource },
+  ssr: { resolve: { conditions: fromSource } },
+  test: {
+    projects: [project("packages"), project("apps"), project("tools", everyPackage)],
+    passWithNoTests: true,
+    // Property tests and spawned programs on a busy two-core machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    coverage: { provider: "v8", include: ["packages/*/src/**"], thresholds: { lines: 85 } },
+  },
+});
