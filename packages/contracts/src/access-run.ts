@@ -21,7 +21,7 @@ export const RUN_EXEC = 2;
 export const RUN_VPN_HI_MASK = 0x1fff;
 export const RUN_KIND_SHIFT = 13;
 export const RUN_KIND_MASK = 3;
-export const RUN_SPLIT = 1 << 15;
+export const RUN_SPLIT: number = 1 << 15;
 export const RUN_COUNT_SHIFT = 16;
 /** Most accesses that one run holds; a longer one becomes several. */
 export const RUN_MAX_COUNT = 32768;

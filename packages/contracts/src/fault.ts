@@ -5,22 +5,22 @@
  */
 
 /** Protection violation (clear: no translation). */
-export const X86_PF_PROT = 1 << 0;
-export const X86_PF_WRITE = 1 << 1;
-export const X86_PF_USER = 1 << 2;
-export const X86_PF_RSVD = 1 << 3;
-export const X86_PF_INSTR = 1 << 4;
-export const X86_PF_PK = 1 << 5;
+export const X86_PF_PROT: number = 1 << 0;
+export const X86_PF_WRITE: number = 1 << 1;
+export const X86_PF_USER: number = 1 << 2;
+export const X86_PF_RSVD: number = 1 << 3;
+export const X86_PF_INSTR: number = 1 << 4;
+export const X86_PF_PK: number = 1 << 5;
 
-export const VM_FAULT_OOM = 1 << 0;
-export const VM_FAULT_SIGBUS = 1 << 1;
-export const VM_FAULT_MAJOR = 1 << 2;
-export const VM_FAULT_HWPOISON = 1 << 4;
-export const VM_FAULT_SIGSEGV = 1 << 6;
-export const VM_FAULT_NOPAGE = 1 << 8;
-export const VM_FAULT_LOCKED = 1 << 9;
-export const VM_FAULT_RETRY = 1 << 10;
-export const VM_FAULT_FALLBACK = 1 << 11;
+export const VM_FAULT_OOM: number = 1 << 0;
+export const VM_FAULT_SIGBUS: number = 1 << 1;
+export const VM_FAULT_MAJOR: number = 1 << 2;
+export const VM_FAULT_HWPOISON: number = 1 << 4;
+export const VM_FAULT_SIGSEGV: number = 1 << 6;
+export const VM_FAULT_NOPAGE: number = 1 << 8;
+export const VM_FAULT_LOCKED: number = 1 << 9;
+export const VM_FAULT_RETRY: number = 1 << 10;
+export const VM_FAULT_FALLBACK: number = 1 << 11;
 export const VM_FAULT_ERROR: number = VM_FAULT_OOM | VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV | VM_FAULT_HWPOISON;
 
 export const SIGBUS = 7;

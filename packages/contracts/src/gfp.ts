@@ -3,42 +3,42 @@
  */
 import { MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE } from "./zones.ts";
 
-export const __GFP_DMA = 1 << 0;
-export const __GFP_HIGHMEM = 1 << 1;
-export const __GFP_DMA32 = 1 << 2;
-export const __GFP_MOVABLE = 1 << 3;
-export const __GFP_RECLAIMABLE = 1 << 4;
-export const __GFP_HIGH = 1 << 5;
-export const __GFP_IO = 1 << 6;
-export const __GFP_FS = 1 << 7;
-export const __GFP_ZERO = 1 << 8;
-export const __GFP_DIRECT_RECLAIM = 1 << 10;
-export const __GFP_KSWAPD_RECLAIM = 1 << 11;
-export const __GFP_WRITE = 1 << 12;
-export const __GFP_NOWARN = 1 << 13;
-export const __GFP_RETRY_MAYFAIL = 1 << 14;
-export const __GFP_NOFAIL = 1 << 15;
-export const __GFP_NORETRY = 1 << 16;
-export const __GFP_MEMALLOC = 1 << 17;
-export const __GFP_COMP = 1 << 18;
-export const __GFP_NOMEMALLOC = 1 << 19;
-export const __GFP_HARDWALL = 1 << 20;
-export const __GFP_THISNODE = 1 << 21;
-export const __GFP_ACCOUNT = 1 << 22;
+export const __GFP_DMA: number = 1 << 0;
+export const __GFP_HIGHMEM: number = 1 << 1;
+export const __GFP_DMA32: number = 1 << 2;
+export const __GFP_MOVABLE: number = 1 << 3;
+export const __GFP_RECLAIMABLE: number = 1 << 4;
+export const __GFP_HIGH: number = 1 << 5;
+export const __GFP_IO: number = 1 << 6;
+export const __GFP_FS: number = 1 << 7;
+export const __GFP_ZERO: number = 1 << 8;
+export const __GFP_DIRECT_RECLAIM: number = 1 << 10;
+export const __GFP_KSWAPD_RECLAIM: number = 1 << 11;
+export const __GFP_WRITE: number = 1 << 12;
+export const __GFP_NOWARN: number = 1 << 13;
+export const __GFP_RETRY_MAYFAIL: number = 1 << 14;
+export const __GFP_NOFAIL: number = 1 << 15;
+export const __GFP_NORETRY: number = 1 << 16;
+export const __GFP_MEMALLOC: number = 1 << 17;
+export const __GFP_COMP: number = 1 << 18;
+export const __GFP_NOMEMALLOC: number = 1 << 19;
+export const __GFP_HARDWALL: number = 1 << 20;
+export const __GFP_THISNODE: number = 1 << 21;
+export const __GFP_ACCOUNT: number = 1 << 22;
 
-export const __GFP_RECLAIM = __GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM;
+export const __GFP_RECLAIM: number = __GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM;
 
-export const GFP_ATOMIC = __GFP_HIGH | __GFP_KSWAPD_RECLAIM;
-export const GFP_KERNEL = __GFP_RECLAIM | __GFP_IO | __GFP_FS;
-export const GFP_KERNEL_ACCOUNT = GFP_KERNEL | __GFP_ACCOUNT;
-export const GFP_NOWAIT = __GFP_KSWAPD_RECLAIM | __GFP_NOWARN;
-export const GFP_NOIO = __GFP_RECLAIM;
-export const GFP_NOFS = __GFP_RECLAIM | __GFP_IO;
-export const GFP_USER = __GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HARDWALL;
-export const GFP_DMA = __GFP_DMA;
-export const GFP_DMA32 = __GFP_DMA32;
-export const GFP_HIGHUSER = GFP_USER | __GFP_HIGHMEM;
-export const GFP_HIGHUSER_MOVABLE = GFP_HIGHUSER | __GFP_MOVABLE;
+export const GFP_ATOMIC: number = __GFP_HIGH | __GFP_KSWAPD_RECLAIM;
+export const GFP_KERNEL: number = __GFP_RECLAIM | __GFP_IO | __GFP_FS;
+export const GFP_KERNEL_ACCOUNT: number = GFP_KERNEL | __GFP_ACCOUNT;
+export const GFP_NOWAIT: number = __GFP_KSWAPD_RECLAIM | __GFP_NOWARN;
+export const GFP_NOIO: number = __GFP_RECLAIM;
+export const GFP_NOFS: number = __GFP_RECLAIM | __GFP_IO;
+export const GFP_USER: number = __GFP_RECLAIM | __GFP_IO | __GFP_FS | __GFP_HARDWALL;
+export const GFP_DMA: number = __GFP_DMA;
+export const GFP_DMA32: number = __GFP_DMA32;
+export const GFP_HIGHUSER: number = GFP_USER | __GFP_HIGHMEM;
+export const GFP_HIGHUSER_MOVABLE: number = GFP_HIGHUSER | __GFP_MOVABLE;
 
 /** Flags as an int32 of the bits above. */
 export type Gfp = number;

@@ -10,43 +10,43 @@
  * Source: Linux 6.18 include/linux/page-flags.h.
  */
 
-export const PG_LOCKED = 1 << 0;
-export const PG_WRITEBACK = 1 << 1;
-export const PG_REFERENCED = 1 << 2;
-export const PG_UPTODATE = 1 << 3;
-export const PG_DIRTY = 1 << 4;
-export const PG_LRU = 1 << 5;
-export const PG_HEAD = 1 << 6;
-export const PG_WORKINGSET = 1 << 9;
-export const PG_OWNER_2 = 1 << 11;
-export const PG_RESERVED = 1 << 13;
-export const PG_PRIVATE = 1 << 14;
-export const PG_RECLAIM = 1 << 16;
-export const PG_SWAPBACKED = 1 << 17;
-export const PG_UNEVICTABLE = 1 << 18;
-export const PG_MLOCKED = 1 << 20;
+export const PG_LOCKED: number = 1 << 0;
+export const PG_WRITEBACK: number = 1 << 1;
+export const PG_REFERENCED: number = 1 << 2;
+export const PG_UPTODATE: number = 1 << 3;
+export const PG_DIRTY: number = 1 << 4;
+export const PG_LRU: number = 1 << 5;
+export const PG_HEAD: number = 1 << 6;
+export const PG_WORKINGSET: number = 1 << 9;
+export const PG_OWNER_2: number = 1 << 11;
+export const PG_RESERVED: number = 1 << 13;
+export const PG_PRIVATE: number = 1 << 14;
+export const PG_RECLAIM: number = 1 << 16;
+export const PG_SWAPBACKED: number = 1 << 17;
+export const PG_UNEVICTABLE: number = 1 << 18;
+export const PG_MLOCKED: number = 1 << 20;
 /** Same bit as PG_owner_priv_1 in Linux. */
-export const PG_SWAPCACHE = 1 << 10;
-export const PG_ACTIVE = 1 << 8;
+export const PG_SWAPCACHE: number = 1 << 10;
+export const PG_ACTIVE: number = 1 << 8;
 /** Frame belongs to a compound page and is not its head. Differs: Linux tests bit 0 of compound_head. */
-export const PG_TAIL = 1 << 7;
+export const PG_TAIL: number = 1 << 7;
 /** Frame heads a free block in the buddy allocator (page_type PGTY_buddy). */
-export const PG_BUDDY = 1 << 12;
+export const PG_BUDDY: number = 1 << 12;
 /** Frame belongs to a slab (PGTY_slab). */
-export const PG_SLAB = 1 << 15;
+export const PG_SLAB: number = 1 << 15;
 /** Frame holds a page table (PGTY_table). */
-export const PG_TABLE = 1 << 19;
+export const PG_TABLE: number = 1 << 19;
 /** Mapped anonymous memory (FOLIO_MAPPING_ANON in `mapping`). */
-export const PG_ANON = 1 << 21;
+export const PG_ANON: number = 1 << 21;
 /** The page's only mapping owns it: a write may reuse it (PG_anon_exclusive). Same bit as PG_owner_2. */
-export const PG_ANON_EXCLUSIVE = PG_OWNER_2;
+export const PG_ANON_EXCLUSIVE: number = PG_OWNER_2;
 
 export const PG_ORDER_SHIFT = 23;
-export const PG_ORDER_MASK = 15 << PG_ORDER_SHIFT;
+export const PG_ORDER_MASK: number = 15 << PG_ORDER_SHIFT;
 /** All PG_* bits, without the order. */
-export const PG_FLAGS_MASK = (1 << PG_ORDER_SHIFT) - 1;
+export const PG_FLAGS_MASK: number = (1 << PG_ORDER_SHIFT) - 1;
 /** What a page must not carry when it is freed or handed out (PAGE_FLAGS_CHECK_AT_FREE). */
-export const PG_CHECK_AT_FREE =
+export const PG_CHECK_AT_FREE: number =
   PG_LOCKED | PG_WRITEBACK | PG_LRU | PG_RESERVED | PG_PRIVATE | PG_UNEVICTABLE | PG_MLOCKED | PG_BUDDY;
 
 /** Reads the order from a flags word. */

@@ -12,22 +12,22 @@
  * Source: Intel SDM vol. 3A section 5.5.4 (tables 5-15 to 5-20); Linux 6.18 arch/x86/include/asm/pgtable_types.h.
  */
 
-export const PTE_P = 1 << 0;
-export const PTE_RW = 1 << 1;
-export const PTE_US = 1 << 2;
-export const PTE_PWT = 1 << 3;
-export const PTE_PCD = 1 << 4;
-export const PTE_A = 1 << 5;
-export const PTE_D = 1 << 6;
-export const PTE_PS = 1 << 7;
-export const PTE_G = 1 << 8;
+export const PTE_P: number = 1 << 0;
+export const PTE_RW: number = 1 << 1;
+export const PTE_US: number = 1 << 2;
+export const PTE_PWT: number = 1 << 3;
+export const PTE_PCD: number = 1 << 4;
+export const PTE_A: number = 1 << 5;
+export const PTE_D: number = 1 << 6;
+export const PTE_PS: number = 1 << 7;
+export const PTE_G: number = 1 << 8;
 /** PROT_NONE: the global bit of an entry that is not present. */
-export const PTE_PROTNONE = PTE_G;
-export const PTE_SPECIAL = 1 << 9;
-export const PTE_UFFD_WP = 1 << 10;
-export const PTE_SOFT_DIRTY = 1 << 11;
+export const PTE_PROTNONE: number = PTE_G;
+export const PTE_SPECIAL: number = 1 << 9;
+export const PTE_UFFD_WP: number = 1 << 10;
+export const PTE_SOFT_DIRTY: number = 1 << 11;
 /** In the high half. */
-export const PTE_HI_NX = 1 << 31;
+export const PTE_HI_NX: number = 1 << 31;
 /** In the high half: frame number bits 20..39. */
 export const PTE_HI_PFN_MASK = 0xfffff;
 /** In the low half: everything but the frame number. */
@@ -39,9 +39,9 @@ export const PTRS_PER_TABLE = 512;
 export const PTE_WORDS = 2;
 
 /** Flags of an entry that points to a lower table of user space (_PAGE_TABLE): P RW US A D. */
-export const PTE_TABLE_USER = PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D;
+export const PTE_TABLE_USER: number = PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D;
 /** Flags of an entry that points to a lower table of the kernel half (_KERNPG_TABLE): P RW A D. */
-export const PTE_TABLE_KERNEL = PTE_P | PTE_RW | PTE_A | PTE_D;
+export const PTE_TABLE_KERNEL: number = PTE_P | PTE_RW | PTE_A | PTE_D;
 
 /** Low half of an entry for `pfn` with the low flags. */
 export function pteLo(pfn: number, flagsLo: number): number {

@@ -20,9 +20,9 @@ export const MAX_SWAP_OFFSET: number = 2 ** SWAP_OFFSET_BITS - 1;
 /** Absence of a swap entry. */
 export const NO_SWAP_ENTRY = -1;
 
-export const PTE_SWP_SOFT_DIRTY = 1 << 1;
-export const PTE_SWP_UFFD_WP = 1 << 2;
-export const PTE_SWP_EXCLUSIVE = 1 << 3;
+export const PTE_SWP_SOFT_DIRTY: number = 1 << 1;
+export const PTE_SWP_UFFD_WP: number = 1 << 2;
+export const PTE_SWP_EXCLUSIVE: number = 1 << 3;
 
 /** Makes an entry of an area's type (0..MAX_SWAPFILES - 1) and a page offset in it. */
 export function swapEntry(type: number, offset: number): SwapEntry {

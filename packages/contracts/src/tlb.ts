@@ -55,4 +55,4 @@ export interface Tlb {
 }
 
 /** Execution is not allowed; takes bit 31 of an entry's flags. */
-export const TLB_ENTRY_NX = 1 << 31;
+export const TLB_ENTRY_NX: number = 1 << 31;

@@ -37,7 +37,7 @@ export const VM_NOHUGEPAGE = 0x40000000;
 /** The four that mprotect changes. */
 export const VM_ACCESS_FLAGS: number = VM_READ | VM_WRITE | VM_EXEC;
 /** VM_STACK_FLAGS without the access bits that the binary chooses. */
-export const VM_STACK = VM_GROWSDOWN;
+export const VM_STACK: number = VM_GROWSDOWN;
 
 export const PROT_NONE = 0;
 export const PROT_READ = 1;
