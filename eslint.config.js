@@ -65,6 +65,8 @@ export default defineConfig(
   {
     files: ["packages/*/src/**/*.ts"],
     rules: {
+      // A published function's type is written, not found out: a change to it shows in review.
+      "@typescript-eslint/explicit-module-boundary-types": "error",
       "no-restricted-globals": [
         "error",
         ...Object.entries(platformGlobals).flatMap(([why, names]) =>
