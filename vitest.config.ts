@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 const fromSource = ["@pageframe/source"];
 
 /** Lets README examples import any package by name; elsewhere a package must be declared to resolve. */
-const everyPackage = readdirSync("packages").map((name) => ({
+const everyPackage = readdirSync(new URL("packages", import.meta.url)).map((name) => ({
   find: new RegExp(`^@pageframe/${name}$`),
   replacement: fileURLToPath(new URL(`packages/${name}/src/index.ts`, import.meta.url)),
 }));
