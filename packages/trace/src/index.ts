@@ -1,3 +1,5 @@
+export { CompiledTrace } from "./compiled-trace.ts";
+export { LackeyReader, type LackeyReaderOptions } from "./lackey-reader.ts";
 export {
   type BrkEvent,
   type ExitGroupEvent,

@@ -79,10 +79,4 @@ export interface ExitGroupEvent extends SyscallEventBase {
 
 /** One call that shapes the address space. */
 export type SyscallEvent =
-  | MmapEvent
-  | MunmapEvent
-  | MprotectEvent
-  | BrkEvent
-  | MremapEvent
-  | MadviseEvent
-  | ExitGroupEvent;
+  MmapEvent | MunmapEvent | MprotectEvent | BrkEvent | MremapEvent | MadviseEvent | ExitGroupEvent;
