@@ -2,9 +2,17 @@
 import type { Gfp } from "./gfp.ts";
 import type { CpuId, Paddr } from "./units.ts";
 
+/** Objects have a constructor. Differs: Linux passes a function; only its effect on the layout is modelled. */
+export const SLAB_CTOR = 0x1;
+/** Objects have a field that may hold the free pointer (kmem_cache_args.use_freeptr_offset). */
+export const SLAB_USE_FREEPTR_OFFSET = 0x2;
 export const SLAB_HWCACHE_ALIGN = 0x2000;
+/** Slabs come from ZONE_DMA. */
+export const SLAB_CACHE_DMA = 0x4000;
 export const SLAB_RECLAIM_ACCOUNT = 0x20000;
 export const SLAB_PANIC = 0x40000;
+/** A freed object may still be read: the free pointer must not lie on its fields. */
+export const SLAB_TYPESAFE_BY_RCU = 0x80000;
 export const SLAB_ACCOUNT = 0x4000000;
 /** Largest kmalloc that a cache serves; larger ones go to whole pages. */
 export const KMALLOC_MAX_CACHE_SIZE = 8192;
