@@ -16,10 +16,15 @@ export const EVICT_UNEVICTABLE = 4;
 export interface ReclaimHost {
   /** Clears the accessed bit in every page-table entry that maps the page; returns how many were set (folio_referenced). */
   pageReferenced(pfn: Pfn): number;
-  /** Proposes a victim: unmaps it, writes it to swap or drops it, frees the frame. Returns EVICT_*. */
+  /**
+   * Proposes a victim: unmaps it, writes it to swap or drops it, frees the frame. Returns EVICT_*. The page is on no
+   * list and carries no PG_LRU; the policy holds no reference to it. Must free no other page and add none to the lists.
+   */
   evictPage(pfn: Pfn): number;
-  /** Swap slots that are free over all areas. */
+  /** Swap slots that are free over all areas (get_nr_swap_pages). */
   nrFreeSwapSlots(): number;
+  /** Swap slots of all areas, used or not (total_swap_pages); 0 when there is no swap. */
+  nrSwapSlots(): number;
   /** Is the page mapped executable somewhere? Only file pages are asked for. */
   isMappedExecutable(pfn: Pfn): boolean;
 }
@@ -38,6 +43,20 @@ export interface ScanControl {
   readonly maySwap: boolean;
   nrScanned: number;
   nrReclaimed: number;
+  /** Free pages of the node's zones. */
+  readonly nrFreePages: number;
+  /** Sum of the node's high watermarks; -1 when reclaim works for a limit and not for the node. */
+  readonly highWatermark: number;
+  /** Take from active lists whatever their size: an earlier try that spared them freed nothing. */
+  readonly forceDeactivate: boolean;
+  /** Do not keep to file pages even when many are inactive: an earlier try that did freed nothing. */
+  readonly noCacheTrimMode: boolean;
+  /** Set by a policy that spared an active list in this pass. */
+  skippedDeactivate: boolean;
+  /** Set by a policy that kept to file pages in this pass and freed nothing. */
+  cacheTrimModeFailed: boolean;
+  /** Puts pages that wait in the running CPU's batch on the lists; Linux does so before each isolation (lru_add_drain). */
+  lruAddDrain(): void;
 }
 
 /**
@@ -46,12 +65,22 @@ export interface ScanControl {
  */
 export interface ReclaimPolicy {
   readonly name: string;
-  /** A page became reclaimable: mapped anonymous, or file. Node and kind are in the memmap. */
+  /** How readily anonymous pages go: 0..200, vm.swappiness. May change between calls; a policy may ignore it. */
+  swappiness: number;
+  /**
+   * A page became reclaimable. Node and kind are in the memmap: PG_SWAPBACKED means "anon" lists (anonymous, shmem),
+   * PG_ACTIVE that it starts as active, PG_MLOCKED that it goes to the unevictable list. They change only off the lists.
+   */
   addPage(pfn: Pfn): void;
-  /** The page goes away for another reason (freed, locked). It is on one of the policy's lists. */
+  /**
+   * The page goes away for another reason (freed, locked, migrated). It is on one of the policy's lists, PG_LRU set.
+   * Clears PG_LRU, PG_ACTIVE and PG_UNEVICTABLE, as freeing does.
+   */
   removePage(pfn: Pfn): void;
   /** The page was used other than through a page-table entry, or was swapped back in (mark_page_accessed). */
   markAccessed(pfn: Pfn): void;
+  /** Ages pages of one node without evicting; kswapd calls it before each pass (kswapd_age_node). */
+  ageNode(sc: ScanControl): void;
   /** Scans and evicts on one node under `sc`. Returns when it freed `nrToReclaim` or did this priority's share. */
   shrinkNode(sc: ScanControl): void;
   /** Pages of one LRU_* list of a node; a policy without such lists counts all of a kind as inactive. */
