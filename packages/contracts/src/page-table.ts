@@ -33,10 +33,13 @@ export interface PageTable {
   findEntry(vpn: Vpn): number;
   /**
    * Finds the entry of `level` for `vpn`, making the tables above it. Returns NO_ENTRY when no frame could be had
-   * (tables made so far stay), or when a larger leaf is in the way (`lastLevel` > level).
+   * (`lastLevel` 0; tables made so far stay), or when a larger leaf is in the way (`lastLevel` > level).
    */
   allocEntry(vpn: Vpn, level: number): number;
-  /** Writes an entry and keeps the table's counts. `entry` comes from findEntry/allocEntry. */
+  /**
+   * Writes an entry and keeps the table's counts. `entry` comes from findEntry/allocEntry and points to no table.
+   * Whoever writes past it may set bits of a non-empty entry, but not fill or empty one.
+   */
   setEntry(entry: number, lo: number, hi: number): void;
   /** First page in [vpn, endVpn) whose leaf entry is not empty, or endVpn. Skips holes in O(populated). */
   nextPopulated(vpn: Vpn, endVpn: Vpn): Vpn;
@@ -46,7 +49,10 @@ export interface PageTable {
   unmap(vpn: Vpn): number;
   lastLo: number;
   lastHi: number;
-  /** Sets and clears flags of every present leaf in [vpn, endVpn); returns how many entries changed. */
+  /**
+   * Clears, then sets flags of every present leaf in [vpn, endVpn); returns how many entries changed. The range must
+   * not cut a large leaf.
+   */
   protect(vpn: Vpn, endVpn: Vpn, setLo: number, clearLo: number, setHi: number, clearHi: number): number;
   /**
    * Frees the tables that lie wholly in [floorVpn, ceilingVpn) and cover [vpn, endVpn), which must be empty.
