@@ -1,0 +1,6 @@
+export { KernelHalf, PTE_KERNEL_LO, type KernelHalfConfig } from "./kernel-half.ts";
+export { DIRECT_MAP_VPN, directMapVpn, KERNEL_HALF_VPN, VMALLOC_START_VPN, VPN_LIMIT } from "./layout.ts";
+export { pageTables } from "./page-tables.ts";
+export { RadixPageTable, type PageTableConfig } from "./radix-page-table.ts";
+export { TableCounts, type SharedHalf } from "./table-counts.ts";
+export { decodePte, type DecodedPte, type WalkStep } from "./walk.ts";

@@ -1,0 +1,110 @@
+/**
+ * The kernel half of every address space: top entries 256..511, made once at boot and copied into each root, so that
+ * all address spaces share the tables below.
+ *
+ *     273..   direct map: frame n at DIRECT_MAP_VPN + n, in the largest leaves that fit
+ *     402     vmalloc: an empty table of level 3
+ *
+ * Differs: Linux preallocates all 64 top entries of vmalloc (preallocate_vmalloc_pages()) and has KASAN, vmemmap, fixmap
+ * and kernel text entries; one vmalloc entry spans 512 GiB here, and the others have nothing to show.
+ * Source: Linux 6.18 arch/x86/mm/init.c, init_memory_mapping(), split_mem_range(); arch/x86/mm/init_64.c.
+ */
+import {
+  bug,
+  ENOMEM,
+  KernelError,
+  type MemoryRange,
+  PAGES_PER_LEVEL,
+  type Pfn,
+  PT_LEVEL_PMD,
+  PT_LEVEL_PTE,
+  PT_LEVEL_PUD,
+  PTE_A,
+  PTE_D,
+  PTE_G,
+  PTE_HI_NX,
+  PTE_P,
+  PTE_RW,
+  type TableFrames,
+} from "@pageframe/contracts";
+import { type FrameContents } from "@pageframe/memmap";
+import { directMapVpn, VMALLOC_START_VPN } from "./layout.ts";
+import { RadixPageTable } from "./radix-page-table.ts";
+import { type SharedHalf, type TableCounts } from "./table-counts.ts";
+
+/** Low flags of direct-map leaves (PAGE_KERNEL, without PS). */
+export const PTE_KERNEL_LO: number = PTE_P | PTE_RW | PTE_A | PTE_D | PTE_G;
+
+/** What the kernel half is built from. */
+export interface KernelHalfConfig {
+  readonly contents: FrameContents;
+  readonly frames: TableFrames;
+  /** RAM to map, sorted and disjoint. */
+  readonly ranges: readonly MemoryRange[];
+  /** May leaves be 1 GiB (CPU feature pdpe1gb)? Default true. */
+  readonly hasGbPages?: boolean;
+}
+
+/** The shared kernel half, and the page table of the kernel itself (init_mm). */
+export class KernelHalf implements SharedHalf {
+  /** Page table over swapper_pg_dir: maps and unmaps kernel pages, seen at once by all address spaces. */
+  readonly pageTable: RadixPageTable;
+  /** Leaves of the direct map by level (1: DirectMap4k, 2: DirectMap2M, 3: DirectMap1G of /proc/meminfo). */
+  readonly nrDirectMapLeaves: Int32Array;
+
+  /** Builds the tables. Throws ENOMEM when frames for them run out. */
+  constructor(config: KernelHalfConfig) {
+    const { contents, frames, hasGbPages = true } = config;
+    this.pageTable = new RadixPageTable({ contents, frames });
+    this.nrDirectMapLeaves = new Int32Array(PT_LEVEL_PUD + 1);
+    const maxLevel = hasGbPages ? PT_LEVEL_PUD : PT_LEVEL_PMD;
+    for (let at = 0; at < config.ranges.length; at++) {
+      const start = config.ranges[at].startPfn;
+      let end = config.ranges[at].endPfn;
+      // Ranges that touch differ in their node only: a leaf may span them.
+      while (at + 1 < config.ranges.length && config.ranges[at + 1].startPfn === end) {
+        end = config.ranges[++at].endPfn;
+      }
+      this.mapDirect(start, end, maxLevel);
+    }
+    if (this.pageTable.allocEntry(VMALLOC_START_VPN, PT_LEVEL_PUD) < 0) throw outOfFrames("vmalloc");
+    this.pageTable.sealTop();
+  }
+
+  /** Frame of the kernel's own root (swapper_pg_dir). */
+  get rootPfn(): Pfn {
+    return this.pageTable.rootPfn;
+  }
+
+  /** Counts of all tables of the machine: address spaces made with this half use them too. */
+  get counts(): TableCounts {
+    return this.pageTable.counts;
+  }
+
+  checkInvariants(): void {
+    this.pageTable.checkInvariants();
+  }
+
+  /** Maps frames [start, end) with the largest aligned leaves up to `maxLevel`. */
+  private mapDirect(start: Pfn, end: Pfn, maxLevel: number): void {
+    let pfn = start;
+    while (pfn < end) {
+      let level = maxLevel;
+      while (
+        level > PT_LEVEL_PTE &&
+        (pfn % PAGES_PER_LEVEL[level] !== 0 || pfn + PAGES_PER_LEVEL[level] > end)
+      ) {
+        level--;
+      }
+      const error = this.pageTable.map(directMapVpn(pfn), level, pfn, PTE_KERNEL_LO, PTE_HI_NX);
+      if (error === -ENOMEM) throw outOfFrames("the direct map");
+      if (error !== 0) bug(`pfn ${pfn} is in the direct map already: ranges overlap`);
+      this.nrDirectMapLeaves[level]++;
+      pfn += PAGES_PER_LEVEL[level];
+    }
+  }
+}
+
+function outOfFrames(what: string): KernelError {
+  return new KernelError(ENOMEM, `no frame is left for the page tables of ${what}`);
+}
