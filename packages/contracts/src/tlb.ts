@@ -8,12 +8,14 @@ export const TLB_1G = 2;
 /** Absence of an entry. */
 export const TLB_MISS = -1;
 
-/** Counts of one TLB since it was made. */
+/** Counts of one TLB since it was made: l1Hits + l2Hits + misses is the number of lookups. */
 export interface TlbStats {
   readonly l1Hits: number;
   readonly l2Hits: number;
   readonly misses: number;
+  /** Calls of the flush methods. */
   readonly flushes: number;
+  /** Entries that they dropped, of every level. */
   readonly entriesFlushed: number;
 }
 
@@ -30,15 +32,23 @@ export interface Tlb {
    * TLB_ENTRY_NX for no-execute.
    */
   readonly entryFlags: Int32Array;
+  /** Lookups so far that the second level answered, and that none did: live, to classify one lookup. */
+  readonly nrL2Hits: number;
+  readonly nrMisses: number;
   /** Finds the entry for a page; a second-level hit is promoted. Counts. Returns TLB_MISS when there is none. */
   lookup(vpnLo: number, vpnHi: number, pcid: Asid): number;
-  /** Puts a translation into the first and second level; returns its index. `flags` with PTE_G match any PCID. */
+  /**
+   * Puts a translation into the first and second level, in place of what they hold for that page; returns its index.
+   * `flags` with PTE_G match any PCID. Cheapest right after the lookup that missed.
+   */
   insert(vpnLo: number, vpnHi: number, pcid: Asid, pageSize: number, pfn: number, flags: number): number;
   /** Sets flag bits (PTE_D) of an entry that lookup just returned, in all levels. */
   setEntryFlags(entry: number, flags: number): void;
-  /** Drops one page of one PCID, global or not (INVLPG). */
+  /** Drops what translates one page for one PCID, global or not, and counts no flush (a page fault does this). */
+  dropPage(vpnLo: number, vpnHi: number, pcid: Asid): void;
+  /** Drops what translates one page for one PCID, global or not (INVLPG). */
   flushPage(vpnLo: number, vpnHi: number, pcid: Asid): void;
-  /** Drops `nrPages` 4 KiB pages from a page on. */
+  /** Drops what translates any of `nrPages` 4 KiB pages from a page on, global or not. */
   flushRange(vpnLo: number, vpnHi: number, nrPages: number, pcid: Asid): void;
   /** Drops all of one PCID but global entries (INVPCID type 1, MOV to CR3). */
   flushPcid(pcid: Asid): void;
@@ -46,8 +56,9 @@ export interface Tlb {
   flushAll(andGlobal: boolean): void;
   /** Adds hits of the first level that a caller folded (a run of accesses to one page). */
   addL1Hits(nr: number): void;
+  /** A copy of the counts. Cold. */
   readonly stats: TlbStats;
-  /** Calls the visitor with each valid entry of the last level, for audits. Cold. */
+  /** Calls the visitor with each translation once, whatever levels hold it, for audits. Cold. */
   forEachEntry(
     visit: (vpnLo: number, vpnHi: number, pcid: number, pageSize: number, pfn: number, flags: number) => void,
   ): void;
