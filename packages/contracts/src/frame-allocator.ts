@@ -9,6 +9,14 @@ export interface MemoryRange {
   readonly nodeId: NodeId;
 }
 
+/** In which order an allocation tries zones, by its preferred node. Zone ids; populated zones only. */
+export interface Zonelists {
+  /** From the preferred node's highest zone down, then the other nodes, nearest first (ZONELIST_FALLBACK). */
+  readonly fallback: readonly Int32Array[];
+  /** The node's own zones, for __GFP_THISNODE (ZONELIST_NOFALLBACK). */
+  readonly thisNode: readonly Int32Array[];
+}
+
 /** What everyone may know of a zone. Zone ids are `nodeId * MAX_NR_ZONES + zoneType`; fields are live. */
 export interface ZoneView {
   readonly id: number;
@@ -80,7 +88,10 @@ export interface FrameAllocator {
   nrFreePages(): number;
   /** Pages that user allocations cannot use: high watermarks and lowmem reserves (totalreserve_pages). */
   totalReservePages(): number;
-  /** Would an order-0 allocation for `highestZoneType` leave the zone above the watermark? Used by kswapd. */
+  /**
+   * Would an allocation of this order for `highestZoneType` leave the zone above `watermark` pages and its reserve?
+   * `watermark` is in pages: `zone.watermarks[WMARK_HIGH]`, boosted or not. Used by kswapd.
+   */
   zoneWatermarkOk(zoneId: number, order: Order, watermark: number, highestZoneType: number): boolean;
   /** Walks everything; calls bug() at the first contradiction. O(frames). */
   checkInvariants(): void;
