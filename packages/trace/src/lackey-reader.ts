@@ -1,18 +1,12 @@
 /**
- * Reads the text of Valgrind's lackey (`--trace-mem=yes --trace-syscalls=yes`) and compiles it. Hot: per line.
+ * Reads the text of Valgrind's lackey (`--trace-mem=yes --trace-syscalls=yes`) and compiles it.
  *
- *     I  04001090,3     fetch of 3 bytes at hexadecimal address 04001090
- *      L 1fff000658,8   load
- *      S 1fff000650,8   store
- *      M 0402ecc8,4     load and store of the same place: one access, a write
- *     SYSCALL[...        see lackey-syscalls.ts
- *     ==PID== text      Valgrind's own remarks; also --PID-- and **PID**
- *
- * Text arrives in chunks cut anywhere; the tail of a chunk waits for the rest of its line. The pages that a system call
- * reads or writes on the program's behalf do not show in such a trace.
- * Source: Valgrind 3.19 lackey/lk_main.c, trace_load() and its neighbours.
+ * Lines are accesses (access-decoder.ts), system calls (lackey-syscalls.ts), Valgrind's remarks (`==PID== text`, also
+ * with `--` and `**`), or blank. Text arrives in chunks cut anywhere; the tail of a chunk waits for the rest of its
+ * line. The pages that a system call reads or writes on the program's behalf do not show in such a trace.
  */
-import { EINVAL, KernelError, RUN_EXEC, RUN_READ, RUN_WRITE } from "@pageframe/contracts";
+import { EINVAL, KernelError, vpnHi, vpnLo } from "@pageframe/contracts";
+import { AccessDecoder } from "./access-decoder.ts";
 import { AddressSpaceSurvey } from "./address-space-survey.ts";
 import { CompiledTrace } from "./compiled-trace.ts";
 import { FileTable } from "./file-table.ts";
@@ -29,29 +23,13 @@ export interface LackeyReaderOptions {
   readonly command?: string;
 }
 
-/**
- * Largest access: one page, so that an access touches two pages at most. Lackey itself stops at 512 bytes (MAX_DSIZE).
- */
+/** Largest access: one page, so that it touches two pages at most. Lackey itself stops at 512 bytes (MAX_DSIZE). */
 const MAX_ACCESS_BYTES = 4096;
-/** Shortest access line: `I  0,1` and its newline. */
-const MIN_LINE_BYTES = 7;
+/** Addresses have 57 bits with five levels of page tables. */
+const ADDRESS_END = 2 ** 57;
 /** A line longer than this is not lackey's; paths in system calls reach 4096 bytes. */
 const MAX_LINE_BYTES = 65536;
-/** Lines per access kind are counted per chunk in int32; larger chunks are cut. */
-const MAX_PARSED_BYTES = 1 << 28;
-
 const NEWLINE = 10;
-const SPACE = 32;
-const COMMA = 44;
-const DIGIT_0 = 48;
-const LETTER_I = 73;
-const LETTER_L = 76;
-const LETTER_M = 77;
-const LETTER_S = 83;
-
-/** Value of a hexadecimal digit by its character; -1 for other characters. */
-const HEX_VALUES = new Int8Array(256).fill(-1);
-for (let digit = 0; digit < 16; digit++) HEX_VALUES[digit.toString(16).charCodeAt(0)] = digit;
 
 const EXPECTED_ACCESS =
   `'I  addr,size', ' L addr,size', ' S addr,size' or ' M addr,size' ` +
@@ -69,10 +47,7 @@ export class LackeyReader {
   readonly #syscalls = new LackeySyscalls(this.#files);
   /** Complete lines read. */
   #nrLines = 0;
-  #nrReads = 0;
-  #nrWrites = 0;
-  #nrFetches = 0;
-  #nrSplits = 0;
+  readonly #decoder = new AccessDecoder();
   /** Bytes of a line whose end has not arrived: the first `#carryBytes` of `#carry`. */
   #carry = new Uint8Array(256);
   #carryBytes = 0;
@@ -96,13 +71,8 @@ export class LackeyReader {
       this.#parse(this.#carry, 0, carryBytes);
     }
     const end = chunk.lastIndexOf(NEWLINE) + 1;
-    while (start < end) {
-      let stop = end;
-      if (end - start > MAX_PARSED_BYTES) stop = chunk.lastIndexOf(NEWLINE, start + MAX_PARSED_BYTES) + 1;
-      this.#parse(chunk, start, stop);
-      start = stop;
-    }
-    if (start < chunk.length) this.#keep(chunk, start, chunk.length);
+    if (start < end) this.#parse(chunk, start, end);
+    if (end < chunk.length) this.#keep(chunk, end, chunk.length);
   }
 
   /**
@@ -116,6 +86,7 @@ export class LackeyReader {
     }
     this.#folder.close();
     this.#syscalls.end();
+    const decoder = this.#decoder;
     const nrRuns = this.#log.nrRuns;
     if (nrRuns === 0) {
       throw new KernelError(
@@ -135,10 +106,10 @@ export class LackeyReader {
       source: "lackey",
       recordedWith: this.#recordedWith,
       counts: {
-        nrReads: this.#nrReads,
-        nrWrites: this.#nrWrites,
-        nrFetches: this.#nrFetches,
-        nrSplits: this.#nrSplits,
+        nrReads: decoder.nrReads,
+        nrWrites: decoder.nrWrites,
+        nrFetches: decoder.nrFetches,
+        nrSplits: decoder.nrSplits,
         nrRuns,
         nrEvents: this.#log.events.length,
         nrFailedSyscalls: this.#syscalls.nrFailedSyscalls,
@@ -155,87 +126,46 @@ export class LackeyReader {
 
   /** Parses whole lines: `bytes[end - 1]` is a newline. */
   #parse(bytes: Uint8Array, start: number, end: number): void {
-    const folder = this.#folder;
-    const hexValues = HEX_VALUES;
-    let nrReads = 0;
-    let nrWrites = 0;
-    let nrFetches = 0;
+    const decoder = this.#decoder;
     let at = start;
     while (at < end) {
-      const lineStart = at;
-      let kind = -1;
-      if (end - at >= MIN_LINE_BYTES && bytes[at + 2] === SPACE) {
-        const first = bytes[at];
-        const second = bytes[at + 1];
-        if (first === LETTER_I && second === SPACE) kind = RUN_EXEC;
-        else if (first === SPACE) {
-          if (second === LETTER_L) kind = RUN_READ;
-          else if (second === LETTER_S || second === LETTER_M) kind = RUN_WRITE;
-        }
-      }
-      if (kind < 0) {
+      at = decoder.decode(bytes, at, end);
+      if (decoder.nrLines === 0) {
         const newline = bytes.indexOf(NEWLINE, at);
         this.#nrLines++;
-        this.#readOtherLine(bytes, at, newline, nrReads + nrWrites + nrFetches);
+        if (newline > at) this.#readUnusualLine(textOf(bytes, at, newline));
         at = newline + 1;
-        continue;
-      }
-      at += 3;
-      let lo = 0;
-      let hi = 0;
-      let digit = hexValues[bytes[at]];
-      while (digit >= 0) {
-        hi = (hi << 4) | (lo >>> 28);
-        lo = (lo << 4) | digit;
-        digit = hexValues[bytes[++at]];
-      }
-      const nrDigits = at - lineStart - 3;
-      let isMalformed = nrDigits === 0 || nrDigits > 16 || hi >>> 25 !== 0 || bytes[at] !== COMMA;
-      let sizeBytes = 0;
-      if (!isMalformed) {
-        let character = bytes[++at];
-        while (character >= DIGIT_0 && character <= DIGIT_0 + 9 && sizeBytes <= MAX_ACCESS_BYTES) {
-          sizeBytes = sizeBytes * 10 + character - DIGIT_0;
-          character = bytes[++at];
-        }
-        isMalformed = character !== NEWLINE || sizeBytes === 0 || sizeBytes > MAX_ACCESS_BYTES;
-      }
-      if (isMalformed) {
-        const newline = bytes.indexOf(NEWLINE, lineStart);
-        const line = this.#nrLines + nrReads + nrWrites + nrFetches + 1;
-        this.#fail(line, EXPECTED_ACCESS, textOf(bytes, lineStart, newline));
-      }
-      at++;
-      if (kind === RUN_EXEC) nrFetches++;
-      else if (kind === RUN_READ) nrReads++;
-      else nrWrites++;
-      folder.access((hi << 20) | (lo >>> 12), hi >>> 12, kind);
-      if ((lo & 4095) + sizeBytes > 4096) {
-        this.#nrSplits++;
-        folder.accessNextPage(kind);
+      } else {
+        this.#nrLines += decoder.nrLines;
+        this.#folder.addAccesses(decoder.words, decoder.nrAccesses);
       }
     }
-    this.#nrLines += nrReads + nrWrites + nrFetches;
-    this.#nrReads += nrReads;
-    this.#nrWrites += nrWrites;
-    this.#nrFetches += nrFetches;
   }
 
-  /** Reads a line that is not an access. `nrUncounted`: access lines not yet in `#nrLines`. */
-  #readOtherLine(bytes: Uint8Array, start: number, end: number, nrUncounted: number): void {
-    if (start === end) return;
-    const text = textOf(bytes, start, end);
+  /** Reads a line that is not blank and that the decoder leaves: the one with number `#nrLines`. */
+  #readUnusualLine(text: string): void {
     if (/^(==|--|\*\*)\d+\1/.test(text)) {
       this.#readRemark(text);
-      return;
+    } else if (text.startsWith("SYSCALL") || text.startsWith(" -->")) {
+      const event = this.#syscalls.readLine(text);
+      if (event === null) return;
+      if (typeof event === "string") this.#fail(this.#nrLines, event, text);
+      this.#folder.close();
+      this.#log.addEvent(event);
+    } else {
+      const access = /^(?:I | L| S| M) ([0-9a-f]{1,16}),(\d{1,4})$/.exec(text);
+      if (access === null) this.#fail(this.#nrLines, EXPECTED_ACCESS, text);
+      const [, address, size] = access;
+      const sizeBytes = Number(size);
+      const isSane = parseInt(address, 16) < ADDRESS_END && sizeBytes > 0 && sizeBytes <= MAX_ACCESS_BYTES;
+      if (!isSane) this.#fail(this.#nrLines, EXPECTED_ACCESS, text);
+      // Without its offset the address is exact: 45 bits.
+      const vpn = parseInt(address.slice(0, -3) || "0", 16);
+      const offset = parseInt(address.slice(-3), 16);
+      const decoder = this.#decoder;
+      decoder.setOne(text.charCodeAt(1), vpnLo(vpn), vpnHi(vpn), offset + sizeBytes);
+      this.#folder.addAccesses(decoder.words, decoder.nrAccesses);
     }
-    const line = this.#nrLines + nrUncounted;
-    if (!text.startsWith("SYSCALL") && !text.startsWith(" -->")) this.#fail(line, EXPECTED_ACCESS, text);
-    const event = this.#syscalls.readLine(text);
-    if (event === null) return;
-    if (typeof event === "string") this.#fail(line, event, text);
-    this.#folder.close();
-    this.#log.addEvent(event);
   }
 
   #readRemark(text: string): void {

@@ -1,77 +1,63 @@
 /**
  * Folds accesses into runs by the rule of contracts access-run.ts. Hot: per access.
  *
- * An access joins the run before it when it is to the same page and its kind is one that the run's first access covers:
- *
- *     first access   joins
- *     read           read
- *     write          read, write
- *     fetch          fetch, read
- *
+ * An access joins the run before it when it is to the same page and is a read, or of the kind of the run's first access.
  * The second half of an access that straddles two pages opens a run with RUN_SPLIT; what follows may join that run.
+ *
+ * Accesses arrive in batches, each as a run of one access, and are folded in place: the open run stays in registers.
  */
-import { packRun, RUN_EXEC, RUN_MAX_COUNT, RUN_READ, RUN_VPN_HI_MASK, RUN_WRITE } from "@pageframe/contracts";
+import { RUN_COUNT_SHIFT, RUN_MAX_COUNT, RUN_SPLIT, RUN_VPN_HI_MASK } from "@pageframe/contracts";
 import { type RunLog } from "./run-log.ts";
-
-/** Bit `first << 2 | kind` is set when an access of `kind` joins a run whose first access is of kind `first`. */
-const JOINS =
-  (1 << ((RUN_READ << 2) | RUN_READ)) |
-  (1 << ((RUN_WRITE << 2) | RUN_READ)) |
-  (1 << ((RUN_WRITE << 2) | RUN_WRITE)) |
-  (1 << ((RUN_EXEC << 2) | RUN_READ)) |
-  (1 << ((RUN_EXEC << 2) | RUN_EXEC));
 
 /** Folds accesses and appends the runs to a {@link RunLog}. */
 export class RunFolder {
   readonly #log: RunLog;
-  #vpnLo = 0;
-  #vpnHi = 0;
-  #kind = 0;
-  #isSplit = false;
-  /** Accesses in the open run; 0 when none is open. */
+  /** The open run: its words with a count of one, and its accesses; 0 when none is open. */
+  #word0 = 0;
+  #word1 = 0;
   #nrAccesses = 0;
 
   constructor(log: RunLog) {
     this.#log = log;
   }
 
-  /** Adds one access to the page whose number has the halves `vpnLo` (int32) and `vpnHi` (13 bits). */
-  access(vpnLo: number, vpnHi: number, kind: number): void {
-    const nrAccesses = this.#nrAccesses;
-    if (
-      vpnLo === this.#vpnLo &&
-      vpnHi === this.#vpnHi &&
-      ((JOINS >>> ((this.#kind << 2) | kind)) & 1) !== 0 &&
-      nrAccesses < RUN_MAX_COUNT &&
-      nrAccesses !== 0
-    ) {
-      this.#nrAccesses = nrAccesses + 1;
-      return;
+  /** Adds accesses, each given as a run of one. Overwrites `words`. */
+  addAccesses(words: Int32Array, nrAccesses: number): void {
+    let word0 = this.#word0;
+    let word1 = this.#word1;
+    let nrOpen = this.#nrAccesses;
+    // Each access closes at most one run, so that writing never overtakes reading.
+    let nrWords = 0;
+    for (let at = 0; at < 2 * nrAccesses; at += 2) {
+      const next0 = words[at];
+      const next1 = words[at + 1];
+      // Word 1 of a read is the page's high half alone, because RUN_READ is 0; RUN_SPLIT in next1 never matches.
+      const joins =
+        next0 === word0 && (next1 === (word1 & RUN_VPN_HI_MASK) || next1 === (word1 & ~RUN_SPLIT));
+      if (joins && nrOpen < RUN_MAX_COUNT && nrOpen !== 0) {
+        nrOpen++;
+        continue;
+      }
+      if (nrOpen !== 0) {
+        words[nrWords] = word0;
+        words[nrWords + 1] = word1 | ((nrOpen - 1) << RUN_COUNT_SHIFT);
+        nrWords += 2;
+      }
+      word0 = next0;
+      word1 = next1;
+      nrOpen = 1;
     }
-    this.close();
-    this.#open(vpnLo, vpnHi, kind, false);
-  }
-
-  /** Adds the second half of the access before, which was of `kind`, on the page after its page. */
-  accessNextPage(kind: number): void {
-    const vpnLo = (this.#vpnLo + 1) | 0;
-    const vpnHi = (vpnLo === 0 ? this.#vpnHi + 1 : this.#vpnHi) & RUN_VPN_HI_MASK;
-    this.close();
-    this.#open(vpnLo, vpnHi, kind, true);
+    this.#log.addRuns(words, nrWords >>> 1);
+    this.#word0 = word0;
+    this.#word1 = word1;
+    this.#nrAccesses = nrOpen;
   }
 
   /** Ends the open run, so that what follows (an event, the end) comes after it. */
   close(): void {
     if (this.#nrAccesses === 0) return;
-    this.#log.addRun(this.#vpnLo, packRun(this.#vpnHi, this.#kind, this.#isSplit, this.#nrAccesses));
+    const word1 = this.#word1 | ((this.#nrAccesses - 1) << RUN_COUNT_SHIFT);
+    this.#log.addRuns(Int32Array.of(this.#word0, word1), 1);
     this.#nrAccesses = 0;
-  }
-
-  #open(vpnLo: number, vpnHi: number, kind: number, isSplit: boolean): void {
-    this.#vpnLo = vpnLo;
-    this.#vpnHi = vpnHi;
-    this.#kind = kind;
-    this.#isSplit = isSplit;
-    this.#nrAccesses = 1;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Runs and events in program order, in memory. Hot: per run.
+ * Runs and events in program order, in memory. Hot: `addRuns`, per run.
  *
  * Layout: runs stand in chunks of MAX_BLOCK_RUNS pairs of words; an event stands in a list of its own with the number of
  * runs that precede it. Invariants: every chunk but the last is full; `eventPositions` ascends.
@@ -16,20 +16,23 @@ export class RunLog {
   /** For each event, how many runs precede it. */
   readonly eventPositions: number[] = [];
   #tail = new Int32Array(0);
-  #tailWords = 0;
+  #tailWords = CHUNK_WORDS;
 
   /** Runs held so far. */
   get nrRuns(): number {
-    return this.chunks.length === 0 ? 0 : (this.chunks.length - 1) * MAX_BLOCK_RUNS + this.#tailWords / 2;
+    return (this.chunks.length - 1) * MAX_BLOCK_RUNS + this.#tailWords / 2;
   }
 
-  /** Appends one run. */
-  addRun(word0: number, word1: number): void {
-    if (this.#tailWords === this.#tail.length) this.#grow();
-    const at = this.#tailWords;
-    this.#tail[at] = word0;
-    this.#tail[at + 1] = word1;
-    this.#tailWords = at + 2;
+  /** Appends the first `nrRuns` runs of `words`. */
+  addRuns(words: Int32Array, nrRuns: number): void {
+    let first = 0;
+    while (first < nrRuns) {
+      if (this.#tailWords === CHUNK_WORDS) this.#grow();
+      const nrFitting = Math.min(nrRuns - first, (CHUNK_WORDS - this.#tailWords) / 2);
+      this.#tail.set(words.subarray(2 * first, 2 * (first + nrFitting)), this.#tailWords);
+      this.#tailWords += 2 * nrFitting;
+      first += nrFitting;
+    }
   }
 
   /** Appends an event after the runs held so far. */
