@@ -15,6 +15,9 @@ export interface AddressSpaceHost {
   /** Takes memory for one vm_area_struct; returns its address, or -1 when none is left (-ENOMEM). */
   allocVmaObject(): Paddr;
   freeVmaObject(address: Paddr): void;
+  /** Told when a VMA that maps a file appears (mmap, split, fork) and when one goes (munmap, merge): get_file, fput. */
+  getFile?(fileId: number): void;
+  putFile?(fileId: number): void;
 }
 
 /** An {@link AddressSpaceHost} without pages: for address spaces studied alone. */

@@ -28,8 +28,8 @@ export interface Tlb {
   /** First frame of the page, for 2 MiB and 1 GiB entries the frame of the 4 KiB page at its start. */
   readonly entryPfn: Int32Array;
   /**
-   * Low flags of the page-table entry (PTE_RW, PTE_US, PTE_D, PTE_G), with PTE_PS for a large page and
-   * TLB_ENTRY_NX for no-execute.
+   * Low flags of the page-table entry (PTE_RW, PTE_US, PTE_D, PTE_G), TLB_ENTRY_NX for no-execute, PTE_PS for a
+   * large page, and TLB_ENTRY_1G when it has 1 GiB; insert() sets the last two by the page's size.
    */
   readonly entryFlags: Int32Array;
   /** Lookups so far that the second level answered, and that none did: live, to classify one lookup. */
@@ -65,5 +65,7 @@ export interface Tlb {
   checkInvariants(): void;
 }
 
+/** A 1 GiB page; takes bit 30 of an entry's flags. */
+export const TLB_ENTRY_1G: number = 1 << 30;
 /** Execution is not allowed; takes bit 31 of an entry's flags. */
 export const TLB_ENTRY_NX: number = 1 << 31;
