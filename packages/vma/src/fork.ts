@@ -1,0 +1,71 @@
+/** Copying an address space. Source: Linux 6.18 mm/mmap.c, dup_mmap(); mm/rmap.c, anon_vma_fork(). */
+import {
+  EINVAL,
+  ENOMEM,
+  KernelError,
+  NO_VMA,
+  VM_ACCOUNT,
+  VM_DONTCOPY,
+  VM_NOHUGEPAGE,
+  VM_WIPEONFORK,
+} from "@pageframe/contracts";
+import { type AddressSpace } from "./address-space.ts";
+import { VM_LOCKED_MASK } from "./vma-flags.ts";
+import { NO_ANON_VMA } from "./vma-pool.ts";
+
+/** Copies the mappings of `mm` into `child`; see AddressSpace.forkInto(). */
+export function forkAddressSpace(mm: AddressSpace, child: AddressSpace): number {
+  if (child.pool !== mm.pool || child.mapCount !== 0 || child.id === mm.id) {
+    throw new KernelError(
+      EINVAL,
+      `mm ${mm.id} forks into mm ${child.id} with ${child.mapCount} VMAs; it takes an empty one of the same pool`,
+    );
+  }
+  copyLayout(mm, child);
+  const { pool } = mm;
+  for (let vma = mm.tree.first; vma !== NO_VMA; vma = pool.next[vma]) {
+    const vmFlags = pool.vmFlags[vma];
+    if ((vmFlags & VM_DONTCOPY) !== 0) continue;
+    const start = pool.startVpn[vma];
+    const end = pool.endVpn[vma];
+    const nrCharged = (vmFlags & VM_ACCOUNT) !== 0 ? end - start : 0;
+    if (nrCharged !== 0 && child.commit.charge(nrCharged, mm.totalVm, mm.isPrivileged) !== 0)
+      return abandon(child);
+    const copy = child.allocVma(start, end, vmFlags & ~VM_LOCKED_MASK, pool.pgoff[vma], pool.fileId[vma]);
+    if (copy === NO_VMA) {
+      child.commit.uncharge(nrCharged);
+      return abandon(child);
+    }
+    pool.mempolicy[copy] = pool.mempolicy[vma];
+    if (pool.anonVma[vma] !== NO_ANON_VMA && (vmFlags & VM_WIPEONFORK) === 0) {
+      // The child gets an anon_vma of its own beside the parent's.
+      pool.anonVma[copy] = pool.newAnonVma();
+      pool.hasParentAnonVma[copy] = 1;
+    }
+    child.tree.insert(copy);
+    child.account(vmFlags, end - start);
+  }
+  return 0;
+}
+
+function copyLayout(mm: AddressSpace, child: AddressSpace): void {
+  child.mmapBase = mm.mmapBase;
+  child.maxMapCount = mm.maxMapCount;
+  child.startBrk = mm.startBrk;
+  child.brkAddress = mm.brkAddress;
+  child.dataBytes = mm.dataBytes;
+  child.startStack = mm.startStack;
+  child.rlimitStackBytes = mm.rlimitStackBytes;
+  child.rlimitAsBytes = mm.rlimitAsBytes;
+  child.rlimitDataBytes = mm.rlimitDataBytes;
+  child.rlimitDataMaxBytes = mm.rlimitDataMaxBytes;
+  child.rlimitMemlockBytes = mm.rlimitMemlockBytes;
+  child.isPrivileged = mm.isPrivileged;
+  child.defFlags = mm.defFlags & VM_NOHUGEPAGE;
+}
+
+/** Undoes a fork that ran out of memory; no page is mapped yet. */
+function abandon(child: AddressSpace): number {
+  child.unmapAll();
+  return -ENOMEM;
+}

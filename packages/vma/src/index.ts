@@ -1,0 +1,25 @@
+export { AddressSpace, type AddressSpaceConfig } from "./address-space.ts";
+export {
+  DEFAULT_RLIMIT_MEMLOCK_BYTES,
+  DEFAULT_RLIMIT_STACK_BYTES,
+  MMAP_LEGACY_BASE_VPN,
+  USER_PGTABLES_CEILING_VPN,
+  mmapBaseVpn,
+} from "./layout.ts";
+export { FILE_HUGETLB, FILE_NOEXEC, FILE_THP_ALIGNED, FMODE_READ, FMODE_WRITE } from "./mmap.ts";
+export { OVERCOMMIT_ALWAYS, OVERCOMMIT_GUESS, OVERCOMMIT_NEVER, VmCommit } from "./vm-commit.ts";
+export {
+  VM_DATA_DEFAULT_FLAGS,
+  VM_LOCKED_MASK,
+  VM_SPECIAL,
+  VM_STACK_FLAGS,
+  flagsToPerms,
+  isAccessible,
+  isAccountable,
+  isDataMapping,
+  isExecMapping,
+  isStackMapping,
+  vmFlagsOfProt,
+} from "./vma-flags.ts";
+export { NO_ANON_VMA, NO_FILE, NO_MEMPOLICY, NO_MM, VmaPool } from "./vma-pool.ts";
+export { NO_GAP, VmaTree } from "./vma-tree.ts";

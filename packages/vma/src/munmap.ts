@@ -1,0 +1,137 @@
+/**
+ * Taking mappings away. Source: Linux 6.18 mm/vma.c, do_vmi_munmap(), vms_gather_munmap_vmas(),
+ * vms_complete_munmap_vmas(); mm/mmap.c, exit_mmap().
+ */
+import {
+  EINVAL,
+  ENOMEM,
+  NO_VMA,
+  PAGE_SIZE,
+  TASK_SIZE,
+  VM_ACCOUNT,
+  VM_HUGETLB,
+  type Vaddr,
+  type VmaId,
+  type Vpn,
+} from "@pageframe/contracts";
+import { type AddressSpace } from "./address-space.ts";
+import { PMD_PAGES, USER_PGTABLES_CEILING_VPN } from "./layout.ts";
+import { removeVma, splitVma } from "./merge.ts";
+import { VM_LOCKED_MASK } from "./vma-flags.ts";
+
+/** munmap(2). */
+export function doMunmap(mm: AddressSpace, address: Vaddr, lengthBytes: number): number {
+  if (address % PAGE_SIZE !== 0 || address > TASK_SIZE || lengthBytes > TASK_SIZE - address) return -EINVAL;
+  const nrPages = Math.ceil(lengthBytes / PAGE_SIZE);
+  if (nrPages === 0) return -EINVAL;
+  return unmapRange(mm, address / PAGE_SIZE, address / PAGE_SIZE + nrPages);
+}
+
+/** Unmaps [startVpn, endVpn). Returns 0, -ENOMEM, or -EINVAL when it would cut a huge page. */
+export function unmapRange(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
+  const error = splitForUnmap(mm, startVpn, endVpn);
+  if (error !== 0) return error;
+  mm.commit.uncharge(countAccounted(mm, startVpn, endVpn));
+  removeRange(mm, startVpn, endVpn);
+  return 0;
+}
+
+/** Makes VMAs begin and end at the borders of the range. On an error, a split at the start may stay, as in Linux. */
+export function splitForUnmap(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
+  const first = mm.tree.find(startVpn);
+  if (first === NO_VMA || mm.pool.startVpn[first] >= endVpn) return 0;
+  if (mm.pool.startVpn[first] < startVpn) {
+    // One more than the limit is allowed for a moment, but not to stay.
+    if (endVpn < mm.pool.endVpn[first] && mm.mapCount >= mm.maxMapCount) return -ENOMEM;
+    const error = splitAt(mm, first, startVpn, true);
+    if (error !== 0) return error;
+  }
+  const last = mm.tree.find(endVpn - 1);
+  if (last === NO_VMA || mm.pool.startVpn[last] >= endVpn || mm.pool.endVpn[last] === endVpn) return 0;
+  return splitAt(mm, last, endVpn, false);
+}
+
+/** Splits, but never inside a huge page of hugetlb (hugetlb_vm_op_split). */
+function splitAt(mm: AddressSpace, vma: VmaId, vpn: Vpn, isNewBelow: boolean): number {
+  if ((mm.pool.vmFlags[vma] & VM_HUGETLB) !== 0 && vpn % PMD_PAGES !== 0) return -EINVAL;
+  return splitVma(mm, vma, vpn, isNewBelow);
+}
+
+/** Counts mapped pages of a range whose borders no VMA crosses. */
+export function countMapped(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
+  return count(mm, startVpn, endVpn, -1);
+}
+
+/** Counts pages of a range that are charged to the overcommit account. */
+export function countAccounted(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
+  return count(mm, startVpn, endVpn, VM_ACCOUNT);
+}
+
+function count(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn, anyOfFlags: number): number {
+  const { pool } = mm;
+  let nrPages = 0;
+  for (
+    let vma = mm.tree.find(startVpn);
+    vma !== NO_VMA && pool.startVpn[vma] < endVpn;
+    vma = pool.next[vma]
+  ) {
+    if (anyOfFlags === -1 || (pool.vmFlags[vma] & anyOfFlags) !== 0)
+      nrPages += pool.endVpn[vma] - pool.startVpn[vma];
+  }
+  return nrPages;
+}
+
+/**
+ * Removes the VMAs of a range whose borders no VMA crosses, with their pages and page tables. The host still finds
+ * the VMAs while it unmaps their pages. The overcommit account is the caller's. Cannot fail.
+ */
+export function removeRange(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): void {
+  const { pool, tree, host } = mm;
+  const first = tree.find(startVpn);
+  if (first === NO_VMA || pool.startVpn[first] >= endVpn) return;
+  const before = pool.prev[first];
+  const firstVpn = pool.startVpn[first];
+  let lastEnd = firstVpn;
+  let after: VmaId = first;
+  while (after !== NO_VMA && pool.startVpn[after] < endVpn) {
+    lastEnd = pool.endVpn[after];
+    host.unmapPages(mm.id, pool.startVpn[after], lastEnd);
+    after = pool.next[after];
+  }
+  const floorVpn = before === NO_VMA ? 0 : pool.endVpn[before];
+  const ceilingVpn = after === NO_VMA ? USER_PGTABLES_CEILING_VPN : pool.startVpn[after];
+  host.freePageTables(mm.id, firstVpn, lastEnd, floorVpn, ceilingVpn);
+  let vma = first;
+  while (vma !== after) {
+    const next = pool.next[vma];
+    const nrPages = pool.endVpn[vma] - pool.startVpn[vma];
+    const vmFlags = pool.vmFlags[vma];
+    mm.account(vmFlags, -nrPages);
+    if ((vmFlags & VM_LOCKED_MASK) !== 0) mm.lockedVm -= nrPages;
+    removeVma(mm, vma);
+    vma = next;
+  }
+}
+
+/** Unmaps everything, as at exit. O(n). */
+export function unmapAll(mm: AddressSpace): void {
+  const { pool, tree, host } = mm;
+  const first = tree.first;
+  if (first === NO_VMA) return;
+  let nrAccounted = 0;
+  for (let vma = first; vma !== NO_VMA; vma = pool.next[vma]) {
+    const nrPages = pool.endVpn[vma] - pool.startVpn[vma];
+    if ((pool.vmFlags[vma] & VM_ACCOUNT) !== 0) nrAccounted += nrPages;
+    host.unmapPages(mm.id, pool.startVpn[vma], pool.endVpn[vma]);
+  }
+  host.freePageTables(mm.id, pool.startVpn[first], pool.endVpn[tree.last], 0, USER_PGTABLES_CEILING_VPN);
+  tree.clear();
+  for (let vma = first; vma !== NO_VMA;) {
+    const next = pool.next[vma];
+    mm.account(pool.vmFlags[vma], pool.startVpn[vma] - pool.endVpn[vma]);
+    mm.freeVma(vma);
+    vma = next;
+  }
+  mm.lockedVm = 0;
+  mm.commit.uncharge(nrAccounted);
+}
