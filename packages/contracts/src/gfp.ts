@@ -39,9 +39,64 @@ export const GFP_DMA: number = __GFP_DMA;
 export const GFP_DMA32: number = __GFP_DMA32;
 export const GFP_HIGHUSER: number = GFP_USER | __GFP_HIGHMEM;
 export const GFP_HIGHUSER_MOVABLE: number = GFP_HIGHUSER | __GFP_MOVABLE;
+/** For a huge page without waiting for one, and with. */
+export const GFP_TRANSHUGE_LIGHT: number =
+  (GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_NOMEMALLOC | __GFP_NOWARN) & ~__GFP_RECLAIM;
+export const GFP_TRANSHUGE: number = GFP_TRANSHUGE_LIGHT | __GFP_DIRECT_RECLAIM;
 
 /** Flags as an int32 of the bits above. */
 export type Gfp = number;
+
+/** Names for messages; earlier ones win. Source: Linux 6.18 include/trace/events/mmflags.h, __def_gfpflag_names. */
+export const GFP_FLAG_NAMES: readonly (readonly [Gfp, string])[] = [
+  [GFP_TRANSHUGE, "GFP_TRANSHUGE"],
+  [GFP_TRANSHUGE_LIGHT, "GFP_TRANSHUGE_LIGHT"],
+  [GFP_HIGHUSER_MOVABLE, "GFP_HIGHUSER_MOVABLE"],
+  [GFP_HIGHUSER, "GFP_HIGHUSER"],
+  [GFP_USER, "GFP_USER"],
+  [GFP_KERNEL_ACCOUNT, "GFP_KERNEL_ACCOUNT"],
+  [GFP_KERNEL, "GFP_KERNEL"],
+  [GFP_NOFS, "GFP_NOFS"],
+  [GFP_ATOMIC, "GFP_ATOMIC"],
+  [GFP_NOIO, "GFP_NOIO"],
+  [GFP_NOWAIT, "GFP_NOWAIT"],
+  [GFP_DMA, "GFP_DMA"],
+  [GFP_DMA32, "GFP_DMA32"],
+  [__GFP_RECLAIM, "__GFP_RECLAIM"],
+  [__GFP_HIGHMEM, "__GFP_HIGHMEM"],
+  [__GFP_MOVABLE, "__GFP_MOVABLE"],
+  [__GFP_RECLAIMABLE, "__GFP_RECLAIMABLE"],
+  [__GFP_HIGH, "__GFP_HIGH"],
+  [__GFP_IO, "__GFP_IO"],
+  [__GFP_FS, "__GFP_FS"],
+  [__GFP_ZERO, "__GFP_ZERO"],
+  [__GFP_DIRECT_RECLAIM, "__GFP_DIRECT_RECLAIM"],
+  [__GFP_KSWAPD_RECLAIM, "__GFP_KSWAPD_RECLAIM"],
+  [__GFP_WRITE, "__GFP_WRITE"],
+  [__GFP_NOWARN, "__GFP_NOWARN"],
+  [__GFP_RETRY_MAYFAIL, "__GFP_RETRY_MAYFAIL"],
+  [__GFP_NOFAIL, "__GFP_NOFAIL"],
+  [__GFP_NORETRY, "__GFP_NORETRY"],
+  [__GFP_MEMALLOC, "__GFP_MEMALLOC"],
+  [__GFP_COMP, "__GFP_COMP"],
+  [__GFP_NOMEMALLOC, "__GFP_NOMEMALLOC"],
+  [__GFP_HARDWALL, "__GFP_HARDWALL"],
+  [__GFP_THISNODE, "__GFP_THISNODE"],
+  [__GFP_ACCOUNT, "__GFP_ACCOUNT"],
+];
+
+/** Spells flags as printk's %pGg does, such as `GFP_HIGHUSER_MOVABLE|__GFP_ZERO`; unnamed bits in hexadecimal. */
+export function gfpToString(gfp: Gfp): string {
+  const words: string[] = [];
+  let left = gfp;
+  for (const [mask, name] of GFP_FLAG_NAMES) {
+    if ((left & mask) !== mask) continue;
+    words.push(name);
+    left &= ~mask;
+  }
+  if (left !== 0) words.push(`0x${(left >>> 0).toString(16)}`);
+  return words.join("|");
+}
 
 /** Migratetype that the flags ask for. Source: include/linux/gfp.h, gfp_migratetype(). */
 export function gfpMigratetype(gfp: Gfp): number {
