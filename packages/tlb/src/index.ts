@@ -1,0 +1,10 @@
+export { NoTlb } from "./no-tlb.ts";
+export { SetAssociativeTlb } from "./set-associative-tlb.ts";
+export {
+  MAX_TLB_ENTRIES,
+  SKYLAKE_TLB,
+  tlbConfig,
+  type TlbArrayConfig,
+  type TlbConfig,
+} from "./tlb-config.ts";
+export { tlbs } from "./tlbs.ts";

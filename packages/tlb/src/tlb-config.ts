@@ -1,0 +1,75 @@
+/**
+ * The shape of a TLB: how many entries each of its five arrays has, and in how many ways.
+ *
+ *     l1       4 KiB pages                 l2       4 KiB and 2 MiB pages, shared
+ *     l1Large  2 MiB pages                 l2Huge   1 GiB pages
+ *     l1Huge   1 GiB pages
+ *
+ * Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, section 2.5.5.2, table 2-19 (Skylake).
+ */
+import { EINVAL, KernelError } from "@pageframe/contracts";
+
+/** One array: `entries / ways` sets, a power of two. As many ways as entries make it fully associative. */
+export interface TlbArrayConfig {
+  readonly entries: number;
+  readonly ways: number;
+}
+
+/** Geometry of a TLB. `entries: 0` leaves out `l2` or `l2Huge`; the first level is always there. */
+export interface TlbConfig {
+  readonly l1: TlbArrayConfig;
+  readonly l1Large: TlbArrayConfig;
+  readonly l1Huge: TlbArrayConfig;
+  readonly l2: TlbArrayConfig;
+  readonly l2Huge: TlbArrayConfig;
+}
+
+/** Data TLB of Intel Skylake. The default. */
+export const SKYLAKE_TLB: TlbConfig = {
+  l1: { entries: 64, ways: 4 },
+  l1Large: { entries: 32, ways: 4 },
+  l1Huge: { entries: 4, ways: 4 },
+  l2: { entries: 1536, ways: 12 },
+  l2Huge: { entries: 16, ways: 4 },
+};
+
+/** Most entries of all arrays together: an entry's index fits 16 bits. */
+export const MAX_TLB_ENTRIES = 65535;
+
+const ARRAYS = ["l1", "l1Large", "l1Huge", "l2", "l2Huge"] as const;
+
+/** Completes a partial geometry from Skylake's and checks it. Throws EINVAL that lists every problem. */
+export function tlbConfig(partial: Partial<TlbConfig> = {}): TlbConfig {
+  const config: TlbConfig = { ...SKYLAKE_TLB, ...partial };
+  const problems: string[] = [];
+  let nrEntries = 0;
+  for (const name of ARRAYS) {
+    const problem = arrayProblem(name, config[name]);
+    if (problem !== "") problems.push(problem);
+    nrEntries += config[name].entries;
+  }
+  if (problems.length === 0 && nrEntries > MAX_TLB_ENTRIES) {
+    problems.push(`all arrays together (${nrEntries} entries) may have at most ${MAX_TLB_ENTRIES}`);
+  }
+  if (problems.length > 0) throw new KernelError(EINVAL, problems.join("; "));
+  return Object.freeze(config);
+}
+
+/** Sets of an array; 0 when it is left out. */
+export function nrSets({ entries, ways }: TlbArrayConfig): number {
+  return entries === 0 ? 0 : entries / ways;
+}
+
+function arrayProblem(name: (typeof ARRAYS)[number], { entries, ways }: TlbArrayConfig): string {
+  if (entries === 0 && (name === "l2" || name === "l2Huge")) return "";
+  if (!Number.isInteger(entries) || entries < 1) {
+    return `${name}.entries (${entries}) must be a positive integer`;
+  }
+  if (!Number.isInteger(ways) || ways < 1) return `${name}.ways (${ways}) must be a positive integer`;
+  if (entries % ways !== 0)
+    return `${name}.entries (${entries}) must be a multiple of ${name}.ways (${ways})`;
+  if (!Number.isInteger(Math.log2(entries / ways))) {
+    return `${name} has ${entries / ways} sets (${entries} entries in ${ways} ways), which must be a power of two`;
+  }
+  return "";
+}

@@ -1,0 +1,46 @@
+/**
+ * Tags of TLB entries: two int32 words. A page number counts in units of its own size. Hot: per access.
+ *
+ *     tagLo   bits 0..31   low half of the page number
+ *     tagHi   bits 0..12   high half of the page number      bits 25..26  page size: TLB_4K, TLB_2M, TLB_1G
+ *             bits 13..24  PCID, 0 when global               bit  27      global
+ *                                                            bit  28      valid; the word is 0 when not
+ */
+import { TLB_2M, TLB_4K } from "@pageframe/contracts";
+
+export const TAG_VPN_HI_MASK = 0x1fff;
+export const TAG_PCID_SHIFT = 13;
+export const TAG_SIZE_SHIFT = 25;
+export const TAG_GLOBAL: number = 1 << 27;
+export const TAG_VALID: number = 1 << 28;
+
+const PCID_MASK = 0xfff;
+const SIZE_MASK = 3;
+
+/** Low half of the number of the page of `pageSize` that holds a 4 KiB page. */
+export function pageLoOf(vpnLo: number, vpnHi: number, pageSize: number): number {
+  if (pageSize === TLB_4K) return vpnLo;
+  if (pageSize === TLB_2M) return (vpnLo >>> 9) | (vpnHi << 23);
+  return (vpnLo >>> 18) | (vpnHi << 14);
+}
+
+/** High half of the number of the page of `pageSize` that holds a 4 KiB page. */
+export function pageHiOf(vpnHi: number, pageSize: number): number {
+  if (pageSize === TLB_4K) return vpnHi;
+  return pageSize === TLB_2M ? vpnHi >>> 9 : 0;
+}
+
+/** PCID of a tag; 0 of a global one. */
+export function tagPcid(tagHi: number): number {
+  return (tagHi >>> TAG_PCID_SHIFT) & PCID_MASK;
+}
+
+/** Page size of a tag: TLB_4K, TLB_2M or TLB_1G. */
+export function tagSize(tagHi: number): number {
+  return (tagHi >>> TAG_SIZE_SHIFT) & SIZE_MASK;
+}
+
+/** May an access under `pcid` use a valid entry? */
+export function tagServes(tagHi: number, pcid: number): boolean {
+  return (tagHi & TAG_GLOBAL) !== 0 || tagPcid(tagHi) === pcid;
+}
