@@ -1,0 +1,349 @@
+/**
+ * The memory-management unit of one CPU. Hot: per access.
+ *
+ *     access → TLB → (miss) paging-structure caches → walk of the page table in simulated RAM → rights, A, D
+ *
+ * A page is given as the two halves of its number (`vpnLo`, `vpnHi` in contracts). An access that works gives the pfn of
+ * its 4 KiB frame; one that faults gives -(1 + error code) and leaves `faultCode` and `faultVpn`, as the processor leaves
+ * the error code and CR2. Nothing about a page that faulted stays cached.
+ *
+ * Counting: every access is one lookup, so l1Hits + l2Hits + walks = accesses. What happens after the fault handler has
+ * returned is the same access: retranslate() counts neither a lookup nor a walk.
+ */
+import {
+  type Asid,
+  bug,
+  EINVAL,
+  KernelError,
+  type Pfn,
+  PTE_D,
+  PTE_PS,
+  RUN_COUNT_SHIFT,
+  RUN_KIND_MASK,
+  RUN_KIND_SHIFT,
+  RUN_SPLIT,
+  RUN_VPN_HI_MASK,
+  TLB_4K,
+  TLB_ENTRY_1G,
+  TLB_MISS,
+  type Tlb,
+  type Vpn,
+  vpnHi as highOf,
+  vpnLo as lowOf,
+  vpnOf,
+  X86_PF_PROT,
+} from "@pageframe/contracts";
+import { type FrameContents } from "@pageframe/memmap";
+import { DEFAULT_WALK_CACHES, PageWalker, type WalkCachesConfig } from "./page-walker.ts";
+import { type ProtectionControls, RIGHT_USER, RightTable } from "./rights.ts";
+
+/** What an MMU is made of. Only `tlb` and `contents` must be given. */
+export interface MmuConfig extends Partial<ProtectionControls> {
+  readonly tlb: Tlb;
+  /** Simulated RAM, where the page tables are. */
+  readonly contents: FrameContents;
+  /** Levels of the page table: 4 (default) or 5 (CR4.LA57). */
+  readonly levels?: 4 | 5;
+  readonly walkCaches?: WalkCachesConfig;
+}
+
+/** Counts since the MMU was made. */
+export interface MmuStats {
+  /** l1Hits + l2Hits + walks. */
+  readonly accesses: number;
+  /** Includes the accesses that a run folded. */
+  readonly l1Hits: number;
+  readonly l2Hits: number;
+  /** Accesses that no TLB level could translate. */
+  readonly walks: number;
+  /** Second halves of accesses that straddle two pages, by outcome; in none of the above. */
+  readonly splitL1Hits: number;
+  readonly splitL2Hits: number;
+  readonly splitWalks: number;
+  /** Page-table entries read from simulated RAM, by walks, rewalks and dirty assists. */
+  readonly walkReads: number;
+  /** Walks that started below a cached PMD, PUD or PGD entry. */
+  readonly pdeHits: number;
+  readonly pdpteHits: number;
+  readonly pml4eHits: number;
+  readonly faults: number;
+  /** Walks after a fault was handled. */
+  readonly faultRewalks: number;
+  /** First writes through an entry whose page was clean when it was cached. */
+  readonly dirtyAssists: number;
+}
+
+const MAX_PCID = 4095;
+
+/** The MMU of one CPU. */
+export class Mmu {
+  readonly tlb: Tlb;
+  readonly contents: FrameContents;
+  readonly walker: PageWalker;
+  /** Error code (X86_PF_*) and page of the last fault. */
+  faultCode = 0;
+  faultVpn: Vpn = 0;
+  private pcid: Asid = 0;
+  private readonly rights: RightTable;
+  private readonly want: Int32Array;
+  private readonly hitMask: Int32Array;
+  private nrFaults = 0;
+  private nrFaultRewalks = 0;
+  private nrDirtyAssists = 0;
+  private nrAccesses = 0;
+  private nrSplitL1Hits = 0;
+  private nrSplitL2Hits = 0;
+  private nrSplitWalks = 0;
+  /** Accesses of the run that faulted behind the one that did. */
+  private nrHeldBack = 0;
+
+  /** Throws EINVAL for a number of levels or a cache geometry that cannot be. */
+  constructor(config: MmuConfig) {
+    const { writeProtect = true, noExecute = true, smep = true, smap = false } = config;
+    this.tlb = config.tlb;
+    this.contents = config.contents;
+    this.rights = new RightTable({ writeProtect, noExecute, smep, smap });
+    this.want = this.rights.want;
+    this.hitMask = this.rights.hitMask;
+    this.walker = new PageWalker(
+      config.contents,
+      this.rights,
+      noExecute,
+      config.levels ?? 4,
+      config.walkCaches ?? DEFAULT_WALK_CACHES,
+    );
+  }
+
+  /** Frame of the current top table. */
+  get rootPfn(): Pfn {
+    return this.walker.rootPfn;
+  }
+
+  /** PCID of the current address space. */
+  get currentPcid(): Asid {
+    return this.pcid;
+  }
+
+  get stats(): MmuStats {
+    const { walker } = this;
+    const tlb = this.tlb.stats;
+    return {
+      accesses: this.nrAccesses,
+      l1Hits: tlb.l1Hits - this.nrSplitL1Hits,
+      l2Hits: tlb.l2Hits - this.nrSplitL2Hits,
+      walks: tlb.misses - this.nrSplitWalks,
+      splitL1Hits: this.nrSplitL1Hits,
+      splitL2Hits: this.nrSplitL2Hits,
+      splitWalks: this.nrSplitWalks,
+      walkReads: walker.nrReads,
+      pdeHits: walker.pde.nrHits,
+      pdpteHits: walker.pdpte.nrHits,
+      pml4eHits: walker.pml4e.nrHits,
+      faults: this.nrFaults,
+      faultRewalks: this.nrFaultRewalks,
+      dirtyAssists: this.nrDirtyAssists,
+    };
+  }
+
+  /**
+   * Goes over to another page table (MOV to CR3 with CR4.PCIDE set). Forgets what is cached for that PCID, but for
+   * global pages, unless `noFlush` (bit 63). Throws EINVAL for a PCID above 4095.
+   * Source: Intel SDM vol. 3A section 4.10.4.1.
+   */
+  loadCr3(rootPfn: Pfn, pcid: Asid, noFlush: boolean): void {
+    if (!Number.isInteger(pcid) || pcid < 0 || pcid > MAX_PCID) {
+      throw new KernelError(EINVAL, `pcid ${pcid} is not an integer from 0 to ${MAX_PCID}`);
+    }
+    this.pcid = pcid;
+    this.walker.rootPfn = rootPfn;
+    this.walker.pcid = pcid;
+    if (!noFlush) this.flushPcid(pcid);
+  }
+
+  /**
+   * Translates one access. `kind` is RUN_READ, RUN_WRITE or RUN_EXEC. Returns the pfn of the 4 KiB frame, or
+   * -(1 + page-fault error code).
+   */
+  translate(vpnLo: number, vpnHi: number, kind: number, isUser: boolean): number {
+    this.nrAccesses++;
+    return this.access(vpnLo, vpnHi, isUser ? kind | RIGHT_USER : kind);
+  }
+
+  /**
+   * Translates an access again whose fault has been handled, and caches the result. Counts a `faultRewalks`, and the
+   * accesses that the faulting run folded; no lookup, no walk. Returns as translate() does.
+   */
+  retranslate(vpnLo: number, vpnHi: number, kind: number, isUser: boolean): number {
+    this.nrFaultRewalks++;
+    const pfn = this.walkAndFill(vpnLo, vpnHi, isUser ? kind | RIGHT_USER : kind);
+    if (pfn >= 0) {
+      this.nrAccesses += this.nrHeldBack;
+      this.tlb.addL1Hits(this.nrHeldBack);
+      this.nrHeldBack = 0;
+    }
+    return pfn;
+  }
+
+  /**
+   * Drives runs [fromRun, toRun) of user accesses (access-run.ts in contracts). Returns the first run that faulted, or
+   * toRun. After a fault: handle it, retranslate() the run's page, go on with the next run.
+   */
+  accessRuns(words: Int32Array, fromRun: number, toRun: number): number {
+    this.nrHeldBack = 0;
+    let nrFolded = 0;
+    let nrSplit = 0;
+    let run = fromRun;
+    let pfn = 0;
+    for (; run < toRun; run++) {
+      const word1 = words[2 * run + 1];
+      const right = ((word1 >>> RUN_KIND_SHIFT) & RUN_KIND_MASK) | RIGHT_USER;
+      if ((word1 & RUN_SPLIT) === 0) {
+        pfn = this.access(words[2 * run], word1 & RUN_VPN_HI_MASK, right);
+      } else {
+        nrSplit++;
+        pfn = this.accessSplit(words[2 * run], word1 & RUN_VPN_HI_MASK, right);
+      }
+      if (pfn < 0) {
+        this.nrHeldBack = word1 >>> RUN_COUNT_SHIFT;
+        break;
+      }
+      nrFolded += word1 >>> RUN_COUNT_SHIFT;
+    }
+    this.nrAccesses += run - fromRun + (pfn < 0 ? 1 : 0) - nrSplit + nrFolded;
+    this.tlb.addL1Hits(nrFolded);
+    return run;
+  }
+
+  /**
+   * Drives user accesses [from, to) given as 64-bit addresses in two words each, low half first; bit 63 marks a write.
+   * Returns the first access that faulted, or `to`; go on as with accessRuns().
+   */
+  accessAddresses(words: Int32Array, from: number, to: number): number {
+    this.nrHeldBack = 0;
+    let at = from;
+    let pfn = 0;
+    for (; at < to; at++) {
+      const lo = words[2 * at];
+      const hi = words[2 * at + 1];
+      pfn = this.access((lo >>> 12) | (hi << 20), (hi >>> 12) & RUN_VPN_HI_MASK, (hi >>> 31) | RIGHT_USER);
+      if (pfn < 0) break;
+    }
+    this.nrAccesses += at - from + (pfn < 0 ? 1 : 0);
+    return at;
+  }
+
+  /** Forgets one page of the current address space, global or not (INVLPG). */
+  invlpg(vpn: Vpn): void {
+    this.flushPage(vpn, this.pcid);
+  }
+
+  /** Forgets one page of an address space (INVPCID type 0, and global pages). */
+  flushPage(vpn: Vpn, pcid: Asid): void {
+    this.tlb.flushPage(lowOf(vpn), highOf(vpn), pcid);
+    this.walker.flushPcid(pcid);
+  }
+
+  /** Forgets `nrPages` pages of an address space: as many INVLPG. */
+  flushRange(vpn: Vpn, nrPages: number, pcid: Asid): void {
+    this.tlb.flushRange(lowOf(vpn), highOf(vpn), nrPages, pcid);
+    this.walker.flushPcid(pcid);
+  }
+
+  /** Forgets an address space but for global pages (INVPCID type 1). */
+  flushPcid(pcid: Asid): void {
+    this.tlb.flushPcid(pcid);
+    this.walker.flushPcid(pcid);
+  }
+
+  /** Forgets everything; global pages too when `andGlobal` (INVPCID types 2 and 3). */
+  flushAll(andGlobal: boolean): void {
+    this.tlb.flushAll(andGlobal);
+    this.walker.flushAll();
+  }
+
+  /** Checks the TLB, the walk caches and the counting. Cold. */
+  checkInvariants(): void {
+    this.tlb.checkInvariants();
+    this.walker.checkInvariants();
+    const { accesses, l1Hits, l2Hits, walks } = this.stats;
+    if (l1Hits + l2Hits + walks !== accesses) {
+      bug(`${accesses} accesses, but ${l1Hits} + ${l2Hits} hits and ${walks} walks`);
+    }
+  }
+
+  private access(vpnLo: number, vpnHi: number, right: number): number {
+    const { tlb } = this;
+    const entry = tlb.lookup(vpnLo, vpnHi, this.pcid);
+    if (entry !== TLB_MISS && ((tlb.entryFlags[entry] ^ this.want[right]) & this.hitMask[right]) === 0) {
+      return tlb.entryPfn[entry];
+    }
+    return entry === TLB_MISS
+      ? this.walkAndFill(vpnLo, vpnHi, right)
+      : this.useEntry(entry, vpnLo, vpnHi, right);
+  }
+
+  /** Does what a hit needs beyond its frame number: a large page's part, the dirty bit, or a fault. */
+  private useEntry(entry: number, vpnLo: number, vpnHi: number, right: number): number {
+    const flags = this.tlb.entryFlags[entry];
+    const lacking = (flags ^ this.want[right]) & this.hitMask[right] & ~PTE_PS;
+    if (lacking === 0) return frameOf(this.tlb.entryPfn[entry], flags, vpnLo);
+    if (lacking === PTE_D) return this.assistDirty(entry, vpnLo, vpnHi, right);
+    return this.fault(this.rights.faultCode[right] | X86_PF_PROT, vpnLo, vpnHi);
+  }
+
+  /** Sets the dirty bit in the page table, and in the TLB if it is still right about the page. */
+  private assistDirty(entry: number, vpnLo: number, vpnHi: number, right: number): number {
+    const { tlb, walker } = this;
+    this.nrDirtyAssists++;
+    const result = walker.walk(vpnLo, vpnHi, right);
+    if (result !== 0) return this.fault(-1 - result, vpnLo, vpnHi);
+    if (tlb.entryPfn[entry] === walker.leafPfn && (tlb.entryFlags[entry] | PTE_D) === walker.leafFlags) {
+      tlb.setEntryFlags(entry, PTE_D);
+      return frameOf(walker.leafPfn, walker.leafFlags, vpnLo);
+    }
+    return this.fill(vpnLo, vpnHi);
+  }
+
+  private walkAndFill(vpnLo: number, vpnHi: number, right: number): number {
+    const result = this.walker.walk(vpnLo, vpnHi, right);
+    return result === 0 ? this.fill(vpnLo, vpnHi) : this.fault(-1 - result, vpnLo, vpnHi);
+  }
+
+  /** Caches what the walker found. */
+  private fill(vpnLo: number, vpnHi: number): number {
+    const { leafPfn, leafFlags, leafSize } = this.walker;
+    this.tlb.insert(vpnLo, vpnHi, this.pcid, leafSize, leafPfn, leafFlags);
+    return leafSize === TLB_4K ? leafPfn : frameOf(leafPfn, leafFlags, vpnLo);
+  }
+
+  /**
+   * Notes a fault and forgets the page and the way to it, as the processor does so that changed entries are seen.
+   * Source: Intel SDM vol. 3A section 4.10.4.1.
+   */
+  private fault(code: number, vpnLo: number, vpnHi: number): number {
+    this.nrFaults++;
+    this.faultCode = code;
+    this.faultVpn = vpnOf(vpnLo, vpnHi);
+    this.tlb.dropPage(vpnLo, vpnHi, this.pcid);
+    this.walker.dropPath(vpnLo, vpnHi);
+    return -1 - code;
+  }
+
+  /** Translates the second half of a straddling access, and counts its outcome apart. */
+  private accessSplit(vpnLo: number, vpnHi: number, right: number): number {
+    const { tlb } = this;
+    const l2Hits = tlb.nrL2Hits;
+    const misses = tlb.nrMisses;
+    const pfn = this.access(vpnLo, vpnHi, right);
+    if (tlb.nrMisses !== misses) this.nrSplitWalks++;
+    else if (tlb.nrL2Hits !== l2Hits) this.nrSplitL2Hits++;
+    else this.nrSplitL1Hits++;
+    return pfn;
+  }
+}
+
+/** The 4 KiB frame of a page within the page that an entry maps. */
+function frameOf(pfn: number, flags: number, vpnLo: number): number {
+  if ((flags & PTE_PS) === 0) return pfn;
+  return pfn + (vpnLo & ((flags & TLB_ENTRY_1G) !== 0 ? 0x3ffff : 0x1ff));
+}
