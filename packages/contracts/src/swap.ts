@@ -9,6 +9,11 @@ export interface SwapBackend {
   readPage(offset: number, into: Uint8Array): number;
   /** Writes 4096 bytes to a slot. Returns 0, -EIO or -ENOSPC. */
   writePage(offset: number, from: Uint8Array): number;
+  /**
+   * Called instead of the two above where pages have no bytes (contents mode none). A backend without it always
+   * succeeds then. Returns 0 or -errno.
+   */
+  ioWithoutBytes?(offset: number, isWrite: boolean): number;
   /** Releases the store (swapoff). */
   close(): void;
 }
