@@ -18,9 +18,9 @@ import {
   vpnOf,
   vpnOfAddress,
 } from "@pageframe/contracts";
-import { PageSet } from "./page-set.ts";
 import { type SyscallEvent } from "./syscall-event.ts";
 import { VpnRanges } from "./vpn-ranges.ts";
+import { WordPairSet } from "./word-pair-set.ts";
 
 /** Absence of a page. */
 export const NO_VPN = -1;
@@ -38,8 +38,8 @@ const PAGE_AND_KIND_MASK = RUN_VPN_HI_MASK | (RUN_KIND_MASK << RUN_KIND_SHIFT);
 
 /** The pages and mappings of a trace. Feed it every block in order, then read its fields. */
 export class AddressSpaceSurvey {
-  /** All pages accessed. */
-  readonly pages: PageSet = new PageSet();
+  /** All pages accessed, by the halves of their numbers. */
+  readonly pages: WordPairSet = new WordPairSet();
   /** Every page that a traced call ever mapped. */
   readonly everMapped: VpnRanges = new VpnRanges();
   readonly changedRanges: ChangedRange[] = [];

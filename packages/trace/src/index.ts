@@ -1,6 +1,14 @@
 export { CompiledTrace } from "./compiled-trace.ts";
 export { LackeyReader, type LackeyReaderOptions } from "./lackey-reader.ts";
 export {
+  loopTrace,
+  randomTrace,
+  sequentialTrace,
+  type SyntheticTraceOptions,
+  zipfTrace,
+  type ZipfTraceOptions,
+} from "./synthetic-trace.ts";
+export {
   type BrkEvent,
   type ExitGroupEvent,
   type MadviseEvent,
@@ -22,3 +30,5 @@ export {
   type TraceMetadata,
   type TraceSource,
 } from "./trace-source.ts";
+export { TraceReader } from "./trace-reader.ts";
+export { encodeTrace, TraceWriter } from "./trace-writer.ts";

@@ -51,10 +51,10 @@ function collectPieces(survey: AddressSpaceSurvey): Piece[] {
     .map((range) => ({ ...range, needed: 0 }))
     .sort((a, b) => a.startVpn - b.startVpn);
   const pieces: Piece[] = [];
-  for (let row = 0; row < survey.pages.nrPages; row++) {
+  for (let row = 0; row < survey.pages.nrPairs; row++) {
     const needed = survey.neededProtOfRow(row);
     if (needed === 0) continue;
-    const startVpn = vpnOf(survey.pages.vpnLoOfRow(row), survey.pages.vpnHiOfRow(row));
+    const startVpn = vpnOf(survey.pages.word0OfRow(row), survey.pages.word1OfRow(row));
     const range = changed.find((range) => range.startVpn <= startVpn && startVpn < range.endVpn);
     if (range !== undefined) range.needed |= needed;
     else pieces.push({ startVpn, endVpn: startVpn + 1, ...classify(needed, 0), isChanged: false });

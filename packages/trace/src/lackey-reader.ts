@@ -116,7 +116,7 @@ export class LackeyReader {
         nrSkippedSyscalls: this.#syscalls.nrSkippedSyscalls,
         nrLines: this.#nrLines,
       },
-      nrFootprintPages: survey.pages.nrPages,
+      nrFootprintPages: survey.pages.nrPairs,
       startBrk: survey.startBrk,
       files: this.#files.collectFiles(),
       initialRegions,
