@@ -1,0 +1,522 @@
+/**
+ * The page allocator around a core of free frames: zonelists, watermarks, per-CPU lists, and the state of pages that
+ * are handed out and taken back. Hot: per page.
+ *
+ * A page is free in the core, free on a per-CPU list, reserved (PG_RESERVED), or its user's. The usual allocation ends
+ * in allocPages(): the first zone of the list is well above its high watermark and its per-CPU list holds a page.
+ * Source: Linux 6.18 mm/page_alloc.c: __alloc_frozen_pages_noprof(), get_page_from_freelist(), rmqueue(),
+ * free_pages_prepare(), __free_frozen_pages().
+ * Differs: no cpusets, no dirty-page spreading, no node reclaim (zone_reclaim_mode), no memory acceptance, no kcompactd.
+ */
+import {
+  __GFP_COMP,
+  __GFP_KSWAPD_RECLAIM,
+  __GFP_THISNODE,
+  __GFP_ZERO,
+  bug,
+  type CpuId,
+  EINVAL,
+  type Gfp,
+  KernelError,
+  MAX_NR_ZONES,
+  MAX_PAGE_ORDER,
+  type MemoryPressureHandler,
+  MIGRATE_ISOLATE,
+  MIGRATE_MOVABLE,
+  MIGRATE_PCPTYPES,
+  NO_PFN,
+  NO_SWAP_ENTRY,
+  type NodeId,
+  NR_FREE_PAGES,
+  NUMA_FOREIGN,
+  NUMA_HIT,
+  NUMA_LOCAL,
+  NUMA_MISS,
+  NUMA_OTHER,
+  NUMA_STAT_NAMES,
+  type Order,
+  type Pfn,
+  PAGEBLOCK_NR_PAGES,
+  PAGEBLOCK_ORDER,
+  PG_CHECK_AT_FREE,
+  PG_HEAD,
+  PG_RESERVED,
+  PG_TAIL,
+  PGALLOC_DMA,
+  PGFREE,
+  pageFlagsToString,
+  TP_MM_PAGE_ALLOC,
+  TP_MM_PAGE_FREE,
+  type TraceSink,
+  WMARK_HIGH,
+  WMARK_LOW,
+  ZONE_NORMAL,
+  ZONE_STAT_NAMES,
+  type Zonelists,
+} from "@pageframe/contracts";
+import { type FrameContents, type Memmap, NO_MAPPING, NO_ZONE, NOT_LISTED } from "@pageframe/memmap";
+import {
+  ALLOC_HIGHATOMIC,
+  ALLOC_KSWAPD,
+  ALLOC_NO_WATERMARKS,
+  ALLOC_NOFRAGMENT,
+  ALLOC_WMARK_MASK,
+  gfpZone,
+  migratetypeTable,
+} from "./alloc-flags.ts";
+import { type BootableFrameAllocator, type FrameAllocatorConfig } from "./config.ts";
+import { type FrameCore } from "./frame-core.ts";
+import { isPcpOrder, PCP_COUNT, PCP_FREE_COUNT, PCP_HEADS, PCP_WORDS, PerCpuPages } from "./per-cpu-pages.ts";
+import { SlowPath } from "./slow-path.ts";
+import { isWatermarkOk, isWatermarkOkFast } from "./zone-watermark.ts";
+import { Tunables } from "./tunables.ts";
+import {
+  ZONE_BELOW_HIGH,
+  ZONE_BOOSTED_WATERMARK,
+  ZONE_RECLAIM_ACTIVE,
+  type ZoneTable,
+} from "./zone-table.ts";
+import { Zone } from "./zone.ts";
+import { defaultZonelists } from "./zonelists.ts";
+
+const NR_ZONE_STATS = ZONE_STAT_NAMES.length;
+const NR_NUMA_STATS = NUMA_STAT_NAMES.length;
+const NO_ZONE_ID = -1;
+
+/** A frame allocator over any core. */
+export class PageAllocator implements BootableFrameAllocator {
+  readonly name: string;
+  readonly zones: readonly Zone[];
+  readonly table: ZoneTable;
+  readonly core: FrameCore;
+  readonly pcp: PerCpuPages;
+  readonly zonelists: Zonelists;
+  private readonly memmap: Memmap;
+  private readonly contents: FrameContents | null;
+  private readonly cpuNodes: Int32Array;
+  private readonly nrCpus: number;
+  private readonly tunables: Tunables;
+  private readonly slowPath: SlowPath;
+  /** First zone to try, by `((isThisNode * nrNodes) + node) * MAX_NR_ZONES + highestZoneType`; -1: none. */
+  private readonly preferredZone: Int32Array;
+  private readonly migratetypes: Uint8Array;
+  private isBooted = false;
+  // What the fast paths touch, without a step through another object.
+  private readonly next: Int32Array;
+  private readonly prev: Int32Array;
+  private readonly flags: Int32Array;
+  private readonly refcount: Int32Array;
+  private readonly zoneOf: Uint8Array;
+  private readonly blockType: Uint8Array;
+  private readonly zoneStats: Float64Array;
+  private readonly numaStats: Float64Array;
+  private readonly events: Float64Array;
+
+  constructor(name: string, config: FrameAllocatorConfig, table: ZoneTable, core: FrameCore) {
+    const { memmap, vmstat } = config;
+    checkMachine(config, table.nrNodes);
+    this.name = name;
+    this.table = table;
+    this.core = core;
+    this.memmap = memmap;
+    this.contents = config.contents ?? null;
+    this.nrCpus = config.nrCpus;
+    this.cpuNodes = Int32Array.from(config.cpuNodes);
+    this.pcp = new PerCpuPages(memmap, table, core, config.nrCpus);
+    this.zones = Array.from({ length: table.nrZones }, (_, id) => new Zone(id, table, core, this.pcp));
+    this.zonelists = config.zonelists ?? defaultZonelists(table);
+    this.preferredZone = preferredZones(this.zonelists, table.nrNodes);
+    this.migratetypes = migratetypeTable(isGroupedByMobility(config));
+    this.tunables = new Tunables(config, table, this.pcp);
+    this.slowPath = new SlowPath(this, table, core, vmstat, this.migratetypes);
+    this.next = memmap.lists.next;
+    this.prev = memmap.lists.prev;
+    this.flags = memmap.flags;
+    this.refcount = memmap.refcount;
+    this.zoneOf = memmap.zoneId;
+    this.blockType = memmap.pageblockMigratetype;
+    this.zoneStats = vmstat.zone;
+    this.numaStats = vmstat.numa;
+    this.events = vmstat.events;
+    for (const { startPfn, endPfn } of config.ranges) {
+      this.flags.fill(PG_RESERVED, startPfn, endPfn);
+      this.refcount.fill(1, startPfn, endPfn);
+    }
+  }
+
+  get trace(): TraceSink | null {
+    return this.table.trace;
+  }
+
+  set trace(sink: TraceSink | null) {
+    this.table.trace = sink;
+  }
+
+  allocPages(gfp: Gfp, order: Order, cpu: CpuId, nodeId: NodeId): Pfn {
+    if (order === 0) {
+      const node = nodeId < 0 ? this.cpuNodes[cpu] : nodeId;
+      const list = (gfp & __GFP_THISNODE) === 0 ? node : this.table.nrNodes + node;
+      const highest = gfpZone(gfp);
+      const zoneId = this.preferredZone[list * MAX_NR_ZONES + highest];
+      if (
+        zoneId !== NO_ZONE_ID &&
+        this.zoneStats[zoneId * NR_ZONE_STATS + NR_FREE_PAGES] >
+          this.table.fastMark[zoneId * MAX_NR_ZONES + highest]
+      ) {
+        const { next, prev } = this;
+        const { words } = this.pcp;
+        const at = this.pcp.recordOf[zoneId] + cpu * PCP_WORDS;
+        const head = words[at + PCP_HEADS] + this.migratetypes[gfp & 31];
+        const row = next[head];
+        if (row !== head) {
+          const after = next[row];
+          next[head] = after;
+          prev[after] = head;
+          next[row] = NOT_LISTED;
+          prev[row] = NOT_LISTED;
+          words[at + PCP_COUNT]--;
+          words[at + PCP_FREE_COUNT] >>= 1;
+          this.countAlloc(zoneId, zoneId, 1, cpu);
+          this.refcount[row] = 1;
+          if ((gfp & __GFP_ZERO) !== 0) this.zero(row, 0);
+          if (this.table.trace !== null) {
+            this.table.trace.emit(TP_MM_PAGE_ALLOC, row, 0, gfp, this.migratetypes[gfp & 31]);
+          }
+          return row;
+        }
+      }
+    }
+    return this.allocPagesWalking(gfp, order, cpu, nodeId);
+  }
+
+  freePages(pfn: Pfn, order: Order, cpu: CpuId): void {
+    if (this.flags[pfn] !== 0 || order !== 0) this.prepareFlagged(pfn, order);
+    if (this.next[pfn] !== NOT_LISTED) bug(`pfn ${pfn} is freed while on a list`);
+    if (this.refcount[pfn] > 1) bug(`pfn ${pfn} is freed with ${this.refcount[pfn]} references`);
+    this.refcount[pfn] = 0;
+    const zoneId = this.zoneOf[pfn];
+    this.events[PGFREE] += 1 << order;
+    if (this.table.trace !== null) this.table.trace.emit(TP_MM_PAGE_FREE, pfn, order, 0, 0);
+    const migratetype = this.blockType[pfn >>> PAGEBLOCK_ORDER];
+    if (isPcpOrder(order) && migratetype !== MIGRATE_ISOLATE) {
+      this.pcp.give(pfn, zoneId, cpu, order, migratetype < MIGRATE_PCPTYPES ? migratetype : MIGRATE_MOVABLE);
+    } else {
+      this.core.freeOnePage(pfn, zoneId, order, false);
+    }
+  }
+
+  drainPcp(cpu: CpuId): void {
+    if (cpu >= 0) this.pcp.drain(cpu);
+    else for (let each = 0; each < this.nrCpus; each++) this.pcp.drain(each);
+  }
+
+  setPressureHandler(handler: MemoryPressureHandler): void {
+    this.slowPath.handler = handler;
+  }
+
+  nodeOfCpu(cpu: CpuId): NodeId {
+    return this.cpuNodes[cpu];
+  }
+
+  nrFreePages(): number {
+    let nrFree = 0;
+    for (let zoneId = 0; zoneId < this.table.nrZones; zoneId++) nrFree += this.core.nrFreePages(zoneId);
+    return nrFree;
+  }
+
+  totalReservePages(): number {
+    return this.tunables.totalReservePages;
+  }
+
+  zoneWatermarkOk(zoneId: number, order: Order, watermark: number, highestZoneType: number): boolean {
+    const nrFree = this.core.nrFreePages(zoneId);
+    return isWatermarkOk(this.table, this.core, zoneId, order, watermark, highestZoneType, 0, nrFree);
+  }
+
+  releaseBootMemory(startPfn: Pfn, endPfn: Pfn): void {
+    for (let pfn = startPfn; pfn < endPfn; pfn++) {
+      if (!this.memmap.hasFlags(pfn, PG_RESERVED)) {
+        throw new KernelError(
+          EINVAL,
+          `release of frames [${startPfn}, ${endPfn}): frame ${pfn} is not reserved RAM`,
+        );
+      }
+    }
+    for (let pfn = startPfn; pfn < endPfn;) {
+      const zoneId = this.zoneOf[pfn];
+      let end = pfn + 1;
+      while (end < endPfn && this.zoneOf[end] === zoneId) end++;
+      this.releaseInZone(zoneId, pfn, end);
+      pfn = end;
+    }
+    if (this.isBooted) this.tunables.refreshReserves();
+  }
+
+  finishBoot(): void {
+    this.isBooted = true;
+    this.tunables.initialise();
+  }
+
+  get minFreeKbytes(): number {
+    return this.tunables.minFreeKbytes;
+  }
+
+  setMinFreeKbytes(kbytes: number): void {
+    this.tunables.setMinFreeKbytes(kbytes);
+  }
+
+  setWatermarkScaleFactor(factor: number): void {
+    this.tunables.setWatermarkScaleFactor(factor);
+  }
+
+  clearWatermarkBoost(zoneId: number): void {
+    this.table.boost[zoneId] = 0;
+    this.table.refreshFastMark(zoneId);
+  }
+
+  setReclaimActive(zoneId: number, isActive: boolean): void {
+    if (isActive) this.table.setFlags(zoneId, ZONE_RECLAIM_ACTIVE);
+    else this.table.clearFlags(zoneId, ZONE_RECLAIM_ACTIVE);
+  }
+
+  decayPcp(cpu: number): void {
+    this.pcp.decay(cpu);
+  }
+
+  memallocSave(): void {
+    this.slowPath.memallocDepth++;
+  }
+
+  memallocRestore(): void {
+    if (this.slowPath.memallocDepth === 0) bug("memallocRestore() without memallocSave()");
+    this.slowPath.memallocDepth--;
+  }
+
+  nrPageblocksOfType(zoneId: number, migratetype: number): number {
+    const start = this.table.startPfn[zoneId];
+    const end = start + this.table.spanned[zoneId];
+    let nrBlocks = 0;
+    for (let pfn = start; pfn < end; pfn += PAGEBLOCK_NR_PAGES) {
+      if (this.zoneOf[pfn] === zoneId && this.memmap.migratetypeOf(pfn) === migratetype) nrBlocks++;
+    }
+    return nrBlocks;
+  }
+
+  /**
+   * Walks a zonelist for a block that the watermark in `allocFlags` leaves; returns NO_PFN when no zone has one. The
+   * page is ready for its user (get_page_from_freelist).
+   */
+  getPageFromFreelist(gfp: Gfp, order: number, cpu: CpuId, nodeId: NodeId, allocFlags: number): number {
+    const { table } = this;
+    const highest = gfpZone(gfp);
+    const node = nodeId < 0 ? this.cpuNodes[cpu] : nodeId;
+    const isThisNode = (gfp & __GFP_THISNODE) !== 0;
+    const list = isThisNode ? this.zonelists.thisNode[node] : this.zonelists.fallback[node];
+    const preferred = this.preferredZone[((isThisNode ? table.nrNodes : 0) + node) * MAX_NR_ZONES + highest];
+    for (let at = 0; at < list.length; at++) {
+      const zoneId = list[at];
+      if (zoneId % MAX_NR_ZONES > highest) continue;
+      if (
+        (allocFlags & ALLOC_NOFRAGMENT) !== 0 &&
+        Math.floor(zoneId / MAX_NR_ZONES) !== Math.floor(preferred / MAX_NR_ZONES)
+      ) {
+        // Staying on the node is worth more than keeping pageblocks pure.
+        break;
+      }
+      if (!this.isZoneUsable(zoneId, order, highest, allocFlags)) continue;
+      const pfn = this.rmqueue(gfp, order, cpu, zoneId, preferred, allocFlags);
+      if (pfn !== NO_PFN) return pfn;
+    }
+    if ((allocFlags & ALLOC_NOFRAGMENT) !== 0) {
+      return this.getPageFromFreelist(gfp, order, cpu, nodeId, allocFlags & ~ALLOC_NOFRAGMENT);
+    }
+    return NO_PFN;
+  }
+
+  checkInvariants(): void {
+    const isFree = new Uint8Array(this.memmap.nrFrames);
+    this.core.checkInvariants(isFree);
+    this.pcp.checkInvariants(isFree);
+    const nrManaged = new Int32Array(this.table.nrZones);
+    for (let pfn = 0; pfn < this.memmap.nrFrames; pfn++) {
+      const zoneId = this.zoneOf[pfn];
+      if (zoneId === NO_ZONE) continue;
+      if (!this.memmap.hasFlags(pfn, PG_RESERVED)) nrManaged[zoneId]++;
+    }
+    for (let zoneId = 0; zoneId < this.table.nrZones; zoneId++) {
+      if (nrManaged[zoneId] !== this.table.managed[zoneId]) {
+        bug(
+          `zone ${zoneId} manages ${this.table.managed[zoneId]} pages, ${nrManaged[zoneId]} are not reserved`,
+        );
+      }
+    }
+  }
+
+  private allocPagesWalking(gfp: Gfp, order: number, cpu: CpuId, nodeId: NodeId): number {
+    if (cpu < 0 || cpu >= this.nrCpus) bug(`allocation on CPU ${cpu}; there are ${this.nrCpus}`);
+    if (nodeId >= this.table.nrNodes) bug(`allocation on node ${nodeId}; there are ${this.table.nrNodes}`);
+    if (order < 0 || order > MAX_PAGE_ORDER) return NO_PFN;
+    const allocFlags = WMARK_LOW | this.fragmentationFlags(gfp, cpu, nodeId);
+    let pfn = this.getPageFromFreelist(gfp, order, cpu, nodeId, allocFlags);
+    if (pfn === NO_PFN) pfn = this.slowPath.alloc(gfp, order, cpu, nodeId);
+    if (pfn !== NO_PFN && this.table.trace !== null) {
+      this.table.trace.emit(TP_MM_PAGE_ALLOC, pfn, order, gfp, this.migratetypes[gfp & 31]);
+    }
+    return pfn;
+  }
+
+  /** The first pass keeps pageblocks pure when there is a lower zone to go to (alloc_flags_nofragment). */
+  private fragmentationFlags(gfp: Gfp, cpu: CpuId, nodeId: NodeId): number {
+    const flags = gfp & __GFP_KSWAPD_RECLAIM;
+    const node = nodeId < 0 ? this.cpuNodes[cpu] : nodeId;
+    const list = (gfp & __GFP_THISNODE) === 0 ? node : this.table.nrNodes + node;
+    const preferred = this.preferredZone[list * MAX_NR_ZONES + gfpZone(gfp)];
+    if (preferred < 0 || preferred % MAX_NR_ZONES !== ZONE_NORMAL) return flags;
+    if (this.table.nrNodes > 1 && this.table.present[preferred - 1] === 0) return flags;
+    return flags | ALLOC_NOFRAGMENT;
+  }
+
+  private isZoneUsable(zoneId: number, order: number, highest: number, allocFlags: number): boolean {
+    const { table, core } = this;
+    if ((table.flags[zoneId] & ZONE_BELOW_HIGH) === 0) {
+      const high = table.mark(zoneId, WMARK_HIGH);
+      if (isWatermarkOkFast(table, core, zoneId, order, high, highest, allocFlags)) return true;
+      // From here on per-CPU lists shrink, so that reclaim is not started for pages that lie there.
+      table.setFlags(zoneId, ZONE_BELOW_HIGH);
+    }
+    if ((allocFlags & ALLOC_NO_WATERMARKS) !== 0) return true;
+    const mark = table.mark(zoneId, allocFlags & ALLOC_WMARK_MASK);
+    return isWatermarkOkFast(table, core, zoneId, order, mark, highest, allocFlags);
+  }
+
+  private rmqueue(
+    gfp: Gfp,
+    order: number,
+    cpu: CpuId,
+    zoneId: number,
+    preferred: number,
+    allocFlags: number,
+  ): number {
+    const migratetype = this.migratetypes[gfp & 31];
+    let pfn = NO_PFN;
+    if (isPcpOrder(order)) pfn = this.pcp.take(zoneId, cpu, order, migratetype, allocFlags);
+    if (pfn === NO_PFN) pfn = this.core.rmqueue(zoneId, order, migratetype, allocFlags);
+    if ((allocFlags & ALLOC_KSWAPD) !== 0 && (this.table.flags[zoneId] & ZONE_BOOSTED_WATERMARK) !== 0) {
+      this.table.clearFlags(zoneId, ZONE_BOOSTED_WATERMARK);
+      this.slowPath.handler.wakeKswapd(Math.floor(zoneId / MAX_NR_ZONES), 0, zoneId % MAX_NR_ZONES);
+    }
+    if (pfn === NO_PFN) return NO_PFN;
+    this.countAlloc(zoneId, preferred, 1 << order, cpu);
+    this.refcount[pfn] = 1;
+    if ((gfp & __GFP_COMP) !== 0 && order > 0) this.memmap.prepCompound(pfn, order);
+    if ((gfp & __GFP_ZERO) !== 0) this.zero(pfn, order);
+    if ((allocFlags & ALLOC_HIGHATOMIC) !== 0) this.core.reserveHighatomic(pfn, zoneId, order);
+    return pfn;
+  }
+
+  /** PGALLOC_* in pages; NUMA events in allocations (zone_statistics). */
+  private countAlloc(zoneId: number, preferred: number, nrPages: number, cpu: CpuId): void {
+    const { numaStats } = this;
+    const node = (zoneId / MAX_NR_ZONES) | 0;
+    const at = zoneId * NR_NUMA_STATS;
+    this.events[PGALLOC_DMA + zoneId - node * MAX_NR_ZONES] += nrPages;
+    if (zoneId === preferred || node === ((preferred / MAX_NR_ZONES) | 0)) {
+      numaStats[at + NUMA_HIT]++;
+    } else {
+      numaStats[at + NUMA_MISS]++;
+      numaStats[preferred * NR_NUMA_STATS + NUMA_FOREIGN]++;
+    }
+    numaStats[at + (node === this.cpuNodes[cpu] ? NUMA_LOCAL : NUMA_OTHER)]++;
+  }
+
+  /** Makes the block read as zeros: frames forget their bytes, page tables' too. */
+  private zero(pfn: number, order: number): void {
+    if (this.contents === null) return;
+    const end = pfn + (1 << order);
+    for (let row = pfn; row < end; row++) this.contents.releaseSlot(row);
+  }
+
+  /** Checks and clears what the pages of a block carry; a compound page is taken apart. */
+  private prepareFlagged(pfn: number, order: number): void {
+    const { flags } = this;
+    if ((flags[pfn] & PG_HEAD) !== 0) {
+      const compoundOrder = this.memmap.compoundOrder(pfn);
+      if (compoundOrder !== order) bug(`compound page ${pfn} of order ${compoundOrder} is freed as ${order}`);
+      this.memmap.destroyCompound(pfn);
+    }
+    const end = pfn + (1 << order);
+    for (let row = pfn; row < end; row++) if (flags[row] !== 0) this.clearPage(row);
+  }
+
+  private clearPage(pfn: number): void {
+    const { flags, mapcount, mapping, private: owner } = this.memmap;
+    if ((flags[pfn] & (PG_CHECK_AT_FREE | PG_TAIL)) !== 0) {
+      bug(`pfn ${pfn} is freed with flags ${pageFlagsToString(flags[pfn])}`);
+    }
+    if (mapcount[pfn] !== 0) bug(`pfn ${pfn} is freed while mapped ${mapcount[pfn]} times`);
+    flags[pfn] = 0;
+    mapping[pfn] = NO_MAPPING;
+    owner[pfn] = NO_SWAP_ENTRY;
+  }
+
+  private releaseInZone(zoneId: number, startPfn: number, endPfn: number): void {
+    this.flags.fill(0, startPfn, endPfn);
+    this.refcount.fill(0, startPfn, endPfn);
+    this.table.managed[zoneId] += endPfn - startPfn;
+    for (let pfn = startPfn; pfn < endPfn;) {
+      let order = this.isBooted
+        ? 0
+        : pfn === 0
+          ? MAX_PAGE_ORDER
+          : Math.min(MAX_PAGE_ORDER, 31 - Math.clz32(pfn & -pfn));
+      while (pfn + (1 << order) > endPfn) order--;
+      if (this.isBooted) this.freePages(pfn, order, 0);
+      else {
+        this.events[PGFREE] += 1 << order;
+        this.core.freeOnePage(pfn, zoneId, order, true);
+      }
+      pfn += 1 << order;
+    }
+  }
+}
+
+/** Linux turns grouping off when there are too few pages for one pageblock of each type (page_group_by_mobility_disabled). */
+export function isGroupedByMobility(config: FrameAllocatorConfig): boolean {
+  if (config.mobilityGrouping !== undefined) return config.mobilityGrouping;
+  let nrPages = 0;
+  for (const { startPfn, endPfn } of config.ranges) nrPages += endPfn - startPfn;
+  return nrPages >= PAGEBLOCK_NR_PAGES * (MIGRATE_ISOLATE + 1);
+}
+
+function preferredZones(zonelists: Zonelists, nrNodes: number): Int32Array {
+  const preferred = new Int32Array(2 * nrNodes * MAX_NR_ZONES).fill(NO_ZONE_ID);
+  for (let node = 0; node < nrNodes; node++) {
+    for (let highest = 0; highest < MAX_NR_ZONES; highest++) {
+      const fits = (zoneId: number): boolean => zoneId % MAX_NR_ZONES <= highest;
+      preferred[node * MAX_NR_ZONES + highest] = zonelists.fallback[node].find(fits) ?? NO_ZONE_ID;
+      preferred[(nrNodes + node) * MAX_NR_ZONES + highest] =
+        zonelists.thisNode[node].find(fits) ?? NO_ZONE_ID;
+    }
+  }
+  return preferred;
+}
+
+function checkMachine(config: FrameAllocatorConfig, nrNodes: number): void {
+  const { nrCpus, cpuNodes, zonelists } = config;
+  if (!Number.isInteger(nrCpus) || nrCpus < 1) {
+    throw new KernelError(EINVAL, `nrCpus (${nrCpus}) must be a positive integer`);
+  }
+  if (cpuNodes.length !== nrCpus || cpuNodes.some((node) => node < 0 || node >= nrNodes)) {
+    throw new KernelError(
+      EINVAL,
+      `cpuNodes (${cpuNodes.join(", ")}) must name one of ${nrNodes} nodes for each of ${nrCpus} CPUs`,
+    );
+  }
+  if (zonelists === undefined) return;
+  if (zonelists.fallback.length !== nrNodes || zonelists.thisNode.length !== nrNodes) {
+    throw new KernelError(
+      EINVAL,
+      `zonelists are given for ${zonelists.fallback.length} and ${zonelists.thisNode.length} nodes; there are ${nrNodes}`,
+    );
+  }
+}
