@@ -1,0 +1,251 @@
+/**
+ * Walks everything and holds it against everything else: the means by which random tests find what is wrong. Cold.
+ *
+ * Every frame is free, reserved, or owned exactly as its reference count says; lists, counters, reverse mappings, page
+ * tables, TLBs, swap slots and mappings agree.
+ */
+import {
+  bug,
+  NO_ENTRY,
+  NO_VMA,
+  NR_ANON_PAGES,
+  NR_FILE_PAGES,
+  NR_FREE_PAGES,
+  NR_MAPPED,
+  NR_PAGE_TABLE_PAGES,
+  PG_ANON,
+  PG_ANON_EXCLUSIVE,
+  PG_LRU,
+  PG_RESERVED,
+  PG_SLAB,
+  PG_SWAPCACHE,
+  PG_TABLE,
+  PG_TAIL,
+  PTE_D,
+  PTE_PS,
+  PTE_RW,
+  PTE_SPECIAL,
+  PTE_US,
+  pteIsPresent,
+  ptePfn,
+  pteToSwapEntry,
+  TASK_SIZE_VPN,
+  VM_SHARED,
+  VM_WRITE,
+  vpnOf,
+} from "@pageframe/contracts";
+import { NO_LINK, NO_MAPPING, NO_ZONE } from "@pageframe/memmap";
+import { linearPageIndex } from "./pages.ts";
+import { type System } from "./system.ts";
+import { type Mm } from "./task.ts";
+
+/** What the page tables of all tasks say together. */
+interface MappedState {
+  /** Entries that map each frame. */
+  readonly mapcount: Int32Array;
+  /** Entries that name each swap slot. */
+  readonly swapCounts: Map<number, number>;
+}
+
+/** Checks every invariant of a machine; calls bug() at the first that does not hold. O(frames + entries). */
+export function auditSystem(sys: System): void {
+  sys.frames.checkInvariants();
+  sys.slab.checkInvariants();
+  sys.swap.checkInvariants();
+  sys.reclaimPolicy.checkInvariants();
+  sys.memmap.checkInvariants();
+  sys.rmap.checkInvariants();
+  sys.contents.checkInvariants();
+  const mapped: MappedState = { mapcount: new Int32Array(sys.memmap.nrFrames), swapCounts: new Map() };
+  let nrTables = 0;
+  for (const mm of sys.mms) {
+    if (mm === null) continue;
+    auditAddressSpace(sys, mm, mapped);
+    nrTables += mm.nrTablePages;
+  }
+  auditFrames(sys, mapped);
+  auditSwap(sys, mapped);
+  auditCounters(sys, nrTables);
+  auditTlbs(sys);
+}
+
+/** Mappings, entries and counts of one address space. */
+function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
+  const { space, pageTable } = mm;
+  const { pool } = space;
+  const { contents, memmap } = sys;
+  space.checkInvariants();
+  pageTable.checkInvariants();
+  let nrAnon = 0;
+  let nrFile = 0;
+  let nrSwap = 0;
+  for (
+    let vpn = pageTable.nextPopulated(0, TASK_SIZE_VPN);
+    vpn < TASK_SIZE_VPN;
+    vpn = pageTable.nextPopulated(vpn + 1, TASK_SIZE_VPN)
+  ) {
+    const at = `mm ${mm.id} vpn 0x${vpn.toString(16)}`;
+    const vma = space.findVma(vpn);
+    if (vma === NO_VMA || pool.startVpn[vma] > vpn) bug(`${at} has an entry and no mapping`);
+    const entry = pageTable.findEntry(vpn);
+    if (entry === NO_ENTRY) bug(`${at} is populated and not found`);
+    const lo = contents.words[entry];
+    const hi = contents.words[entry + 1];
+    if (!pteIsPresent(lo)) {
+      const swapEntry = pteToSwapEntry(lo, hi);
+      mapped.swapCounts.set(swapEntry, (mapped.swapCounts.get(swapEntry) ?? 0) + 1);
+      nrSwap++;
+      continue;
+    }
+    const pfn = ptePfn(lo, hi);
+    const vmFlags = pool.vmFlags[vma];
+    if ((lo & PTE_RW) !== 0 && (vmFlags & VM_WRITE) === 0) bug(`${at} is writable and its mapping is not`);
+    if ((lo & PTE_SPECIAL) !== 0) {
+      if (pfn !== sys.zeroPfn) bug(`${at} is special and maps pfn ${pfn}`);
+      if ((lo & (PTE_RW | PTE_D)) !== 0) bug(`${at} maps the zero page writable or dirty`);
+      continue;
+    }
+    const flags = memmap.flags[pfn];
+    if ((lo & PTE_RW) !== 0 && (vmFlags & VM_SHARED) === 0) {
+      if ((flags & PG_ANON) === 0) bug(`${at} maps file page ${pfn} writable into a private mapping`);
+      if ((flags & PG_ANON_EXCLUSIVE) === 0) bug(`${at} maps pfn ${pfn} writable without owning it`);
+    }
+    if ((flags & PG_ANON) !== 0) {
+      nrAnon++;
+      if (memmap.mapcount[pfn] === 1 && memmap.index[pfn] !== linearPageIndex(mm, vma, vpn)) {
+        bug(`${at} maps anonymous pfn ${pfn} of index 0x${memmap.index[pfn].toString(16)}`);
+      }
+    } else {
+      nrFile++;
+      const pgoff = linearPageIndex(mm, vma, vpn);
+      if (memmap.mapping[pfn] !== pool.fileId[vma] || memmap.index[pfn] !== pgoff) {
+        bug(`${at} maps pfn ${pfn}, which is not page ${pgoff} of file ${pool.fileId[vma]}`);
+      }
+    }
+    mapped.mapcount[pfn]++;
+    if (!hasRmap(sys, pfn, mm.id, vpn)) bug(`${at} maps pfn ${pfn}, whose reverse mapping does not know it`);
+  }
+  if (nrAnon !== mm.rssAnon || nrFile !== mm.rssFile || nrSwap !== mm.nrSwapEntries) {
+    bug(
+      `mm ${mm.id} maps ${nrAnon} anonymous, ${nrFile} file and ${nrSwap} swapped pages; ` +
+        `it counts ${mm.rssAnon}, ${mm.rssFile} and ${mm.nrSwapEntries}`,
+    );
+  }
+}
+
+function hasRmap(sys: System, pfn: number, mm: number, vpn: number): boolean {
+  const { rmap } = sys;
+  for (let link = rmap.head[pfn]; link !== NO_LINK; link = rmap.linkNext[link]) {
+    if (rmap.linkMm[link] === mm && rmap.linkVpn[link] === vpn) return true;
+  }
+  return false;
+}
+
+/** Every frame in use has an owner, and as many references as it has owners. */
+function auditFrames(sys: System, mapped: MappedState): void {
+  const { memmap } = sys;
+  const stackPages = new Set<number>();
+  for (const task of sys.tasks.values()) for (const pfn of task.stackPfns) stackPages.add(pfn);
+  sys.lru.checkInvariants();
+  for (let pfn = 0; pfn < memmap.nrFrames; pfn++) {
+    const flags = memmap.flags[pfn];
+    if (mapped.mapcount[pfn] !== memmap.mapcount[pfn]) {
+      bug(`pfn ${pfn} is mapped ${mapped.mapcount[pfn]} times; mapcount says ${memmap.mapcount[pfn]}`);
+    }
+    if (memmap.zoneId[pfn] === NO_ZONE || (flags & (PG_RESERVED | PG_TAIL)) !== 0) continue;
+    const refcount = memmap.refcount[pfn];
+    if (refcount === 0) {
+      if ((flags & (PG_LRU | PG_SWAPCACHE | PG_TABLE | PG_SLAB | PG_ANON)) !== 0) {
+        bug(`pfn ${pfn} is free and has flags 0x${flags.toString(16)}`);
+      }
+      if (memmap.mapping[pfn] !== NO_MAPPING)
+        bug(`pfn ${pfn} is free and belongs to file ${memmap.mapping[pfn]}`);
+      continue;
+    }
+    const isKernels = (flags & (PG_SLAB | PG_TABLE)) !== 0 || stackPages.has(pfn);
+    const isInFile = !isKernels && memmap.mapping[pfn] !== NO_MAPPING;
+    const isOnList = (flags & PG_LRU) !== 0;
+    const nrOwners = isKernels
+      ? 1
+      : memmap.mapcount[pfn] +
+        ((flags & PG_SWAPCACHE) !== 0 ? 1 : 0) +
+        (isInFile ? 1 : 0) +
+        (isOnList ? 0 : sys.lru.isWaiting(pfn) ? 1 : 0);
+    if (refcount !== nrOwners) bug(`pfn ${pfn} has ${refcount} references and ${nrOwners} owners`);
+    if (isInFile && sys.files.findPage(memmap.mapping[pfn], memmap.index[pfn]) !== pfn) {
+      bug(`pfn ${pfn} is not what its file has at page ${memmap.index[pfn]}`);
+    }
+    if (!isKernels && !isOnList && !sys.lru.isWaiting(pfn)) {
+      bug(`pfn ${pfn} is a program's page and on no LRU list or batch`);
+    }
+  }
+}
+
+/** Every swap slot is held as often as entries name it. */
+function auditSwap(sys: System, mapped: MappedState): void {
+  const { memmap, swap } = sys;
+  for (const [entry, nr] of mapped.swapCounts) {
+    if (swap.swapCount(entry) !== nr)
+      bug(`swap entry ${entry} is named ${nr} times and counts ${swap.swapCount(entry)}`);
+  }
+  let nrUsed = mapped.swapCounts.size;
+  for (let pfn = 0; pfn < memmap.nrFrames; pfn++) {
+    if ((memmap.flags[pfn] & PG_SWAPCACHE) === 0) continue;
+    const entry = memmap.private[pfn];
+    if (swap.lookupCache(entry) !== pfn) bug(`pfn ${pfn} is not what the swap cache has for entry ${entry}`);
+    if (!mapped.swapCounts.has(entry)) nrUsed++;
+  }
+  const nrTaken = swap.nrTotalSlots - swap.nrFreeSlots;
+  if (nrTaken !== nrUsed) bug(`${nrTaken} swap slots are taken and ${nrUsed} are named by anything`);
+}
+
+/** Counters equal what was found. */
+function auditCounters(sys: System, nrUserTables: number): void {
+  const { memmap, vmstat } = sys;
+  let nrAnon = 0;
+  let nrMapped = 0;
+  let nrFile = 0;
+  let nrTables = 0;
+  for (let pfn = 0; pfn < memmap.nrFrames; pfn++) {
+    const flags = memmap.flags[pfn];
+    if ((flags & PG_TABLE) !== 0) nrTables++;
+    else if ((flags & PG_SWAPCACHE) !== 0) nrFile++;
+    else if ((flags & PG_TAIL) === 0 && memmap.mapping[pfn] !== NO_MAPPING) nrFile++;
+    if (memmap.mapcount[pfn] > 0) {
+      if ((flags & PG_ANON) !== 0) nrAnon++;
+      else nrMapped++;
+    }
+  }
+  expectCount("nr_anon_pages", vmstat.globalNode(NR_ANON_PAGES), nrAnon);
+  expectCount("nr_mapped", vmstat.globalNode(NR_MAPPED), nrMapped);
+  expectCount("nr_file_pages", vmstat.globalNode(NR_FILE_PAGES), nrFile);
+  expectCount("nr_page_table_pages", vmstat.globalNode(NR_PAGE_TABLE_PAGES), nrTables);
+  expectCount("nr_free_pages", vmstat.globalZone(NR_FREE_PAGES), sys.frames.nrFreePages());
+  if (nrTables < nrUserTables) bug(`${nrTables} table frames exist and address spaces count ${nrUserTables}`);
+}
+
+function expectCount(name: string, counted: number, found: number): void {
+  if (counted !== found) bug(`${name} says ${counted}; there are ${found}`);
+}
+
+/** No TLB holds a translation that the page table would not give today. */
+function auditTlbs(sys: System): void {
+  const byPcid = new Map<number, Mm>();
+  for (const mm of sys.mms) if (mm !== null) byPcid.set(mm.pcid, mm);
+  for (const cpu of sys.cpus) {
+    cpu.tlb.checkInvariants();
+    cpu.tlb.forEachEntry((vpnLo, vpnHi, pcid, _pageSize, pfn, flags) => {
+      const vpn = vpnOf(vpnLo, vpnHi);
+      const at = `TLB of CPU ${cpu.id}: pcid ${pcid} vpn 0x${vpn.toString(16)}`;
+      if ((flags & PTE_US) === 0) return;
+      const mm = byPcid.get(pcid);
+      if (mm === undefined) bug(`${at} belongs to no address space`);
+      const entry = mm.pageTable.findEntry(vpn);
+      const lo = entry === NO_ENTRY ? 0 : sys.contents.words[entry];
+      if (!pteIsPresent(lo)) bug(`${at} is stale: nothing is mapped there`);
+      const mappedPfn = ptePfn(lo, sys.contents.words[entry + 1]);
+      if ((lo & PTE_PS) === 0 && mappedPfn !== pfn) bug(`${at} is stale: pfn ${pfn}, mapped is ${mappedPfn}`);
+      if ((flags & PTE_RW) !== 0 && (lo & PTE_RW) === 0) bug(`${at} is stale: it still allows writing`);
+    });
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * Boots a machine from a configuration: lays out RAM, reserves what the kernel itself takes, wires every subsystem.
+ *
+ * RAM is laid out like a PC's: pages 1..158, which stay reserved, and from 1 MiB on; the kernel image lies at 1 MiB, each
+ * node's memmap at the start of the node (node 0: behind the image). `memory` is what is left to programs: the size of RAM is found by booting, looking at
+ * MemAvailable, and correcting, so everything that the kernel takes (page tables, slabs, watermarks) is paid on top.
+ */
+import {
+  bug,
+  EINVAL,
+  ENOMEM,
+  findOccupant,
+  KernelError,
+  type MemoryRange,
+  type NodeId,
+  PAGE_SIZE,
+  RUN_WRITE,
+  type SwapBackend,
+  type TraceSink,
+} from "@pageframe/contracts";
+import { FrameContents, Memmap, Rmap, STRUCT_PAGE_BYTES, VmStat } from "@pageframe/memmap";
+import { frameAllocators } from "@pageframe/buddy";
+import { Mmu } from "@pageframe/mmu";
+import { oomPolicies } from "@pageframe/oom";
+import { KernelHalf } from "@pageframe/pagetable";
+import { LruCache, Reclaimer, reclaimPolicies } from "@pageframe/reclaim";
+import { KERNEL_CACHES, objectAllocators } from "@pageframe/slab";
+import { MemorySwapBackend, NullSwapBackend, SwapAreas, swapSlots } from "@pageframe/swap";
+import { tlbConfig, tlbs } from "@pageframe/tlb";
+import { VmaPool, VmCommit } from "@pageframe/vma";
+import { type KernelConfig, type KernelConfigInput, MIN_MEMORY_BYTES, parseKernelConfig } from "./config.ts";
+import { Evictor } from "./evict.ts";
+import { Files } from "./files.ts";
+import { Kernel } from "./kernel.ts";
+import { LruPageReleaser } from "./pages.ts";
+import { MemoryPressure } from "./pressure.ts";
+import { formatBytes, parseBytes, parsePages } from "./sizes.ts";
+import { Cpu, type KernelCaches, System } from "./system.ts";
+import { TableFramesFromBuddy } from "./table-frames.ts";
+import { CAUSE_NAMES, TimeAccount } from "./time.ts";
+import { pagesAboveReserves } from "./views.ts";
+import { PagesOfAddressSpaces } from "./zap.ts";
+
+/** What a boot may be given besides its configuration. */
+export interface BootOptions {
+  /** Stores of the configured swap areas, in their order; memory where absent. */
+  readonly swapBackends?: readonly SwapBackend[];
+  /** Listener of tracepoints from the first allocation on. */
+  readonly trace?: TraceSink | null;
+}
+
+/** First frame of RAM: page 0 is kept from everyone. First of the hole below 1 MiB, and the end of that hole. */
+const FIRST_PFN = 1;
+const LOW_END_PFN = 159;
+const HIGH_START_PFN = 256;
+/** Nodes begin at multiples of this, so that no buddies lie on two nodes. */
+const NODE_ALIGN_PAGES = 1024;
+/** Boots that looking for the size of RAM may take. */
+const MAX_SIZING_BOOTS = 12;
+
+/**
+ * Boots a machine. Throws ConfigError with every mistake of the configuration, EINVAL for an unknown seat occupant or
+ * for less memory than MIN_MEMORY_BYTES.
+ */
+export function bootKernel(input: KernelConfigInput = {}, options: BootOptions = {}): Kernel {
+  const config = parseKernelConfig(input);
+  const wantedBytes = parseBytes(config.memory);
+  if (wantedBytes < MIN_MEMORY_BYTES) {
+    throw new KernelError(
+      EINVAL,
+      `memory ${config.memory} is too small to boot; the minimum is ${formatBytes(MIN_MEMORY_BYTES)}`,
+    );
+  }
+  return new Kernel(bootWithAvailable(config, parsePages(config.memory), options));
+}
+
+/** Finds the smallest RAM that leaves at least `wantedPages` available, and boots it. */
+function bootWithAvailable(config: KernelConfig, wantedPages: number, options: BootOptions): System {
+  let nrRamPages = wantedPages + parsePages(config.kernelImage) + 256 * config.nodes;
+  let best: System | null = null;
+  let bestAvailable = Infinity;
+  const tried = new Set<number>();
+  for (let boot = 0; boot < MAX_SIZING_BOOTS && !tried.has(nrRamPages); boot++) {
+    tried.add(nrRamPages);
+    const sys = bootSystem(config, nrRamPages, options);
+    const available = pagesAboveReserves(sys);
+    if (available >= wantedPages && available < bestAvailable) {
+      best = sys;
+      bestAvailable = available;
+    }
+    if (available === wantedPages) break;
+    nrRamPages += wantedPages - available;
+  }
+  // The steps of a few formulas may skip the very number: then go up until it is passed.
+  while (best === null) {
+    const sys = bootSystem(config, ++nrRamPages, options);
+    if (pagesAboveReserves(sys) >= wantedPages) best = sys;
+  }
+  return best;
+}
+
+/** Boots a machine with `nrRamPages` pages of RAM, divided among the nodes. */
+function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptions): System {
+  const trace = options.trace ?? null;
+  const ranges = layOutRam(nrRamPages, config.nodes);
+  const nrFrames = ranges[ranges.length - 1].endPfn;
+  const memmap = new Memmap(nrFrames, listHeadsFor(config));
+  const contents = new FrameContents(nrFrames, config.contents);
+  const vmstat = new VmStat(config.nodes);
+  const time = new TimeAccount(CAUSE_NAMES.map((name) => (config.costs as Record<string, number>)[name]));
+  const sys = new System(config, memmap, contents, new Rmap(memmap), vmstat, time, new Files());
+  sys.trace = trace;
+  const cpuNodes: NodeId[] = Array.from({ length: config.cpus }, (_, cpu) => cpu % config.nodes);
+
+  wireFrames(sys, ranges, cpuNodes, trace);
+  wireKernelMemory(sys, ranges, cpuNodes, trace);
+  wireSwapAndReclaim(sys, options, trace);
+  wireCpus(sys, cpuNodes);
+  startInit(sys);
+  return sys;
+}
+
+/** RAM as ranges of pages: a PC's hole below 1 MiB, nodes beginning at aligned frames, all but the last equally long. */
+function layOutRam(nrRamPages: number, nrNodes: number): MemoryRange[] {
+  const nrHole = FIRST_PFN + (HIGH_START_PFN - LOW_END_PFN);
+  const endPfn = nrRamPages + nrHole;
+  const perNode = Math.max(
+    NODE_ALIGN_PAGES,
+    Math.floor(endPfn / nrNodes / NODE_ALIGN_PAGES) * NODE_ALIGN_PAGES,
+  );
+  const ranges: MemoryRange[] = [{ startPfn: FIRST_PFN, endPfn: LOW_END_PFN, nodeId: 0 }];
+  for (let nodeId = 0; nodeId < nrNodes; nodeId++) {
+    const startPfn = nodeId === 0 ? HIGH_START_PFN : nodeId * perNode;
+    const end = nodeId === nrNodes - 1 ? Math.max(endPfn, startPfn + 64) : (nodeId + 1) * perNode;
+    ranges.push({ startPfn, endPfn: end, nodeId });
+  }
+  return ranges;
+}
+
+/** List heads that allocator, slab and reclaim need together, with room to spare. */
+function listHeadsFor(config: KernelConfig): number {
+  return 1024 + config.nodes * (1024 + 256 * config.cpus) + 4096;
+}
+
+/** The frame allocator, and the frames that nobody may have: the kernel image and each node's memmap. */
+function wireFrames(
+  sys: System,
+  ranges: readonly MemoryRange[],
+  cpuNodes: NodeId[],
+  trace: TraceSink | null,
+): void {
+  const { config } = sys;
+  const frames = findOccupant("frame allocator", frameAllocators, config.seats.frameAllocator).create({
+    memmap: sys.memmap,
+    vmstat: sys.vmstat,
+    contents: sys.contents,
+    ranges,
+    nrCpus: config.cpus,
+    cpuNodes,
+    minFreeKbytes: config.minFreeKbytes ?? -1,
+    watermarkScaleFactor: config.watermarkScaleFactor,
+    trace,
+  });
+  const imagePages = parsePages(config.kernelImage);
+  for (const range of ranges) {
+    // Like Linux since 5.14, the first MiB stays reserved whatever the firmware says of it.
+    if (range.startPfn < HIGH_START_PFN) continue;
+    const nrRowPages = Math.ceil(((range.endPfn - range.startPfn) * STRUCT_PAGE_BYTES) / PAGE_SIZE);
+    const startPfn = range.startPfn + nrRowPages + (range.nodeId === 0 ? imagePages : 0);
+    if (startPfn < range.endPfn) frames.releaseBootMemory(startPfn, range.endPfn);
+  }
+  frames.finishBoot();
+  sys.frames = frames;
+  // The page of zeros is part of the kernel image.
+  sys.zeroPfn = HIGH_START_PFN;
+}
+
+/** Slabs, the kernel's page table, and the pool of VMAs. */
+function wireKernelMemory(
+  sys: System,
+  ranges: readonly MemoryRange[],
+  cpuNodes: NodeId[],
+  trace: TraceSink | null,
+): void {
+  const { config, memmap, vmstat, frames } = sys;
+  sys.slab = findOccupant("object allocator", objectAllocators, config.seats.objectAllocator).create({
+    memmap,
+    vmstat,
+    frames,
+    nrCpus: config.cpus,
+    cpuNodes,
+    trace,
+  });
+  sys.caches = createCaches(sys);
+  sys.tableFrames = new TableFramesFromBuddy(sys);
+  sys.kernelHalf = new KernelHalf({ contents: sys.contents, frames: sys.tableFrames, ranges });
+  sys.vmaPool = new VmaPool();
+  sys.addressSpaceHost = new PagesOfAddressSpaces(sys);
+}
+
+/** Makes the caches of the kernel's own objects, and remembers those that this package allocates from. */
+function createCaches(sys: System): KernelCaches {
+  const indexOf = new Map<string, number>();
+  for (const { name, objectBytes, alignBytes, flags } of KERNEL_CACHES) {
+    indexOf.set(name, sys.slab.createCache(name, objectBytes, alignBytes, flags));
+  }
+  // Linux keeps split page-table locks in a cache of this name when a spinlock does not fit into struct page.
+  indexOf.set("page->ptl", sys.slab.createCache("page->ptl", 64, 0, 0));
+  const cache = (name: string): number => indexOf.get(name) ?? bug(`slab package lists no cache "${name}"`);
+  return {
+    taskStruct: cache("task_struct"),
+    signal: cache("signal_cache"),
+    sighand: cache("sighand_cache"),
+    files: cache("files_cache"),
+    mm: cache("mm_struct"),
+    vma: cache("vm_area_struct"),
+    anonVma: cache("anon_vma"),
+    ptl: cache("page->ptl"),
+  };
+}
+
+/** Swap areas, the reclaim policy and its core, the OOM policy; and the allocator told whom to ask. */
+function wireSwapAndReclaim(sys: System, options: BootOptions, trace: TraceSink | null): void {
+  const { config, memmap, contents, vmstat, frames } = sys;
+  sys.swap = new SwapAreas({ memmap, contents, vmstat, trace });
+  config.swap.forEach((area, at) => {
+    const nrPages = parsePages(area.size) + 1;
+    const backend =
+      options.swapBackends?.[at] ??
+      (contents.hasData ? new MemorySwapBackend(nrPages) : new NullSwapBackend(nrPages));
+    const slots = findOccupant("swap-slot allocator", swapSlots, config.seats.swapSlots).create({
+      nrSlots: nrPages,
+    });
+    sys.swap.swapon({ name: area.file ?? `/dev/ram${at}`, slots, backend, priority: area.priority });
+  });
+  const host = new Evictor(sys);
+  sys.reclaimPolicy = findOccupant("reclaim policy", reclaimPolicies, config.seats.reclaim).create({
+    memmap,
+    vmstat,
+    host,
+    nrNodes: config.nodes,
+    swappiness: config.swappiness,
+    seed: config.seed,
+    trace,
+  });
+  sys.lru = new LruCache({
+    memmap,
+    policy: sys.reclaimPolicy,
+    releaser: new LruPageReleaser(sys),
+    nrCpus: config.cpus,
+  });
+  sys.reclaimer = new Reclaimer({
+    vmstat,
+    frames,
+    policy: sys.reclaimPolicy,
+    lru: sys.lru,
+    nrNodes: config.nodes,
+    trace,
+  });
+  sys.oomPolicy = findOccupant("OOM policy", oomPolicies, config.seats.oom).create();
+  sys.numaPolicy = { name: "local", preferredNode: (n: number) => n };
+  sys.vmCommit = new VmCommit(
+    frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0),
+    sys.swap.nrTotalSlots,
+  );
+  frames.setPressureHandler(new MemoryPressure(sys));
+}
+
+/** One MMU with its TLB for every CPU, on the kernel's own page table. */
+function wireCpus(sys: System, cpuNodes: readonly NodeId[]): void {
+  const { config } = sys;
+  for (let id = 0; id < config.cpus; id++) {
+    const tlb = findOccupant("TLB", tlbs, config.seats.tlb).create(
+      tlbConfig({ l1: config.tlb.l1, l2: config.tlb.l2 }),
+    );
+    const mmu = new Mmu({ tlb, contents: sys.contents });
+    mmu.loadCr3(sys.kernelHalf.rootPfn, 0, true);
+    sys.cpus.push(new Cpu(id, cpuNodes[id], tlb, mmu));
+  }
+}
+
+/**
+ * Starts the first process: a stack with one page. A booted machine has one, so programs find slabs and lists in use.
+ * Throws ENOMEM when not even that fits.
+ */
+function startInit(sys: System): void {
+  const kernel = new Kernel(sys);
+  const init = kernel.spawn("init");
+  const stacked = init.mm.space.setupStack();
+  if (stacked < 0 || kernel.access(init, init.mm.space.startStack / PAGE_SIZE, RUN_WRITE) !== null) {
+    throw new KernelError(ENOMEM, "no memory for the first process; more memory would help");
+  }
+}
+
+/** 10 at home, 20 elsewhere (LOCAL_DISTANCE, REMOTE_DISTANCE). */
+function defaultDistances(nrNodes: number): number[][] {
+  return Array.from({ length: nrNodes }, (_, from) =>
+    Array.from({ length: nrNodes }, (__, to) => (from === to ? 10 : 20)),
+  );
+}

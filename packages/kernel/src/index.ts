@@ -1,0 +1,20 @@
+export { bootKernel, type BootOptions } from "./boot.ts";
+export {
+  ConfigError,
+  type ConfigProblem,
+  configProblems,
+  type KernelConfig,
+  type KernelConfigInput,
+  kernelConfigSchema,
+  MIN_MEMORY_BYTES,
+  parseKernelConfig,
+} from "./config.ts";
+export { ContentsVerifier } from "./contents-verifier.ts";
+export { type MappedFile } from "./files.ts";
+export { Kernel } from "./kernel.ts";
+export { Replay, type ReplayOptions, type ReplayResult } from "./replay.ts";
+export { formatBytes, formatPages, isSize, parseBytes, parsePages } from "./sizes.ts";
+export { cloneGraph, type Snapshot, stateDigest } from "./snapshot.ts";
+export { type Cpu, type System } from "./system.ts";
+export { type Mm, Task, type TaskSignal } from "./task.ts";
+export { CAUSE_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";

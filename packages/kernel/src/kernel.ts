@@ -1,0 +1,297 @@
+/**
+ * A machine that runs: the one object that users of the package hold. Everything here is a short way to the functions
+ * beside; `sys` is open to whoever wants to look or to build on it.
+ */
+import {
+  bug,
+  type CpuId,
+  EFAULT,
+  EINVAL,
+  KernelError,
+  MAP_ANONYMOUS,
+  MAP_SHARED,
+  NO_ENTRY,
+  PAGE_SIZE,
+  pagesOfBytes,
+  type Pfn,
+  pteIsPresent,
+  ptePfn,
+  RUN_EXEC,
+  RUN_KIND_MASK,
+  RUN_KIND_SHIFT,
+  RUN_READ,
+  RUN_VPN_HI_MASK,
+  RUN_WRITE,
+  SIGKILL,
+  type Vaddr,
+  type Vpn,
+  vpnHi,
+  vpnLo,
+  vpnOfAddress,
+} from "@pageframe/contracts";
+import { auditSystem } from "./audit.ts";
+import { handleUserFault } from "./fault.ts";
+import { createTask, exitTask, forkTask, switchTo } from "./lifecycle.ts";
+import { mremapTo } from "./mremap.ts";
+import { runDaemons } from "./pressure.ts";
+import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
+import { type System } from "./system.ts";
+import { type Task, type TaskSignal } from "./task.ts";
+import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
+import { availablePages, buddyinfo, maps, meminfo, vmstatCounters, vmstatText } from "./views.ts";
+import { zapPages } from "./zap.ts";
+
+/** Faults that one access may take before the kernel is considered broken. */
+const MAX_FAULTS_PER_ACCESS = 16;
+
+/** A booted machine. Make one with bootKernel(). */
+export class Kernel {
+  readonly sys: System;
+
+  constructor(sys: System) {
+    this.sys = sys;
+  }
+
+  /** Makes a task with an empty address space on a CPU. Throws ENOMEM, or EAGAIN when there are too many. */
+  spawn(name: string, cpu: CpuId = 0): Task {
+    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.sys.cpus.length) {
+      throw new KernelError(EINVAL, `cpu ${cpu} does not exist; the machine has ${this.sys.cpus.length}`);
+    }
+    return this.taskOrThrow(createTask(this.sys, name, cpu), `task "${name}"`);
+  }
+
+  /** fork(2). Throws ENOMEM or EAGAIN; nothing is left behind then. */
+  fork(parent: Task): Task {
+    this.sys.time.spend(CAUSE_SYSCALL, 1);
+    const child = forkTask(this.sys, parent);
+    runDaemons(this.sys);
+    return this.taskOrThrow(child, `fork of task ${parent.pid}`);
+  }
+
+  /** _exit(2). */
+  exit(task: Task): void {
+    exitTask(this.sys, task);
+    runDaemons(this.sys);
+  }
+
+  /** Makes a file to map; returns its id. Its bytes are generated (files.ts). */
+  openFile(name: string): number {
+    return this.sys.files.open(name, false).id;
+  }
+
+  /** mmap(2): returns the address or -errno. `fileId` is -1 for anonymous memory, shared or private. */
+  mmap(
+    task: Task,
+    address: Vaddr,
+    lengthBytes: number,
+    prot: number,
+    flags: number,
+    fileId = -1,
+    offsetBytes = 0,
+  ): number {
+    const isSharedAnon = (flags & (MAP_SHARED | MAP_ANONYMOUS)) === (MAP_SHARED | MAP_ANONYMOUS);
+    const id = isSharedAnon ? this.sys.files.open("/dev/zero (deleted)", true).id : fileId;
+    if (id >= this.sys.files.all.length) {
+      throw new KernelError(EINVAL, `file ${id} was not opened; ${this.sys.files.all.length} files are`);
+    }
+    return this.afterSyscall(task.mm.space.mmap(address, lengthBytes, prot, flags, id, offsetBytes));
+  }
+
+  /** munmap(2): 0 or -errno. */
+  munmap(task: Task, address: Vaddr, lengthBytes: number): number {
+    return this.afterSyscall(task.mm.space.munmap(address, lengthBytes));
+  }
+
+  /** mprotect(2): 0 or -errno. */
+  mprotect(task: Task, address: Vaddr, lengthBytes: number, prot: number): number {
+    return this.afterSyscall(task.mm.space.mprotect(address, lengthBytes, prot));
+  }
+
+  /** brk(2): the new break, or the old one when it cannot be moved. */
+  brk(task: Task, address: Vaddr): Vaddr {
+    return this.afterSyscall(task.mm.space.brk(address));
+  }
+
+  /** mremap(2) to where a recording put the mapping (mremap.ts). */
+  mremapTo(task: Task, address: Vaddr, oldBytes: number, newBytes: number, result: Vaddr): number {
+    return this.afterSyscall(mremapTo(this.sys, task, address, oldBytes, newBytes, result));
+  }
+
+  /** madvise(2) with MADV_DONTNEED: drops the pages; the mappings stay. */
+  madviseDontneed(task: Task, address: Vaddr, lengthBytes: number): number {
+    const vpn = vpnOfAddress(address);
+    zapPages(this.sys, task.mm, vpn, vpn + pagesOfBytes(lengthBytes));
+    return this.afterSyscall(0);
+  }
+
+  /** Accesses a page as a user instruction would (RUN_READ, RUN_WRITE, RUN_EXEC). Null, or the signal that it raises. */
+  access(task: Task, vpn: Vpn, kind: number): TaskSignal | null {
+    const signal = this.accessPage(task, vpn, kind);
+    runDaemons(this.sys);
+    return signal;
+  }
+
+  /**
+   * Runs packed access runs [0, nrRuns) of a task (access-run.ts in contracts). Returns null when all were done, or the
+   * signal that ended it. Daemons that a fault woke run after it, or when the caller calls runDaemons(): then the page of
+   * the last run is still in memory on return. Hot: per run.
+   */
+  accessRuns(task: Task, words: Int32Array, nrRuns: number, areDaemonsDeferred = false): TaskSignal | null {
+    const { sys } = this;
+    switchTo(sys, task.cpu, task);
+    const { mmu } = sys.cpus[task.cpu];
+    const before = mmu.stats;
+    let signal: TaskSignal | null = null;
+    let run = mmu.accessRuns(words, 0, nrRuns);
+    while (run < nrRuns) {
+      const word1 = words[2 * run + 1];
+      const kind = (word1 >>> RUN_KIND_SHIFT) & RUN_KIND_MASK;
+      signal = this.faultUntilDone(task, words[2 * run], word1 & RUN_VPN_HI_MASK, kind);
+      if (!areDaemonsDeferred) runDaemons(sys);
+      if (signal !== null || task.hasExited) break;
+      run = mmu.accessRuns(words, run + 1, nrRuns);
+    }
+    const after = mmu.stats;
+    sys.time.spend(CAUSE_ACCESS, after.accesses - before.accesses);
+    sys.time.spend(CAUSE_TLB_L2, after.l2Hits - before.l2Hits);
+    sys.time.spend(CAUSE_WALK, after.walks - before.walks);
+    return signal;
+  }
+
+  /** Reads one byte at an address: the byte, or the signal. Zero for all addresses when RAM has no bytes. */
+  read(task: Task, address: Vaddr): number | TaskSignal {
+    const vpn = vpnOfAddress(address);
+    const signal = this.accessPage(task, vpn, RUN_READ);
+    const byte = signal ?? this.sys.contents.readByte(this.frameOf(task, vpn), address % PAGE_SIZE);
+    runDaemons(this.sys);
+    return byte;
+  }
+
+  /** Writes one byte at an address. Null, or the signal. */
+  write(task: Task, address: Vaddr, value: number): TaskSignal | null {
+    const vpn = vpnOfAddress(address);
+    const signal = this.accessPage(task, vpn, RUN_WRITE);
+    if (signal === null) this.sys.contents.writeByte(this.frameOf(task, vpn), address % PAGE_SIZE, value);
+    runDaemons(this.sys);
+    return signal;
+  }
+
+  /** Fetches an instruction at an address. Null, or the signal. */
+  exec(task: Task, address: Vaddr): TaskSignal | null {
+    return this.access(task, vpnOfAddress(address), RUN_EXEC);
+  }
+
+  /** Accesses, split accesses, and first-level hits, second-level hits and walks of accesses, on a CPU since boot. */
+  translationCounts(cpu: CpuId): [number, number, number, number, number] {
+    const stats = this.sys.cpus[cpu].mmu.stats;
+    const nrSplits = stats.splitL1Hits + stats.splitL2Hits + stats.splitWalks;
+    return [stats.accesses, nrSplits, stats.l1Hits, stats.l2Hits, stats.walks];
+  }
+
+  /** Pages that programs can still take without swapping (MemAvailable). */
+  availablePages(): number {
+    return availablePages(this.sys);
+  }
+
+  /** /proc/vmstat as numbers by name. */
+  vmstat(): Record<string, number> {
+    return vmstatCounters(this.sys);
+  }
+
+  /** /proc/meminfo, /proc/vmstat, /proc/buddyinfo, /proc/PID/maps as Linux prints them. */
+  meminfoText(): string {
+    return meminfo(this.sys);
+  }
+
+  vmstatText(): string {
+    return vmstatText(this.sys);
+  }
+
+  buddyinfoText(): string {
+    return buddyinfo(this.sys);
+  }
+
+  mapsText(task: Task): string {
+    return maps(this.sys, task);
+  }
+
+  /** Virtual nanoseconds since boot. */
+  get nowNs(): number {
+    return this.sys.time.nowNs;
+  }
+
+  /** Checks every invariant; throws KernelBug at the first that does not hold. O(frames + mappings). */
+  audit(): void {
+    auditSystem(this.sys);
+  }
+
+  /** Copies the whole state out. */
+  snapshot(): Snapshot {
+    return takeSnapshot(this);
+  }
+
+  /** Goes back to a state that snapshot() of this kernel gave. */
+  restore(snapshot: Snapshot): void {
+    restoreSnapshot(snapshot);
+  }
+
+  /** Makes a second machine in the same state, which goes its own way. State outside (a swap file) is shared: give it none. */
+  clone(): Kernel {
+    return cloneGraph<Kernel>(this);
+  }
+
+  /** A number that is equal for equal states. O(state). */
+  digest(): number {
+    return stateDigest(this);
+  }
+
+  /** Runs what faults and system calls have woken: kswapd, the end of killed tasks. Most methods do so themselves. */
+  runDaemons(): void {
+    runDaemons(this.sys);
+  }
+
+  /** One access; daemons are the caller's. */
+  private accessPage(task: Task, vpn: Vpn, kind: number): TaskSignal | null {
+    if (task.hasExited) throw new KernelError(EFAULT, `task ${task.pid} has exited`);
+    switchTo(this.sys, task.cpu, task);
+    const { mmu } = this.sys.cpus[task.cpu];
+    this.sys.time.spend(CAUSE_ACCESS, 1);
+    if (mmu.translate(vpnLo(vpn), vpnHi(vpn), kind, true) >= 0) return null;
+    return this.faultUntilDone(task, vpnLo(vpn), vpnHi(vpn), kind);
+  }
+
+  /** Handles faults of one access until it works; the task has exited when SIGKILL comes back. */
+  private faultUntilDone(task: Task, lo: number, hi: number, kind: number): TaskSignal | null {
+    const { sys } = this;
+    const { mmu } = sys.cpus[task.cpu];
+    for (let nrFaults = 0; nrFaults < MAX_FAULTS_PER_ACCESS; nrFaults++) {
+      const signal = handleUserFault(sys, task, mmu.faultVpn, mmu.faultCode);
+      if (signal !== null) {
+        if (signal.signal === SIGKILL) exitTask(sys, task);
+        return signal;
+      }
+      if (mmu.retranslate(lo, hi, kind, true) >= 0) return null;
+    }
+    return bug(`task ${task.pid} faults on vpn 0x${mmu.faultVpn.toString(16)} for ever`);
+  }
+
+  private frameOf(task: Task, vpn: Vpn): Pfn {
+    const entry = task.mm.pageTable.findEntry(vpn);
+    const { words } = this.sys.contents;
+    if (entry === NO_ENTRY || !pteIsPresent(words[entry])) {
+      throw new KernelError(EFAULT, `page 0x${vpn.toString(16)} of task ${task.pid} is not in memory`);
+    }
+    return ptePfn(words[entry], words[entry + 1]);
+  }
+
+  private afterSyscall(result: number): number {
+    this.sys.time.spend(CAUSE_SYSCALL, 1);
+    runDaemons(this.sys);
+    return result;
+  }
+
+  private taskOrThrow(task: Task | number, what: string): Task {
+    if (typeof task !== "number") return task;
+    throw new KernelError(task, `no memory or no id for ${what}; more memory, or fewer tasks, would help`);
+  }
+}

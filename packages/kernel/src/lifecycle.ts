@@ -1,0 +1,167 @@
+/**
+ * Tasks come and go: creating the first, fork, exit, context switches.
+ * Source: Linux 6.18 kernel/fork.c, copy_process(), dup_task_struct(); kernel/exit.c, exit_mm(); mm/mmap.c, exit_mmap().
+ */
+import {
+  type CpuId,
+  EAGAIN,
+  ENOMEM,
+  findOccupant,
+  GFP_KERNEL,
+  KernelError,
+  NO_PFN,
+  NR_KERNEL_STACK,
+  NUMA_NO_NODE,
+  type PageTable,
+  type Pfn,
+} from "@pageframe/contracts";
+import { pageTables } from "@pageframe/pagetable";
+import { AddressSpace } from "@pageframe/vma";
+import { dupMm } from "./fork.ts";
+import { parseBytes } from "./sizes.ts";
+import { type System } from "./system.ts";
+import { Mm, Task } from "./task.ts";
+
+/** Pages of a kernel stack: 16 KiB (THREAD_SIZE); and KiB of one, as nr_kernel_stack counts. */
+const KERNEL_STACK_PAGES = 4;
+const KERNEL_STACK_KIB = 16;
+/** PCIDs are 12 bits and 0 is the kernel's own: as many address spaces can be told apart in a TLB. */
+const MAX_MMS = 4095;
+
+/** Makes a task with an empty address space. Returns it, or a negative errno. */
+export function createTask(sys: System, name: string, cpu: CpuId): Task | number {
+  const mm = createMm(sys, cpu);
+  if (typeof mm === "number") return mm;
+  const task = createTaskStruct(sys, name, 0, mm, cpu);
+  if (typeof task === "number") destroyMm(sys, mm, cpu);
+  return task;
+}
+
+/** fork(2). Returns the child, or a negative errno with nothing left behind. */
+export function forkTask(sys: System, parent: Task): Task | number {
+  const mm = createMm(sys, parent.cpu);
+  if (typeof mm === "number") return mm;
+  const copied = dupMm(sys, parent.mm, mm, parent.cpu);
+  if (copied < 0) {
+    destroyMm(sys, mm, parent.cpu);
+    return copied;
+  }
+  const child = createTaskStruct(sys, parent.name, parent.pid, mm, parent.cpu);
+  if (typeof child === "number") {
+    destroyMm(sys, mm, parent.cpu);
+    return child;
+  }
+  child.oomScoreAdj = parent.oomScoreAdj;
+  return child;
+}
+
+/** Ends a task: its memory, its kernel stack and objects are freed. */
+export function exitTask(sys: System, task: Task): void {
+  if (task.hasExited) return;
+  task.hasExited = true;
+  for (const cpu of sys.cpus) {
+    if (cpu.current === task) {
+      cpu.current = null;
+      cpu.mmu.loadCr3(sys.kernelHalf.rootPfn, 0, true);
+    }
+  }
+  destroyMm(sys, task.mm, task.cpu);
+  freeTaskStruct(sys, task.objects, task.objectAddresses, task.stackPfns, task.cpu);
+  sys.tasks.delete(task.pid);
+}
+
+/** Loads a task's address space on a CPU (switch_mm). Translations of others stay, tagged by their PCID. */
+export function switchTo(sys: System, cpu: CpuId, task: Task): void {
+  const processor = sys.cpus[cpu];
+  if (processor.current === task) return;
+  task.cpu = cpu;
+  processor.current = task;
+  task.mm.markCpu(cpu);
+  processor.mmu.loadCr3(task.mm.pageTable.rootPfn, task.mm.pcid, true);
+}
+
+/** Makes an empty address space with its root table. */
+function createMm(sys: System, cpu: CpuId): Mm | number {
+  let id = sys.mms.indexOf(null);
+  if (id < 0) id = sys.mms.length;
+  if (id >= MAX_MMS) return -EAGAIN;
+  const address = sys.allocObject(sys.caches.mm, cpu);
+  if (address < 0) return -ENOMEM;
+  const pageTable = createPageTable(sys);
+  if (pageTable === null) {
+    sys.slab.freeObject(sys.caches.mm, address, cpu);
+    return -ENOMEM;
+  }
+  const space = new AddressSpace(sys.vmaPool, sys.addressSpaceHost, {
+    id,
+    commit: sys.vmCommit,
+    rlimitStackBytes: parseBytes(sys.config.stackLimit),
+    maxMapCount: sys.config.maxMapCount,
+    isThpEnabled: false,
+  });
+  const mm = new Mm(id, id + 1, space, pageTable, address);
+  sys.mms[id] = mm;
+  return mm;
+}
+
+/** Makes a page table of the configured kind; null when there is no frame for its root. */
+function createPageTable(sys: System): PageTable | null {
+  try {
+    return findOccupant("page table", pageTables, sys.config.seats.pageTable).create({
+      contents: sys.contents,
+      frames: sys.tableFrames,
+      kernelHalf: sys.kernelHalf,
+    });
+  } catch (error) {
+    if (error instanceof KernelError && error.errno === ENOMEM) return null;
+    throw error;
+  }
+}
+
+/** Frees an address space and everything in it (mmput, exit_mmap). */
+function destroyMm(sys: System, mm: Mm, cpu: CpuId): void {
+  sys.lru.drain(cpu);
+  mm.space.unmapAll();
+  for (const processor of sys.cpus) if (mm.mayBeOnCpu(processor.id)) processor.mmu.flushPcid(mm.pcid);
+  mm.pageTable.destroy();
+  for (const address of mm.anonVmaAddresses) sys.slab.freeObject(sys.caches.anonVma, address, cpu);
+  sys.slab.freeObject(sys.caches.mm, mm.objectAddress, cpu);
+  sys.mms[mm.id] = null;
+}
+
+/** Takes what the kernel keeps of every task; nothing stays when a part is missing. */
+function createTaskStruct(sys: System, name: string, parentPid: number, mm: Mm, cpu: CpuId): Task | number {
+  const { caches } = sys;
+  const objects = Int32Array.of(caches.taskStruct, caches.signal, caches.sighand, caches.files);
+  const addresses = new Float64Array(objects.length).fill(-1);
+  const stackPfns: Pfn[] = [];
+  for (let at = 0; at < objects.length; at++) addresses[at] = sys.allocObject(objects[at], cpu);
+  for (let page = 0; page < KERNEL_STACK_PAGES; page++) {
+    const pfn = sys.frames.allocPages(GFP_KERNEL, 0, cpu, NUMA_NO_NODE);
+    if (pfn !== NO_PFN) stackPfns.push(pfn);
+  }
+  if (stackPfns.length < KERNEL_STACK_PAGES || addresses.includes(-1)) {
+    sys.vmstat.modNode(0, NR_KERNEL_STACK, KERNEL_STACK_KIB);
+    freeTaskStruct(sys, objects, addresses, stackPfns, cpu);
+    return -ENOMEM;
+  }
+  sys.vmstat.modNode(0, NR_KERNEL_STACK, KERNEL_STACK_KIB);
+  const pid = sys.nextPid++;
+  const task = new Task(pid, parentPid, name, mm, cpu, sys.time.nowNs, objects, addresses, stackPfns);
+  sys.tasks.set(pid, task);
+  return task;
+}
+
+function freeTaskStruct(
+  sys: System,
+  objects: Int32Array,
+  addresses: Float64Array,
+  stackPfns: readonly Pfn[],
+  cpu: CpuId,
+): void {
+  for (const pfn of stackPfns) sys.frames.freePages(pfn, 0, cpu);
+  for (let at = 0; at < objects.length; at++) {
+    if (addresses[at] >= 0) sys.slab.freeObject(objects[at], addresses[at], cpu);
+  }
+  sys.vmstat.modNode(0, NR_KERNEL_STACK, -KERNEL_STACK_KIB);
+}

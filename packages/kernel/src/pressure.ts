@@ -1,0 +1,99 @@
+/**
+ * What happens when memory runs short: kswapd is woken, callers reclaim, a task is killed. And the daemons' steps.
+ * Source: Linux 6.18 mm/page_alloc.c, __alloc_pages_slowpath(); mm/oom_kill.c, out_of_memory(), oom_kill_process(),
+ * __oom_reap_task_mm().
+ * Differs: a daemon runs at the end of the system call or fault that woke it, to completion.
+ */
+import {
+  type Gfp,
+  type MemoryPressureHandler,
+  NO_VMA,
+  type NodeId,
+  OOM_KILL,
+  type OomCandidate,
+  type Order,
+  PAGE_ALLOC_COSTLY_ORDER,
+  SIGKILL,
+  TP_MARK_VICTIM,
+  VM_SHARED,
+} from "@pageframe/contracts";
+import { exitTask } from "./lifecycle.ts";
+import { type System } from "./system.ts";
+import { type Task } from "./task.ts";
+import { zapPages } from "./zap.ts";
+
+/** The first process: it cannot be killed. */
+const INIT_PID = 1;
+
+/** Connects the frame allocator to reclaim and to the OOM killer. */
+export class MemoryPressure implements MemoryPressureHandler {
+  private readonly sys: System;
+
+  constructor(sys: System) {
+    this.sys = sys;
+  }
+
+  wakeKswapd(nodeId: NodeId, order: Order, highestZoneType: number): void {
+    this.sys.reclaimer.wakeKswapd(nodeId, order, highestZoneType);
+  }
+
+  directReclaim(gfp: Gfp, order: Order, nodeId: NodeId): number {
+    return this.sys.reclaimer.directReclaim(gfp, order, nodeId);
+  }
+
+  outOfMemory(_gfp: Gfp, order: Order): boolean {
+    if (order > PAGE_ALLOC_COSTLY_ORDER) return false;
+    return killVictim(this.sys) !== null;
+  }
+}
+
+/** What the OOM killer knows of a task. */
+export function oomCandidate(task: Task): OomCandidate {
+  return {
+    pid: task.pid,
+    name: task.name,
+    rssPages: task.mm.rss,
+    swapPages: task.mm.nrSwapEntries,
+    pageTablePages: task.mm.nrTablePages - 1,
+    oomScoreAdj: task.oomScoreAdj,
+    startTimeNs: task.startTimeNs,
+    isUnkillable: task.pid === INIT_PID || task.killedBy !== null,
+  };
+}
+
+/** RAM and swap, in pages: what OOM points are relative to. */
+export function totalPages(sys: System): number {
+  return sys.frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0) + sys.swap.nrTotalSlots;
+}
+
+/** Selects a task, kills it and takes its memory at once; null when nobody can be killed. */
+export function killVictim(sys: System): Task | null {
+  const tasks = [...sys.tasks.values()];
+  const at = sys.oomPolicy.selectVictim(tasks.map(oomCandidate), totalPages(sys));
+  if (at < 0) return null;
+  const victim = tasks[at];
+  victim.killedBy = { signal: SIGKILL, code: 0, vpn: 0 };
+  sys.nrOomKills++;
+  sys.vmstat.countEvents(OOM_KILL, 1);
+  sys.trace?.emit(TP_MARK_VICTIM, victim.pid, victim.mm.space.totalVm, victim.mm.rss, victim.oomScoreAdj);
+  reapMemory(sys, victim);
+  return victim;
+}
+
+/** Takes the private pages of a killed task while it still stands in the kernel (the oom_reaper). */
+function reapMemory(sys: System, victim: Task): void {
+  const { space } = victim.mm;
+  const { pool } = space;
+  for (let vma = space.firstVma; vma !== NO_VMA; vma = space.nextVma(vma)) {
+    if ((pool.vmFlags[vma] & VM_SHARED) !== 0 && pool.fileId[vma] < 0) continue;
+    zapPages(sys, victim.mm, pool.startVpn[vma], pool.endVpn[vma]);
+  }
+}
+
+/** Runs what is due after a system call or fault: killed tasks end, woken kswapds balance their nodes. */
+export function runDaemons(sys: System): void {
+  for (const task of sys.tasks.values()) if (task.killedBy !== null) exitTask(sys, task);
+  for (let node = 0; node < sys.config.nodes; node++) {
+    if (sys.reclaimer.isKswapdPending(node)) sys.reclaimer.kswapdStep(node);
+  }
+}

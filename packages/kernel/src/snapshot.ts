@@ -1,0 +1,239 @@
+/**
+ * Copies the whole state of a kernel out, puts it back, compares it, and makes an independent second kernel of it.
+ *
+ * The state is every object that can be reached from the kernel: class instances with plain fields, arrays, maps, sets
+ * and typed arrays. Objects that hold state elsewhere (a file on the host) say so through ExternalState. Functions are
+ * shared, so nothing that lives in a closure belongs to the state; the packages hold none.
+ */
+import { bug, type ExternalState, isExternalState } from "@pageframe/contracts";
+
+type Fields = Record<string, unknown>;
+type Saved =
+  | { readonly kind: "fields"; readonly fields: Fields }
+  | { readonly kind: "array"; readonly items: readonly unknown[] }
+  | { readonly kind: "map"; readonly entries: readonly (readonly [unknown, unknown])[] }
+  | { readonly kind: "set"; readonly items: readonly unknown[] }
+  | { readonly kind: "buffer"; readonly bytes: ArrayBuffer }
+  | { readonly kind: "external"; readonly state: unknown };
+
+/** State copied out of one kernel; goes back into that kernel only. */
+export interface Snapshot {
+  readonly saved: ReadonlyMap<object, Saved>;
+}
+
+/** Copies the state of everything reachable from `root` out. O(state). */
+export function takeSnapshot(root: object): Snapshot {
+  const saved = new Map<object, Saved>();
+  const pending: object[] = [root];
+  const visit = (value: unknown): void => {
+    if (typeof value === "object" && value !== null && !saved.has(value)) pending.push(value);
+  };
+  for (let object = pending.pop(); object !== undefined; object = pending.pop()) {
+    if (saved.has(object)) continue;
+    if (ArrayBuffer.isView(object)) {
+      // A view has no state but its buffer's.
+      saved.set(object, { kind: "fields", fields: {} });
+      visit(object.buffer);
+    } else if (object instanceof ArrayBuffer) {
+      saved.set(object, { kind: "buffer", bytes: object.slice(0) });
+    } else if (Array.isArray(object)) {
+      const items = object.slice() as unknown[];
+      saved.set(object, { kind: "array", items });
+      items.forEach(visit);
+    } else if (object instanceof Map) {
+      const entries = [...(object as Map<unknown, unknown>).entries()];
+      saved.set(object, { kind: "map", entries });
+      for (const [key, value] of entries) {
+        visit(key);
+        visit(value);
+      }
+    } else if (object instanceof Set) {
+      const items = [...(object as Set<unknown>)];
+      saved.set(object, { kind: "set", items });
+      items.forEach(visit);
+    } else if (isExternalState(object)) {
+      saved.set(object, { kind: "external", state: object.captureExternal() });
+    } else {
+      const fields = { ...object } as Fields;
+      saved.set(object, { kind: "fields", fields });
+      Object.values(fields).forEach(visit);
+    }
+  }
+  return { saved };
+}
+
+/** Puts a snapshot back into the objects that it was taken of. */
+export function restoreSnapshot(snapshot: Snapshot): void {
+  for (const [object, saved] of snapshot.saved) {
+    switch (saved.kind) {
+      case "buffer":
+        new Uint8Array(object as ArrayBuffer).set(new Uint8Array(saved.bytes));
+        break;
+      case "array":
+        (object as unknown[]).splice(0, (object as unknown[]).length, ...saved.items);
+        break;
+      case "map": {
+        const map = object as Map<unknown, unknown>;
+        map.clear();
+        for (const [key, value] of saved.entries) map.set(key, value);
+        break;
+      }
+      case "set": {
+        const set = object as Set<unknown>;
+        set.clear();
+        for (const item of saved.items) set.add(item);
+        break;
+      }
+      case "external":
+        (object as ExternalState).reinstateExternal(saved.state);
+        break;
+      case "fields":
+        if (!Object.isFrozen(object)) Object.assign(object, saved.fields);
+        break;
+    }
+  }
+}
+
+/**
+ * Makes an independent copy of everything reachable from `root`: a second kernel that goes its own way. Objects with
+ * external state are shared unless `replace` gives another for them.
+ */
+export function cloneGraph<Root extends object>(
+  root: Root,
+  replace?: (external: ExternalState) => object,
+): Root {
+  const copies = new Map<object, object>();
+  const copyOf = (value: unknown): unknown => {
+    if (typeof value !== "object" || value === null) return value;
+    const known = copies.get(value);
+    if (known !== undefined) return known;
+    return copyObject(value);
+  };
+  const copyObject = (object: object): object => {
+    if (object instanceof ArrayBuffer) return remember(object, object.slice(0));
+    if (ArrayBuffer.isView(object)) {
+      const buffer = copyOf(object.buffer) as ArrayBuffer;
+      const View = object.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => object;
+      return remember(object, new View(buffer, object.byteOffset, (object as Uint8Array).length));
+    }
+    if (Array.isArray(object)) {
+      const array: unknown[] = [];
+      remember(object, array);
+      for (const item of object) array.push(copyOf(item));
+      return array;
+    }
+    if (object instanceof Map) {
+      const map = new Map<unknown, unknown>();
+      remember(object, map);
+      for (const [key, value] of object as Map<unknown, unknown>) map.set(copyOf(key), copyOf(value));
+      return map;
+    }
+    if (object instanceof Set) {
+      const set = new Set<unknown>();
+      remember(object, set);
+      for (const item of object as Set<unknown>) set.add(copyOf(item));
+      return set;
+    }
+    if (isExternalState(object)) return remember(object, replace?.(object) ?? object);
+    const copy = Object.create(Object.getPrototypeOf(object) as object | null) as Fields;
+    remember(object, copy);
+    for (const [name, value] of Object.entries(object)) copy[name] = copyOf(value);
+    if (Object.isFrozen(object)) Object.freeze(copy);
+    return copy;
+  };
+  const remember = (object: object, copy: object): object => {
+    copies.set(object, copy);
+    return copy;
+  };
+  return copyOf(root) as Root;
+}
+
+/** A number that is equal for equal states (FNV-1a over all reachable values, in order of discovery). O(state). */
+export function stateDigest(root: object): number {
+  const digest = new Digest();
+  const order = new Map<object, number>();
+  const pending: object[] = [root];
+  order.set(root, 0);
+  const add = (value: unknown): void => {
+    switch (typeof value) {
+      case "number":
+        digest.addNumber(value);
+        break;
+      case "string":
+        digest.addString(value);
+        break;
+      case "boolean":
+        digest.addNumber(value ? 1 : 2);
+        break;
+      case "object":
+        if (value === null) {
+          digest.addNumber(3);
+        } else {
+          let at = order.get(value);
+          if (at === undefined) {
+            at = order.size;
+            order.set(value, at);
+            pending.push(value);
+          }
+          digest.addNumber(at);
+        }
+        break;
+      case "undefined":
+        digest.addNumber(4);
+        break;
+      case "function":
+        break;
+      default:
+        bug(`state holds a ${typeof value}`);
+    }
+  };
+  for (let object = pending.pop(); object !== undefined; object = pending.pop()) {
+    if (ArrayBuffer.isView(object)) digest.addBytes(object);
+    else if (object instanceof ArrayBuffer) digest.addBytes(new Uint8Array(object));
+    else if (Array.isArray(object)) object.forEach(add);
+    else if (object instanceof Map)
+      for (const [key, value] of object as Map<unknown, unknown>) {
+        add(key);
+        add(value);
+      }
+    else if (object instanceof Set) (object as Set<unknown>).forEach(add);
+    else if (!isExternalState(object))
+      for (const [name, value] of Object.entries(object)) {
+        digest.addString(name);
+        add(value);
+      }
+  }
+  return digest.value;
+}
+
+class Digest {
+  value = 0x811c9dc5 | 0;
+  private readonly float = new Float64Array(1);
+  private readonly floatWords = new Int32Array(this.float.buffer);
+
+  addWord(word: number): void {
+    this.value = Math.imul(this.value ^ word, 0x01000193);
+    this.value ^= this.value >>> 15;
+  }
+
+  addNumber(value: number): void {
+    this.float[0] = value;
+    this.addWord(this.floatWords[0]);
+    this.addWord(this.floatWords[1]);
+  }
+
+  addString(text: string): void {
+    for (let at = 0; at < text.length; at++) this.addWord(text.charCodeAt(at));
+  }
+
+  addBytes(view: ArrayBufferView): void {
+    const nrWords = view.byteLength >>> 2;
+    if ((view.byteOffset & 3) === 0) {
+      const words = new Int32Array(view.buffer, view.byteOffset, nrWords);
+      for (let at = 0; at < nrWords; at++) this.addWord(words[at]);
+    }
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    const from = (view.byteOffset & 3) === 0 ? nrWords * 4 : 0;
+    for (let at = from; at < bytes.length; at++) this.addWord(bytes[at]);
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * The state of a whole machine: every subsystem, wired, and the tasks that run on it. Behaviour is functions over it in
+ * the files beside.
+ */
+import {
+  type AddressSpaceHost,
+  type CpuId,
+  type FrameAllocator,
+  GFP_KERNEL,
+  MAX_NR_ZONES,
+  type MmId,
+  type NodeId,
+  NO_PFN,
+  type NumaPolicy,
+  type ObjectAllocator,
+  type OomPolicy,
+  type Paddr,
+  type Pfn,
+  type ReclaimPolicy,
+  type TableFrames,
+  type Tlb,
+  type TraceSink,
+} from "@pageframe/contracts";
+import { type FrameContents, type Memmap, type Rmap, type VmStat } from "@pageframe/memmap";
+import { type Mmu } from "@pageframe/mmu";
+import { type KernelHalf } from "@pageframe/pagetable";
+import { type LruCache, type Reclaimer } from "@pageframe/reclaim";
+import { type SwapAreas } from "@pageframe/swap";
+import { type VmaPool, type VmCommit } from "@pageframe/vma";
+import { type KernelConfig } from "./config.ts";
+import { type Files } from "./files.ts";
+import { type Mm, type Task } from "./task.ts";
+import { type TimeAccount } from "./time.ts";
+
+/** One processor: its MMU and what runs on it. */
+export class Cpu {
+  readonly id: CpuId;
+  readonly nodeId: NodeId;
+  readonly tlb: Tlb;
+  readonly mmu: Mmu;
+  /** Task whose address space is loaded, or null. */
+  current: Task | null = null;
+
+  constructor(id: CpuId, nodeId: NodeId, tlb: Tlb, mmu: Mmu) {
+    this.id = id;
+    this.nodeId = nodeId;
+    this.tlb = tlb;
+    this.mmu = mmu;
+  }
+}
+
+/** Indices of the kernel's own object caches. */
+export interface KernelCaches {
+  readonly taskStruct: number;
+  readonly signal: number;
+  readonly sighand: number;
+  readonly files: number;
+  readonly mm: number;
+  readonly vma: number;
+  readonly anonVma: number;
+  readonly ptl: number;
+}
+
+/** Everything there is. Built by boot; fields marked `!` are set during it. */
+export class System {
+  readonly config: KernelConfig;
+  readonly memmap: Memmap;
+  readonly contents: FrameContents;
+  readonly rmap: Rmap;
+  readonly vmstat: VmStat;
+  readonly time: TimeAccount;
+  readonly files: Files;
+  frames!: FrameAllocator;
+  slab!: ObjectAllocator;
+  caches!: KernelCaches;
+  tableFrames!: TableFrames;
+  kernelHalf!: KernelHalf;
+  vmaPool!: VmaPool;
+  vmCommit!: VmCommit;
+  swap!: SwapAreas;
+  lru!: LruCache;
+  addressSpaceHost!: AddressSpaceHost;
+  reclaimPolicy!: ReclaimPolicy;
+  reclaimer!: Reclaimer;
+  numaPolicy!: NumaPolicy;
+  oomPolicy!: OomPolicy;
+  readonly cpus: Cpu[] = [];
+  /** Address spaces by id; null where an id is free. */
+  readonly mms: (Mm | null)[] = [];
+  /** Living tasks by pid, oldest first. */
+  readonly tasks = new Map<number, Task>();
+  nextPid = 1;
+  /** anon_vma identities that have a slab object. */
+  nrAnonVmas = 0;
+  nrOomKills = 0;
+  /** The frame that reads of untouched anonymous memory map (empty_zero_page). */
+  zeroPfn: Pfn = NO_PFN;
+  /** Frames of the machine, of the kernel image and of the memmap. */
+  nrReservedPages = 0;
+  /** Bytes that swap and copies move through. */
+  readonly bounce = new Uint8Array(4096);
+  /** Listener of tracepoints, or null. */
+  trace: TraceSink | null = null;
+
+  constructor(
+    config: KernelConfig,
+    memmap: Memmap,
+    contents: FrameContents,
+    rmap: Rmap,
+    vmstat: VmStat,
+    time: TimeAccount,
+    files: Files,
+  ) {
+    this.config = config;
+    this.memmap = memmap;
+    this.contents = contents;
+    this.rmap = rmap;
+    this.vmstat = vmstat;
+    this.time = time;
+    this.files = files;
+  }
+
+  /** Node that a frame belongs to. */
+  nodeOf(pfn: Pfn): NodeId {
+    return (this.memmap.zoneId[pfn] / MAX_NR_ZONES) | 0;
+  }
+
+  /** Address space by id; it must exist. */
+  mmOf(id: MmId): Mm {
+    return this.mms[id] as Mm;
+  }
+
+  /** Takes a kernel object in the name of a CPU; -1 when there is no memory. */
+  allocObject(cache: number, cpu: CpuId): Paddr {
+    return this.slab.allocObject(cache, GFP_KERNEL, cpu);
+  }
+}

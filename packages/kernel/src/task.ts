@@ -1,0 +1,115 @@
+/**
+ * Tasks and their memory: task_struct and the parts of mm_struct that are not mappings.
+ */
+import { type CpuId, type MmId, type Paddr, type PageTable, type Pfn, type Vpn } from "@pageframe/contracts";
+import { type AddressSpace } from "@pageframe/vma";
+
+/** An address space with its page table and counts (mm_struct). */
+export class Mm {
+  readonly id: MmId;
+  /** PCID that tags its translations in every TLB. */
+  readonly pcid: number;
+  readonly space: AddressSpace;
+  readonly pageTable: PageTable;
+  readonly objectAddress: Paddr;
+  /** Resident pages: MM_ANONPAGES, and MM_FILEPAGES with MM_SHMEMPAGES. */
+  rssAnon = 0;
+  rssFile = 0;
+  /** Pages in swap (MM_SWAPENTS). */
+  nrSwapEntries = 0;
+  /** Most pages ever resident (hiwater_rss). */
+  hiwaterRss = 0;
+  /** Slab addresses of the anon_vmas made for its mappings; freed with it. */
+  readonly anonVmaAddresses: Paddr[] = [];
+  /** CPUs whose TLB may hold translations of it, as bits (mm_cpumask); 64 CPUs in two words. */
+  cpuMaskLo = 0;
+  cpuMaskHi = 0;
+
+  constructor(id: MmId, pcid: number, space: AddressSpace, pageTable: PageTable, objectAddress: Paddr) {
+    this.id = id;
+    this.pcid = pcid;
+    this.space = space;
+    this.pageTable = pageTable;
+    this.objectAddress = objectAddress;
+  }
+
+  /** Resident pages (get_mm_rss). */
+  get rss(): number {
+    return this.rssAnon + this.rssFile;
+  }
+
+  /** Table pages of this address space, the root included (mm_pgtables_bytes / PAGE_SIZE, and the pgd). */
+  get nrTablePages(): number {
+    let sum = 0;
+    for (const nr of this.pageTable.nrTables) sum += nr;
+    return sum;
+  }
+
+  noteRss(): void {
+    const rss = this.rssAnon + this.rssFile;
+    if (rss > this.hiwaterRss) this.hiwaterRss = rss;
+  }
+
+  markCpu(cpu: CpuId): void {
+    if (cpu < 32) this.cpuMaskLo |= 1 << cpu;
+    else this.cpuMaskHi |= 1 << (cpu - 32);
+  }
+
+  mayBeOnCpu(cpu: CpuId): boolean {
+    return cpu < 32 ? (this.cpuMaskLo & (1 << cpu)) !== 0 : (this.cpuMaskHi & (1 << (cpu - 32))) !== 0;
+  }
+}
+
+/** A signal that ended a task, or that a fault raised. */
+export interface TaskSignal {
+  /** SIGSEGV, SIGBUS or SIGKILL. */
+  readonly signal: number;
+  /** SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR; 0 with SIGKILL. */
+  readonly code: number;
+  /** Page that was accessed; 0 with SIGKILL. */
+  readonly vpn: Vpn;
+}
+
+/** A process (task_struct). */
+export class Task {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly name: string;
+  readonly mm: Mm;
+  cpu: CpuId;
+  oomScoreAdj = 0;
+  readonly startTimeNs: number;
+  /** Faults answered without and with I/O (min_flt, maj_flt). */
+  nrMinorFaults = 0;
+  nrMajorFaults = 0;
+  /** Set when a signal ended the task; it still has to be reaped by exit. */
+  killedBy: TaskSignal | null = null;
+  hasExited = false;
+  /** Slab objects: task_struct, files_struct, signal_struct, sighand_struct. */
+  readonly objects: Int32Array;
+  readonly objectAddresses: Float64Array;
+  /** Frames of the kernel stack. */
+  readonly stackPfns: Pfn[];
+
+  constructor(
+    pid: number,
+    parentPid: number,
+    name: string,
+    mm: Mm,
+    cpu: CpuId,
+    startTimeNs: number,
+    objects: Int32Array,
+    objectAddresses: Float64Array,
+    stackPfns: Pfn[],
+  ) {
+    this.pid = pid;
+    this.parentPid = parentPid;
+    this.name = name;
+    this.mm = mm;
+    this.cpu = cpu;
+    this.startTimeNs = startTimeNs;
+    this.objects = objects;
+    this.objectAddresses = objectAddresses;
+    this.stackPfns = stackPfns;
+  }
+}
