@@ -1,0 +1,99 @@
+/**
+ * One swap area (swap_info_struct). Hot: per page swapped.
+ *
+ *     swapMap       uint8 per slot: page-table entries that name it, up to SWAP_MAP_MAX
+ *     continuation  what a count has above SWAP_MAP_MAX, by slot
+ *     cachedPfn     int32 per slot: frame in the swap cache, or NO_PFN
+ *     isZeroFilled  uint8 per slot: the page is all zeros and was not written (zeromap)
+ *
+ * Invariant: between calls of SwapAreas a slot is in use exactly when its count is above 0 or a page of it is cached.
+ * Source: Linux 6.18 include/linux/swap.h, mm/swapfile.c. Differs: SWAP_HAS_CACHE of swap_map is `cachedPfn` here.
+ */
+import { bug, NO_PFN, type Pfn, type SwapBackend, type SwapSlots } from "@pageframe/contracts";
+
+/** Largest count that fits a slot's byte; more goes to the continuation, as in Linux. */
+export const SWAP_MAP_MAX = 0x3e;
+
+/** What /proc/swaps calls the kinds of area. */
+export type SwapKind = "file" | "partition";
+
+/** State of one area. */
+export class SwapArea {
+  readonly type: number;
+  readonly name: string;
+  readonly kind: SwapKind;
+  /** Higher goes first; -2 and below were given by the kernel. Changes when another area goes. */
+  priority: number;
+  readonly slots: SwapSlots;
+  readonly backend: SwapBackend;
+  readonly swapMap: Uint8Array;
+  readonly continuation = new Map<number, number>();
+  readonly cachedPfn: Int32Array;
+  readonly isZeroFilled: Uint8Array;
+
+  constructor(
+    type: number,
+    name: string,
+    kind: SwapKind,
+    priority: number,
+    slots: SwapSlots,
+    backend: SwapBackend,
+  ) {
+    this.type = type;
+    this.name = name;
+    this.kind = kind;
+    this.priority = priority;
+    this.slots = slots;
+    this.backend = backend;
+    this.swapMap = new Uint8Array(slots.nrSlots);
+    this.cachedPfn = new Int32Array(slots.nrSlots).fill(NO_PFN);
+    this.isZeroFilled = new Uint8Array(slots.nrSlots);
+  }
+
+  /** Slots that pages can have: all but the header's. */
+  get nrPages(): number {
+    return this.slots.nrSlots - 1;
+  }
+
+  get nrUsedPages(): number {
+    return this.nrPages - this.slots.nrFree;
+  }
+
+  /** Entries that name a slot. */
+  countOf(offset: number): number {
+    const count = this.swapMap[offset];
+    return count < SWAP_MAP_MAX ? count : count + (this.continuation.get(offset) ?? 0);
+  }
+
+  /** Adds one entry. */
+  increment(offset: number): void {
+    if (this.swapMap[offset] < SWAP_MAP_MAX) this.swapMap[offset]++;
+    else this.continuation.set(offset, (this.continuation.get(offset) ?? 0) + 1);
+  }
+
+  /** Takes one entry away; returns those left. Calls bug() when there was none. */
+  decrement(offset: number): number {
+    const count = this.countOf(offset);
+    if (count === 0) bug(`swap slot ${offset} of ${this.name} is given back and nothing names it`);
+    if (count > SWAP_MAP_MAX + 1) this.continuation.set(offset, count - SWAP_MAP_MAX - 1);
+    else if (count === SWAP_MAP_MAX + 1) this.continuation.delete(offset);
+    else this.swapMap[offset]--;
+    return count - 1;
+  }
+
+  /** Gives a slot back. */
+  release(offset: number): void {
+    this.isZeroFilled[offset] = 0;
+    this.slots.freeSlot(offset);
+  }
+
+  /** Is a page of the slot in the swap cache? */
+  isCached(offset: number): boolean {
+    return this.cachedPfn[offset] !== NO_PFN;
+  }
+
+  /** Frame that the swap cache has for a slot, or NO_PFN. */
+  cachedAt(offset: number): Pfn {
+    return this.cachedPfn[offset];
+  }
+}
