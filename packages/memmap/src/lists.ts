@@ -66,10 +66,11 @@ export class RowLists {
     prev[head] = row;
   }
 
-  /** Takes a row off whatever list it is on. */
+  /** Takes a row off whatever list it is on; calls bug() when it is on none. */
   remove(row: number): void {
     const { next, prev } = this;
     const after = next[row];
+    if (after === NOT_LISTED) bug(`row ${row} is removed and is on no list`);
     const before = prev[row];
     next[before] = after;
     prev[after] = before;

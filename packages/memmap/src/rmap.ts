@@ -77,14 +77,18 @@ export class Rmap {
     let nrChained = 0;
     for (let pfn = 0; pfn < this.head.length; pfn++) {
       let nrMappings = 0;
-      for (let link = this.head[pfn]; link !== NO_LINK; link = this.linkNext[link]) nrMappings++;
+      for (let link = this.head[pfn]; link !== NO_LINK; link = this.linkNext[link]) {
+        if (++nrMappings > this.linkNext.length) bug(`reverse mappings of pfn ${pfn} never end`);
+      }
       if (nrMappings !== this.memmap.mapcount[pfn]) {
         bug(`pfn ${pfn} has ${nrMappings} reverse mappings and mapcount ${this.memmap.mapcount[pfn]}`);
       }
       nrChained += nrMappings;
     }
     let nrFree = 0;
-    for (let link = this.freeHead; link !== NO_LINK; link = this.linkNext[link]) nrFree++;
+    for (let link = this.freeHead; link !== NO_LINK; link = this.linkNext[link]) {
+      if (++nrFree > this.linkNext.length) bug("free reverse mappings never end");
+    }
     if (nrChained !== this.nrUsed || nrChained + nrFree !== this.linkNext.length) {
       bug(
         `rmap pool: ${nrChained} chained, ${this.nrUsed} counted, ${nrFree} free of ${this.linkNext.length}`,
