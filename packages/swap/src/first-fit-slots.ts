@@ -2,10 +2,14 @@
  * Slots of a swap area, lowest free one first: keeps an area dense at its start. Hot: per page swapped.
  *
  *     isSlotUsed  uint8 per slot; the header's slot 0 is used for good
- *     lowest      no slot below it is free (lowest_bit of older kernels)
+ *     nrFreeOf    int16 per block of 256 slots: free ones in it
+ *     lowest      no block below it has a free slot
  */
 import { bug, type SwapSlots } from "@pageframe/contracts";
 import { checkNrSlots } from "./cluster-slots.ts";
+
+const BLOCK_SHIFT = 8;
+const BLOCK_SLOTS: number = 1 << BLOCK_SHIFT;
 
 /** Lowest slot first: `first-fit`. */
 export class FirstFitSlots implements SwapSlots {
@@ -13,7 +17,8 @@ export class FirstFitSlots implements SwapSlots {
   readonly nrSlots: number;
   nrFree: number;
   private readonly isSlotUsed: Uint8Array;
-  private lowest = 1;
+  private readonly nrFreeOf: Int16Array;
+  private lowest = 0;
 
   /** Throws EINVAL as ClusterSlots does. */
   constructor(nrSlots: number) {
@@ -22,16 +27,22 @@ export class FirstFitSlots implements SwapSlots {
     this.nrFree = nrSlots - 1;
     this.isSlotUsed = new Uint8Array(nrSlots);
     this.isSlotUsed[0] = 1;
+    this.nrFreeOf = new Int16Array(Math.ceil(nrSlots / BLOCK_SLOTS)).fill(BLOCK_SLOTS);
+    this.nrFreeOf[0]--;
+    this.nrFreeOf[this.nrFreeOf.length - 1] -= this.nrFreeOf.length * BLOCK_SLOTS - nrSlots;
   }
 
-  /** O(used slots above the last freed one). */
+  /** O(full blocks above the last freed slot). */
   allocSlot(): number {
     if (this.nrFree === 0) return -1;
-    const offset = this.isSlotUsed.indexOf(0, this.lowest);
-    if (offset < 0) bug(`${this.nrFree} swap slots are free, none from ${this.lowest} on`);
+    let block = this.lowest;
+    while (this.nrFreeOf[block] === 0) block++;
+    this.lowest = block;
+    let offset = block << BLOCK_SHIFT;
+    while (this.isSlotUsed[offset] !== 0) offset++;
     this.isSlotUsed[offset] = 1;
+    this.nrFreeOf[block]--;
     this.nrFree--;
-    this.lowest = offset + 1;
     return offset;
   }
 
@@ -39,9 +50,11 @@ export class FirstFitSlots implements SwapSlots {
     if (offset < 1 || offset >= this.nrSlots || this.isSlotUsed[offset] === 0) {
       bug(`swap slot ${offset} of ${this.nrSlots} is freed and not in use`);
     }
+    const block = offset >>> BLOCK_SHIFT;
     this.isSlotUsed[offset] = 0;
+    this.nrFreeOf[block]++;
     this.nrFree++;
-    if (offset < this.lowest) this.lowest = offset;
+    if (block < this.lowest) this.lowest = block;
   }
 
   isUsed(offset: number): boolean {
@@ -50,10 +63,18 @@ export class FirstFitSlots implements SwapSlots {
 
   checkInvariants(): void {
     let nrFree = 0;
-    for (let offset = 0; offset < this.nrSlots; offset++) {
-      if (this.isSlotUsed[offset] !== 0) continue;
-      nrFree++;
-      if (offset < this.lowest) bug(`swap slot ${offset} is free below the lowest, ${this.lowest}`);
+    for (let block = 0; block < this.nrFreeOf.length; block++) {
+      let nrFreeHere = 0;
+      const end = Math.min((block + 1) * BLOCK_SLOTS, this.nrSlots);
+      for (let offset = block * BLOCK_SLOTS; offset < end; offset++) {
+        if (this.isSlotUsed[offset] === 0) nrFreeHere++;
+      }
+      if (nrFreeHere !== this.nrFreeOf[block]) {
+        bug(`block ${block} has ${nrFreeHere} free swap slots and counts ${this.nrFreeOf[block]}`);
+      }
+      if (nrFreeHere > 0 && block < this.lowest)
+        bug(`block ${block} has free swap slots below ${this.lowest}`);
+      nrFree += nrFreeHere;
     }
     if (nrFree !== this.nrFree) bug(`${nrFree} swap slots are free and ${this.nrFree} counted`);
   }
