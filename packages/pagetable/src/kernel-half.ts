@@ -6,7 +6,8 @@
  *     402     vmalloc: an empty table of level 3
  *
  * Differs: Linux preallocates all 64 top entries of vmalloc (preallocate_vmalloc_pages()) and has KASAN, vmemmap, fixmap
- * and kernel text entries; one vmalloc entry spans 512 GiB here, and the others have nothing to show.
+ * and kernel text entries; one vmalloc entry spans 512 GiB here, and the others have nothing to show. Nor does the direct
+ * map get split later for read-only kernel text, so DirectMap4k of a real machine is larger.
  * Source: Linux 6.18 arch/x86/mm/init.c, init_memory_mapping(), split_mem_range(); arch/x86/mm/init_64.c.
  */
 import {
