@@ -248,7 +248,9 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
     const nodeId = sc.nodeId;
     sc.lruAddDrain();
     const nrTaken = lruvecs.isolate(nodeId, lru, nrToScan, sc.highestZoneType);
-    if (sc.highWatermark >= 0) vmstat.countEvents(PGREFILL, lruvecs.nrIsolateScanned);
+    const nrScanned = lruvecs.nrIsolateScanned;
+    if (sc.highWatermark >= 0) vmstat.countEvents(PGREFILL, nrScanned);
+    this.trace?.emit(TP_MM_VMSCAN_LRU_ISOLATE, nodeId, lru, nrScanned, nrTaken);
     let nrRotated = 0;
     let nrDeactivated = 0;
     for (let pfn = lruvecs.takeIsolated(); pfn !== NOT_LISTED; pfn = lruvecs.takeIsolated()) {

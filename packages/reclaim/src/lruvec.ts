@@ -33,7 +33,7 @@ import {
   UNEVICTABLE_PGS_CULLED,
   UNEVICTABLE_PGS_RESCUED,
 } from "@pageframe/contracts";
-import { type Memmap, NOT_LISTED, type VmStat } from "@pageframe/memmap";
+import { type Memmap, NO_ZONE, NOT_LISTED, type VmStat } from "@pageframe/memmap";
 
 /** Pages of too high a zone that one isolation passes over before it takes them as well (SWAP_CLUSTER_MAX_SKIPPED). */
 export const SWAP_CLUSTER_MAX_SKIPPED: number = SWAP_CLUSTER_MAX << 10;
@@ -96,7 +96,7 @@ export class Lruvecs {
     if ((flags & (PG_MLOCKED | PG_UNEVICTABLE)) !== 0) flags = this.settleUnevictable(flags);
     pageFlags[pfn] = flags | PG_LRU;
     const lru = lruOfFlags(flags);
-    const lruvec = this.account(pfn, lru, nrPagesOfFlags(flags));
+    const lruvec = this.account(this.memmap.zoneId[pfn], lru, nrPagesOfFlags(flags));
     this.memmap.lists.addFirst(this.headOf(lruvec, lru), pfn);
   }
 
@@ -105,16 +105,8 @@ export class Lruvecs {
     const flags = this.memmap.flags[pfn];
     if ((flags & PG_LRU) === 0) bug(`pfn ${pfn} is taken off a list while on none`);
     this.memmap.flags[pfn] = flags & ~PG_LRU;
-    this.account(pfn, lruOfFlags(flags), -nrPagesOfFlags(flags));
+    this.account(this.memmap.zoneId[pfn], lruOfFlags(flags), -nrPagesOfFlags(flags));
     this.memmap.lists.remove(pfn);
-  }
-
-  /** Makes a page the newest of its list. */
-  rotatePage(pfn: Pfn): void {
-    const flags = this.memmap.flags[pfn];
-    const lruvec = (this.memmap.zoneId[pfn] / MAX_NR_ZONES) | 0;
-    this.memmap.lists.remove(pfn);
-    this.memmap.lists.addFirst(this.headOf(lruvec, lruOfFlags(flags)), pfn);
   }
 
   /** Pages of a list in zone types up to `highestZoneType` (lruvec_lru_size). */
@@ -138,12 +130,14 @@ export class Lruvecs {
     let nrScanned = 0;
     let nrSkipped = 0;
     let nrTaken = 0;
-    let nrCounted = 0;
-    while (nrCounted < nrToScan) {
+    let runZone = NO_ZONE;
+    let nrRun = 0;
+    while (nrTaken < nrToScan) {
       const pfn = lists.last(head);
       if (pfn === NOT_LISTED) break;
       const nr = nrPagesOfFlags(flags[pfn]);
-      const zoneType = zoneId[pfn] % MAX_NR_ZONES;
+      const zone = zoneId[pfn];
+      const zoneType = zone % MAX_NR_ZONES;
       nrScanned += nr;
       if (zoneType > highestZoneType && nrSkipped < SWAP_CLUSTER_MAX_SKIPPED) {
         nrSkipped++;
@@ -152,11 +146,18 @@ export class Lruvecs {
         lists.addLast(skippedHead, pfn);
         continue;
       }
-      nrCounted += nr;
+      if (zone !== runZone) {
+        if (nrRun > 0) this.account(runZone, lru, -nrRun);
+        runZone = zone;
+        nrRun = 0;
+      }
+      nrRun += nr;
       nrTaken += nr;
-      this.removePage(pfn);
+      flags[pfn] &= ~PG_LRU;
+      lists.remove(pfn);
       lists.addLast(isolatedHead, pfn);
     }
+    if (nrRun > 0) this.account(runZone, lru, -nrRun);
     for (let pfn = lists.first(skippedHead); pfn !== NOT_LISTED; pfn = lists.first(skippedHead)) {
       lists.remove(pfn);
       lists.addFirst(head, pfn);
@@ -217,9 +218,8 @@ export class Lruvecs {
     }
   }
 
-  /** Counts `delta` pages on a list; returns the page's lruvec. */
-  private account(pfn: Pfn, lru: number, delta: number): NodeId {
-    const zoneId = this.memmap.zoneId[pfn];
+  /** Counts `delta` pages of a zone on a list; returns the zone's lruvec. */
+  private account(zoneId: number, lru: number, delta: number): NodeId {
     const lruvec = (zoneId / MAX_NR_ZONES) | 0;
     const slot = lruvec * NR_LRU_LISTS + lru;
     this.nrPages[slot] += delta;

@@ -30,6 +30,7 @@ import {
   TP_MM_VMSCAN_KSWAPD_WAKE,
   type TraceSink,
   WMARK_HIGH,
+  type Zonelists,
 } from "@pageframe/contracts";
 import { type VmStat } from "@pageframe/memmap";
 import { gfpZone } from "./gfp-zone.ts";
@@ -48,8 +49,8 @@ export interface ReclaimerConfig {
   readonly policy: ReclaimPolicy;
   readonly lru: LruCache;
   readonly nrNodes: number;
-  /** Nodes in the order that an allocation preferring node [n] tries them; itself, then by number when left out. */
-  readonly fallbackNodes?: readonly (readonly NodeId[])[];
+  /** The allocator's zonelists. Left out: a node's own zones first, then those of the other nodes by number. */
+  readonly zonelists?: Zonelists;
   readonly trace: TraceSink | null;
 }
 
@@ -63,7 +64,7 @@ export class Reclaimer {
   private readonly frames: FrameAllocator;
   private readonly policy: ReclaimPolicy;
   private readonly nrNodes: number;
-  private readonly fallbackNodes: readonly (readonly NodeId[])[];
+  private readonly zonelists: Zonelists;
   private readonly trace: TraceSink | null;
   private readonly scan: Scan;
   /** Is kswapd awake? */
@@ -76,18 +77,18 @@ export class Reclaimer {
   private isReclaiming = false;
 
   constructor(config: ReclaimerConfig) {
-    const { nrNodes, fallbackNodes } = config;
-    if (fallbackNodes !== undefined && fallbackNodes.length !== nrNodes) {
+    const { nrNodes, zonelists = zonelistsByNumber(config.nrNodes) } = config;
+    if (zonelists.fallback.length !== nrNodes || zonelists.thisNode.length !== nrNodes) {
       throw new KernelError(
         EINVAL,
-        `fallbackNodes lists ${fallbackNodes.length} nodes, the machine has ${nrNodes}`,
+        `zonelists are for ${zonelists.fallback.length} nodes, the machine has ${nrNodes}`,
       );
     }
     this.vmstat = config.vmstat;
     this.frames = config.frames;
     this.policy = config.policy;
     this.nrNodes = nrNodes;
-    this.fallbackNodes = fallbackNodes ?? nodesByNumber(nrNodes);
+    this.zonelists = zonelists;
     this.trace = config.trace;
     this.scan = new Scan(config.lru);
     this.kswapdFailures = new Int32Array(nrNodes);
@@ -229,16 +230,14 @@ export class Reclaimer {
     const scan = this.beginScan(false, highestZoneType);
     scan.maySwap = (gfp & __GFP_IO) !== 0;
     scan.nrToReclaim = SWAP_CLUSTER_MAX;
-    const nodes = this.fallbackNodes[preferred];
-    const nrNodes = (gfp & __GFP_THISNODE) !== 0 ? 1 : nodes.length;
+    const { fallback, thisNode } = this.zonelists;
+    const zonelist = ((gfp & __GFP_THISNODE) !== 0 ? thisNode : fallback)[preferred];
     let isFullWalk = false;
     while (true) {
       this.vmstat.countEvents(ALLOCSTALL_DMA + highestZoneType, 1);
       for (scan.priority = DEF_PRIORITY; scan.priority >= 0; scan.priority--) {
         scan.nrScanned = 0;
-        for (let nth = 0; nth < nrNodes; nth++) {
-          if (this.nrToBalance(nodes[nth], highestZoneType) > 0) this.shrinkNode(nodes[nth]);
-        }
+        this.shrinkZones(zonelist, highestZoneType);
         if (scan.nrReclaimed >= scan.nrToReclaim) break;
       }
       if (scan.nrReclaimed > 0) return scan.nrReclaimed;
@@ -247,6 +246,17 @@ export class Reclaimer {
         scan.forceDeactivate = true;
         scan.skippedDeactivate = false;
       } else return 0;
+    }
+  }
+
+  /** One pass over each node that has an eligible zone on a zonelist, in its order. */
+  private shrinkZones(zonelist: Int32Array, highestZoneType: number): void {
+    let lastNode = NUMA_NO_NODE;
+    for (let nth = 0; nth < zonelist.length; nth++) {
+      const zone = this.frames.zones[zonelist[nth]];
+      if (zone.zoneType > highestZoneType || zone.managedPages === 0 || zone.nodeId === lastNode) continue;
+      lastNode = zone.nodeId;
+      this.shrinkNode(lastNode);
     }
   }
 
@@ -283,8 +293,15 @@ export class Reclaimer {
   }
 }
 
-/** Each node first for itself, then the others in order of their number. */
-function nodesByNumber(nrNodes: number): NodeId[][] {
-  const all = Array.from({ length: nrNodes }, (_, nodeId) => nodeId);
-  return all.map((nodeId) => [nodeId, ...all.filter((other) => other !== nodeId)]);
+/** Each node's zones from the highest down, first its own, then those of the other nodes in order of their number. */
+function zonelistsByNumber(nrNodes: number): Zonelists {
+  const ofNode = (nodeId: number): number[] =>
+    Array.from({ length: MAX_NR_ZONES }, (_, down) => nodeId * MAX_NR_ZONES + HIGHEST_ZONE_TYPE - down);
+  const nodes = Array.from({ length: nrNodes }, (_, nodeId) => nodeId);
+  return {
+    fallback: nodes.map((own) =>
+      Int32Array.from([own, ...nodes.filter((other) => other !== own)].flatMap(ofNode)),
+    ),
+    thisNode: nodes.map((own) => Int32Array.from(ofNode(own))),
+  };
 }

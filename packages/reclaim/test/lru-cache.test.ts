@@ -1,0 +1,172 @@
+import {
+  LRU_ACTIVE_FILE,
+  LRU_INACTIVE_ANON,
+  LRU_UNEVICTABLE,
+  NR_LRU_LISTS,
+  PG_ACTIVE,
+  PG_LRU,
+  PG_MLOCKED,
+  UNEVICTABLE_PGS_RESCUED,
+} from "@pageframe/contracts";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { LruCache, PAGEVEC_SIZE, type PageReleaser } from "../src/index.ts";
+import { ANON, FILE, makeCompound, makeMachine, makeScan, type Machine } from "./helpers.ts";
+
+class Releaser implements PageReleaser {
+  readonly released: number[] = [];
+
+  releasePage(pfn: number): void {
+    this.released.push(pfn);
+  }
+}
+
+const makeCache = (nrCpus = 2): Machine & { cache: LruCache; releaser: Releaser } => {
+  const machine = makeMachine("active-inactive");
+  const releaser = new Releaser();
+  const cache = new LruCache({ ...machine, releaser, nrCpus });
+  return { ...machine, cache, releaser };
+};
+
+describe("LruCache", () => {
+  it("holds 30 pages back with a reference each and puts 31 on their lists in order", () => {
+    const { memmap, policy, cache, host } = makeCache();
+    for (let pfn = 0; pfn < 31; pfn++) {
+      expect([cache.nrWaiting(0), policy.nrLruPages(0, LRU_INACTIVE_ANON)]).toEqual([pfn, 0]);
+      memmap.flags[pfn] = ANON;
+      memmap.refcount[pfn] = 1;
+      cache.addPage(pfn, 0);
+      if (pfn === 0) expect([memmap.refcount[0], memmap.hasFlags(0, PG_LRU)]).toEqual([2, false]);
+    }
+    expect([cache.nrWaiting(0), policy.nrLruPages(0, LRU_INACTIVE_ANON)]).toEqual([0, 31]);
+    expect([memmap.refcount[0], memmap.hasFlags(0, PG_LRU), PAGEVEC_SIZE]).toEqual([1, true, 31]);
+    policy.shrinkNode(makeScan({ priority: 0 }));
+    expect(host.evicted.slice(0, 3)).toEqual([0, 1, 2]);
+  });
+
+  it("releases a page that was freed while it waited when the batch is drained, and not before", () => {
+    const { memmap, policy, cache, releaser } = makeCache();
+    for (const pfn of [3, 4]) {
+      memmap.flags[pfn] = ANON;
+      memmap.refcount[pfn] = 1;
+      cache.addPage(pfn, 0);
+    }
+    expect(memmap.putPageTestzero(3)).toBe(false);
+    expect(releaser.released).toEqual([]);
+    cache.drain(0);
+    expect(releaser.released).toEqual([3]);
+    expect([memmap.refcount[3], memmap.hasFlags(3, PG_LRU), memmap.hasFlags(4, PG_LRU)]).toEqual([
+      0,
+      false,
+      true,
+    ]);
+    policy.checkInvariants();
+  });
+
+  it("drains one CPU or all", () => {
+    const { memmap, policy, cache } = makeCache(3);
+    for (let cpu = 0; cpu < 3; cpu++) {
+      memmap.flags[cpu] = FILE | PG_ACTIVE;
+      memmap.refcount[cpu] = 1;
+      cache.addPage(cpu, cpu);
+    }
+    cache.drain(1);
+    expect([policy.nrLruPages(0, LRU_ACTIVE_FILE), cache.isWaiting(1), cache.isWaiting(2)]).toEqual([
+      1,
+      false,
+      true,
+    ]);
+    cache.drainAll();
+    expect(policy.nrLruPages(0, LRU_ACTIVE_FILE)).toBe(3);
+  });
+
+  it("drains at once for a compound page", () => {
+    const machine = makeCache();
+    makeCompound(machine, 16, 4, ANON);
+    machine.cache.addPage(16, 0);
+    expect(machine.policy.nrLruPages(0, LRU_INACTIVE_ANON)).toBe(16);
+  });
+
+  it("takes a page off to be locked and puts it back, rescued, after", () => {
+    const { memmap, policy, cache, vmstat } = makeCache();
+    memmap.flags[9] = FILE | PG_ACTIVE;
+    memmap.refcount[9] = 1;
+    cache.addPage(9, 0);
+    expect(cache.isolatePage(9)).toBe(false);
+    cache.drain(0);
+    expect(cache.isolatePage(9)).toBe(true);
+    expect([memmap.refcount[9], memmap.hasFlags(9, PG_ACTIVE), memmap.hasFlags(9, PG_LRU)]).toEqual([
+      2,
+      true,
+      false,
+    ]);
+    memmap.setFlags(9, PG_MLOCKED);
+    cache.putbackPage(9, 0);
+    cache.drain(0);
+    expect([memmap.refcount[9], policy.nrLruPages(0, LRU_UNEVICTABLE)]).toEqual([1, 1]);
+    cache.isolatePage(9);
+    memmap.clearFlags(9, PG_MLOCKED);
+    cache.putbackPage(9, 0);
+    cache.drain(0);
+    expect([policy.nrLruPages(0, LRU_UNEVICTABLE), vmstat.events[UNEVICTABLE_PGS_RESCUED]]).toEqual([0, 1]);
+    policy.checkInvariants();
+  });
+
+  it("releases an isolated page that its owner freed", () => {
+    const { memmap, cache, releaser } = makeCache();
+    memmap.flags[9] = ANON;
+    memmap.refcount[9] = 1;
+    cache.addPage(9, 0);
+    cache.drain(0);
+    cache.isolatePage(9);
+    memmap.putPageTestzero(9);
+    cache.putbackPage(9, 0);
+    cache.drain(0);
+    expect(releaser.released).toEqual([9]);
+  });
+
+  it("refuses a machine without CPUs", () => {
+    expect(() => makeCache(0)).toThrow("EINVAL: nrCpus (0) must be a positive integer");
+  });
+
+  it("loses no page and no reference through any operations", () => {
+    const pfn = fc.nat(63);
+    const operation = fc.oneof(
+      { weight: 5, arbitrary: fc.record({ op: fc.constant("add" as const), pfn, cpu: fc.nat(1) }) },
+      { weight: 2, arbitrary: fc.record({ op: fc.constant("free" as const), pfn, cpu: fc.nat(1) }) },
+      fc.record({ op: fc.constant("drain" as const), pfn, cpu: fc.nat(1) }),
+      fc.record({ op: fc.constant("rotate" as const), pfn, cpu: fc.nat(1) }),
+    );
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
+        const { memmap, policy, cache, releaser } = makeCache();
+        const owned = new Set<number>();
+        for (const step of operations) {
+          if (step.op === "add" && memmap.refcount[step.pfn] === 0) {
+            memmap.flags[step.pfn] = ANON;
+            memmap.refcount[step.pfn] = 1;
+            cache.addPage(step.pfn, step.cpu);
+            owned.add(step.pfn);
+          } else if (step.op === "free" && owned.delete(step.pfn) && memmap.putPageTestzero(step.pfn)) {
+            policy.removePage(step.pfn);
+          } else if (step.op === "drain") {
+            cache.drain(step.cpu);
+          } else if (step.op === "rotate" && cache.isolatePage(step.pfn)) {
+            cache.putbackPage(step.pfn, step.cpu);
+          }
+          cache.checkInvariants();
+          policy.checkInvariants();
+          for (let at = 0; at < 64; at++) {
+            expect(memmap.refcount[at]).toBe((owned.has(at) ? 1 : 0) + (cache.isWaiting(at) ? 1 : 0));
+          }
+        }
+        cache.drainAll();
+        let nrListed = 0;
+        for (let lru = 0; lru < NR_LRU_LISTS; lru++) nrListed += policy.nrLruPages(0, lru);
+        expect(nrListed).toBe(owned.size);
+        expect(releaser.released.filter((at) => memmap.hasFlags(at, PG_LRU) && !owned.has(at))).toEqual([]);
+      }),
+      { seed: 31, numRuns: 100 },
+    );
+  });
+});
