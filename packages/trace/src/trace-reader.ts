@@ -26,9 +26,9 @@ export class TraceReader implements TraceSource {
   readonly #input: ByteReader;
   readonly #firstBlock: number;
   readonly #endBlock: number;
-  readonly #decoder = new RunDecoder();
+  readonly #decoder: RunDecoder;
   /** The runs of the latest block. */
-  readonly #words = new Int32Array(2 * MAX_BLOCK_RUNS);
+  readonly #words: Int32Array;
   #nrRunsLeft = 0;
   #nrEventsLeft = 0;
 
@@ -47,6 +47,8 @@ export class TraceReader implements TraceSource {
     if (nrJsonBytes > input.end - input.at) input.fail("the metadata is longer than the file");
     this.#firstBlock = input.at + nrJsonBytes;
     this.metadata = metadataFromJson(textOf(bytes, input.at, this.#firstBlock), sourceName);
+    this.#decoder = new RunDecoder();
+    this.#words = new Int32Array(2 * MAX_BLOCK_RUNS);
     this.rewind();
   }
 
