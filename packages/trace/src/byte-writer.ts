@@ -2,7 +2,7 @@
 import { EINVAL, KernelError } from "@pageframe/contracts";
 
 /** Largest magnitude of a signed number: its zigzag form stays exact. */
-export const MAX_SIGNED: number = 2 ** 52;
+const MAX_SIGNED = 2 ** 52;
 
 /** Appends bytes and numbers. */
 export class ByteWriter {

@@ -26,7 +26,7 @@ export interface LackeyReaderOptions {
 /** Largest access: one page, so that it touches two pages at most. Lackey itself stops at 512 bytes (MAX_DSIZE). */
 const MAX_ACCESS_BYTES = 4096;
 /** Addresses have 57 bits with five levels of page tables. */
-const ADDRESS_END = 2 ** 57;
+const VPN_END = 2 ** 45;
 /** A line longer than this is not lackey's; paths in system calls reach 4096 bytes. */
 const MAX_LINE_BYTES = 65536;
 const NEWLINE = 10;
@@ -157,11 +157,11 @@ export class LackeyReader {
       if (access === null) this.#fail(this.#nrLines, EXPECTED_ACCESS, text);
       const [, address, size] = access;
       const sizeBytes = Number(size);
-      const isSane = parseInt(address, 16) < ADDRESS_END && sizeBytes > 0 && sizeBytes <= MAX_ACCESS_BYTES;
-      if (!isSane) this.#fail(this.#nrLines, EXPECTED_ACCESS, text);
-      // Without its offset the address is exact: 45 bits.
+      // Without its offset an address is exact.
       const vpn = parseInt(address.slice(0, -3) || "0", 16);
       const offset = parseInt(address.slice(-3), 16);
+      const isSane = vpn < VPN_END && sizeBytes > 0 && sizeBytes <= MAX_ACCESS_BYTES;
+      if (!isSane) this.#fail(this.#nrLines, EXPECTED_ACCESS, text);
       const decoder = this.#decoder;
       decoder.setOne(text.charCodeAt(1), vpnLo(vpn), vpnHi(vpn), offset + sizeBytes);
       this.#folder.addAccesses(decoder.words, decoder.nrAccesses);

@@ -147,6 +147,10 @@ describe("LackeyReader", () => {
     expect(reader.end().metadata.command).toBe("true");
   });
 
+  it("reads the last address there is", () => {
+    expect(collectItems(compileText(" L 1ffffffffffffff,1\n"))).toEqual([run(2 ** 45 - 1, RUN_READ, 1)]);
+  });
+
   it("passes over remarks and blank lines", () => {
     const trace = compileText("==12== a\n\n--12-- b\n**12** c\n L 00001000,1\n==12== \n");
     expect(trace.metadata.counts).toMatchObject({ nrReads: 1, nrLines: 6 });
