@@ -1,3 +1,4 @@
+export { type ObjectAllocatorConfig } from "./config.ts";
 export { KERNEL_CACHES, type KernelCache } from "./kernel-caches.ts";
 export {
   KMALLOC_CGROUP,
@@ -24,4 +25,5 @@ export {
   type SlabTuning,
 } from "./sizing.ts";
 export { type SlabCache } from "./slab-cache.ts";
-export { type ObjectAllocatorConfig, SlubAllocator } from "./slub.ts";
+export { SlobAllocator } from "./slob.ts";
+export { SlubAllocator } from "./slub.ts";

@@ -48,6 +48,7 @@ import {
   type TraceSink,
 } from "@pageframe/contracts";
 import { type Memmap, type VmStat } from "@pageframe/memmap";
+import { type ObjectAllocatorConfig } from "./config.ts";
 import {
   KMALLOC_CLASS_BYTES,
   KMALLOC_FAMILIES,
@@ -69,22 +70,6 @@ import {
   PLACE_NODE_PARTIAL,
   SlabCache,
 } from "./slab-cache.ts";
-
-/** What an object allocator stands on. */
-export interface ObjectAllocatorConfig {
-  readonly memmap: Memmap;
-  readonly vmstat: VmStat;
-  readonly frames: FrameAllocator;
-  /** CPUs of the machine; decides how many objects a slab should hold. */
-  readonly nrCpus: number;
-  /** Node of each CPU. */
-  readonly cpuNodes: readonly NodeId[];
-  readonly trace: TraceSink | null;
-  /** slub_min_order, slub_max_order and slub_min_objects; Linux's defaults where absent. */
-  readonly slubMinOrder?: number;
-  readonly slubMaxOrder?: number;
-  readonly slubMinObjects?: number;
-}
 
 /** No object: -ENOMEM. */
 const NO_OBJECT = -1;

@@ -90,6 +90,7 @@ export interface Machine {
   readonly memmap: Memmap;
   readonly vmstat: VmStat;
   readonly frames: NaiveFrames;
+  readonly config: ObjectAllocatorConfig;
   readonly slub: SlubAllocator;
 }
 
@@ -103,16 +104,8 @@ export function makeMachine(
   const memmap = new Memmap(nrNodes * framesPerNode);
   const vmstat = new VmStat(nrNodes);
   const frames = new NaiveFrames(memmap, nrNodes, cpuNodes);
-  const slub = new SlubAllocator({
-    memmap,
-    vmstat,
-    frames,
-    nrCpus: cpuNodes.length,
-    cpuNodes,
-    trace: null,
-    ...options,
-  });
-  return { memmap, vmstat, frames, slub };
+  const config = { memmap, vmstat, frames, nrCpus: cpuNodes.length, cpuNodes, trace: null, ...options };
+  return { memmap, vmstat, frames, config, slub: new SlubAllocator(config) };
 }
 
 /** A node's counter by its /proc/vmstat name. */

@@ -277,6 +277,34 @@ describe("SlubAllocator", () => {
     ]);
   });
 
+  it("finds objects that are free twice or lost, and lists that lie", () => {
+    const broken = (damage: (view: SlabCache, machine: Machine) => void): (() => void) => {
+      const machine = makeMachine();
+      const { cache, view } = addBigCache(machine.slub);
+      const addresses = allocMany(machine, cache, 9);
+      // Row 0 is full, row 1 on the CPU's partial list, row 2 the CPU's own with three objects on its freelist.
+      freeAll(machine, cache, [addresses[4]]);
+      damage(view, machine);
+      return () => {
+        machine.slub.checkInvariants();
+      };
+    };
+    expect(broken(() => undefined)).not.toThrow();
+    expect(broken((view) => (view.next[4] = 0))).toThrow("object 0 of slab 1 is free twice");
+    expect(broken((view) => (view.next[5] = 0))).toThrow("object 1 of slab 1 is neither free nor handed out");
+    expect(broken((view) => (view.inuse[1] = 4))).toThrow("slab 1 counts 4 used of 4, 1 are free");
+    expect(broken((view) => (view.place[0] = 3))).toThrow("slab 0 says place 3; the lists say 4");
+    expect(broken((view) => (view.cpuPartialRow[0] = 2))).toThrow("slab 2 is on two lists");
+    expect(broken((view) => view.nrPartial[0]++)).toThrow("node 0 counts 1 partial slabs, lists 0");
+    expect(broken((view) => view.nrSlabs++)).toThrow("counts 4 slabs of 12, has 3 of 12");
+    expect(broken((view, machine) => (machine.memmap.private[view.slabPfn[0]] = 0))).toThrow(
+      "of slab 0 does not say so",
+    );
+    expect(broken((_view, machine) => (machine.memmap.flags[200] |= PG_SLAB))).toThrow(
+      "4 frames say they head a slab; the caches have 3",
+    );
+  });
+
   it("needs a node for each CPU", () => {
     expect(() => makeMachine([0], 256, { nrCpus: 2 })).toThrow("EINVAL: nrCpus (2)");
   });
