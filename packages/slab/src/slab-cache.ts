@@ -45,7 +45,7 @@ export const ALLOCATED = -2;
 /** Absence of a slab. */
 export const NO_ROW = -1;
 
-export const PLACE_UNUSED = 0;
+const PLACE_UNUSED = 0;
 /** A CPU allocates from it (frozen). */
 export const PLACE_CPU = 1;
 export const PLACE_CPU_PARTIAL = 2;
