@@ -19,6 +19,7 @@ import {
   TP_MM_VMSCAN_LRU_ISOLATE,
   TP_MM_VMSCAN_LRU_SHRINK_ACTIVE,
   TP_MM_VMSCAN_LRU_SHRINK_INACTIVE,
+  ZONE_DMA32,
 } from "@pageframe/contracts";
 import { describe, expect, it } from "vitest";
 import { ActiveInactivePolicy } from "../src/index.ts";
@@ -218,6 +219,26 @@ describe("ActiveInactivePolicy", () => {
     expect(Math.max(...machine.host.asked)).toBeLessThan(100);
     machine.policy.shrinkNode(makeScan({ ...changes, highWatermark: 44, nrToReclaim: 1 }));
     expect(Math.max(...machine.host.asked)).toBeGreaterThanOrEqual(100);
+  });
+
+  it("goes through with its whole share in the first round of direct reclaim, and stops early as kswapd", () => {
+    const machine = makeMachine("active-inactive", 2 * 163_840);
+    addPages(machine, 0, 2 * 163_840, FILE);
+    // 327680 >> 12 = 80 pages, then 327600 >> 12 = 79, in turns of 32.
+    machine.policy.shrinkNode(makeScan({ nrToReclaim: 1 }));
+    expect(machine.host.evicted.length).toBe(80);
+    machine.policy.shrinkNode(makeScan({ nrToReclaim: 1, isKswapd: true }));
+    expect(machine.host.evicted.length).toBe(80 + 32);
+  });
+
+  it("makes pages of too high a zone the newest, in their order", () => {
+    const machine = makeMachine("active-inactive");
+    machine.memmap.zoneId.fill(ZONE_DMA32, 3, 5);
+    addPages(machine, 0, 6, FILE);
+    machine.policy.shrinkNode(makeScan({ priority: 0, highestZoneType: ZONE_DMA32 }));
+    machine.policy.shrinkNode(makeScan({ priority: 0 }));
+    // 0, 1 and 2 were passed over on the way to 3 and 4; 5 was not reached.
+    expect(machine.host.evicted).toEqual([3, 4, 5, 0, 1, 2]);
   });
 
   it("counts a scan for a limit by kind only", () => {
