@@ -13,12 +13,12 @@ import {
   RUN_KIND_SHIFT,
   RUN_VPN_HI_MASK,
   RUN_WRITE,
+  type SyscallEvent,
   type Vaddr,
   type Vpn,
   vpnOf,
   vpnOfAddress,
 } from "@pageframe/contracts";
-import { type SyscallEvent } from "./syscall-event.ts";
 import { VpnRanges } from "./vpn-ranges.ts";
 import { WordPairSet } from "./word-pair-set.ts";
 

@@ -2,7 +2,7 @@
  * A trace in memory, ready to replay: what the readers of text and the generators make. Cold.
  */
 import { type RunLog, RunLogCursor } from "./run-log.ts";
-import { type TraceBlock, type TraceMetadata, type TraceSource } from "./trace-source.ts";
+import { type TraceBlock, type TraceMetadata, type TraceSource } from "@pageframe/contracts";
 
 /** A trace held in memory. Eight bytes a run. */
 export class CompiledTrace implements TraceSource {

@@ -1,7 +1,7 @@
 /** Encodes system-call events: a byte for the name, then the fields as signed varints in the order below. Cold. */
 import { type ByteReader } from "./byte-reader.ts";
 import { type ByteWriter } from "./byte-writer.ts";
-import { type SyscallEvent } from "./syscall-event.ts";
+import { type SyscallEvent } from "@pageframe/contracts";
 
 type EventName = SyscallEvent["name"];
 type FieldsOf<Name extends EventName> = readonly Exclude<

@@ -3,9 +3,7 @@
  * Cold: per open, close and mmap of a file. A descriptor whose open was not seen (inherited, duplicated, received) is
  * a file of its own until it is closed.
  */
-import { PAGE_SIZE } from "@pageframe/contracts";
-import { NO_FILE } from "./syscall-event.ts";
-import { type TraceFile } from "./trace-source.ts";
+import { NO_FILE, PAGE_SIZE, type TraceFile } from "@pageframe/contracts";
 
 /** Files of a trace by id, and what each open descriptor refers to. */
 export class FileTable {

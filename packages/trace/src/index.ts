@@ -18,7 +18,7 @@ export {
   type MunmapEvent,
   NO_FILE,
   type SyscallEvent,
-} from "./syscall-event.ts";
+} from "@pageframe/contracts";
 export {
   type InitialRegion,
   MAX_BLOCK_RUNS,
@@ -29,6 +29,6 @@ export {
   type TraceFile,
   type TraceMetadata,
   type TraceSource,
-} from "./trace-source.ts";
+} from "@pageframe/contracts";
 export { TraceReader } from "./trace-reader.ts";
 export { encodeTrace, TraceWriter } from "./trace-writer.ts";

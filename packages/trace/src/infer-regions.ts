@@ -13,11 +13,17 @@
  * one file. The stack region is what lies at and above the first store; pages below it are left to stack growth.
  * Differs: .bss, vvar and vdso are not told from data and text; a replay needs no more than the right protection.
  */
-import { PROT_EXEC, PROT_READ, PROT_WRITE, type Vpn, vpnOf } from "@pageframe/contracts";
+import {
+  type InitialRegion,
+  NO_FILE,
+  PROT_EXEC,
+  PROT_READ,
+  PROT_WRITE,
+  type Vpn,
+  vpnOf,
+} from "@pageframe/contracts";
 import { type AddressSpaceSurvey, NO_VPN } from "./address-space-survey.ts";
 import { type FileTable } from "./file-table.ts";
-import { NO_FILE } from "./syscall-event.ts";
-import { type InitialRegion } from "./trace-source.ts";
 import { type VpnRanges } from "./vpn-ranges.ts";
 
 const MAX_BRIDGED_PAGES = 16;

@@ -14,9 +14,8 @@
  * Source: Valgrind 3.19 coregrind/m_syswrap/syswrap-main.c, VG_(client_syscall)(); formats of the arguments in
  * syswrap-generic.c and syswrap-linux.c.
  */
-import { MAP_ANONYMOUS } from "@pageframe/contracts";
+import { MAP_ANONYMOUS, NO_FILE, type SyscallEvent } from "@pageframe/contracts";
 import { type FileTable } from "./file-table.ts";
-import { NO_FILE, type SyscallEvent } from "./syscall-event.ts";
 
 /** A call whose result has not been read yet. */
 interface PendingCall {

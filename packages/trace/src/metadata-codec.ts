@@ -1,7 +1,16 @@
 /** Writes metadata as JSON in ASCII and checks what it reads back. Cold. */
-import { EINVAL, KernelError, PROT_EXEC, PROT_READ, PROT_WRITE } from "@pageframe/contracts";
-import { NO_FILE } from "./syscall-event.ts";
-import { type InitialRegion, type TraceCounts, type TraceFile, type TraceMetadata } from "./trace-source.ts";
+import {
+  EINVAL,
+  type InitialRegion,
+  KernelError,
+  NO_FILE,
+  PROT_EXEC,
+  PROT_READ,
+  PROT_WRITE,
+  type TraceCounts,
+  type TraceFile,
+  type TraceMetadata,
+} from "@pageframe/contracts";
 
 const REGION_KINDS: readonly InitialRegion["kind"][] = ["text", "rodata", "data", "stack", "heap"];
 const MAX_PROT = PROT_READ | PROT_WRITE | PROT_EXEC;

@@ -4,8 +4,7 @@
  * Layout: runs stand in chunks of MAX_BLOCK_RUNS pairs of words; an event stands in a list of its own with the number of
  * runs that precede it. Invariants: every chunk but the last is full; `eventPositions` ascends.
  */
-import { type SyscallEvent } from "./syscall-event.ts";
-import { MAX_BLOCK_RUNS, type TraceBlock } from "./trace-source.ts";
+import { MAX_BLOCK_RUNS, type SyscallEvent, type TraceBlock } from "@pageframe/contracts";
 
 const CHUNK_WORDS = 2 * MAX_BLOCK_RUNS;
 

@@ -6,6 +6,7 @@
 import {
   EINVAL,
   KernelError,
+  NO_FILE,
   PROT_READ,
   PROT_WRITE,
   RUN_KIND_SHIFT,
@@ -18,7 +19,6 @@ import {
 import { CompiledTrace } from "./compiled-trace.ts";
 import { RunFolder } from "./run-folder.ts";
 import { RunLog } from "./run-log.ts";
-import { NO_FILE } from "./syscall-event.ts";
 import { WordPairSet } from "./word-pair-set.ts";
 
 /** What every synthetic trace has. */

@@ -1,5 +1,12 @@
 /** Reads traces in the `.pft` format. FORMAT.md has the layout. */
-import { EINVAL, KernelError } from "@pageframe/contracts";
+import {
+  EINVAL,
+  KernelError,
+  MAX_BLOCK_RUNS,
+  type TraceBlock,
+  type TraceMetadata,
+  type TraceSource,
+} from "@pageframe/contracts";
 import { ByteReader } from "./byte-reader.ts";
 import { crc32 } from "./crc32.ts";
 import { readEvent } from "./event-codec.ts";
@@ -14,7 +21,6 @@ import {
   PFT_VERSION,
 } from "./pft-layout.ts";
 import { RunDecoder } from "./run-decoder.ts";
-import { MAX_BLOCK_RUNS, type TraceBlock, type TraceMetadata, type TraceSource } from "./trace-source.ts";
 
 const END_BLOCK_BYTES = BLOCK_HEADER_BYTES + END_PAYLOAD_BYTES;
 /** String.fromCharCode takes so many arguments everywhere. */

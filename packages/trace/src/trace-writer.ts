@@ -1,5 +1,12 @@
 /** Writes traces in the `.pft` format. FORMAT.md has the layout. */
-import { EINVAL, KernelError } from "@pageframe/contracts";
+import {
+  EINVAL,
+  KernelError,
+  MAX_BLOCK_RUNS,
+  type SyscallEvent,
+  type TraceMetadata,
+  type TraceSource,
+} from "@pageframe/contracts";
 import { ByteWriter } from "./byte-writer.ts";
 import { crc32 } from "./crc32.ts";
 import { writeEvent } from "./event-codec.ts";
@@ -13,8 +20,6 @@ import {
   PFT_VERSION,
 } from "./pft-layout.ts";
 import { RunEncoder } from "./run-encoder.ts";
-import { type SyscallEvent } from "./syscall-event.ts";
-import { MAX_BLOCK_RUNS, type TraceMetadata, type TraceSource } from "./trace-source.ts";
 
 /** Writes one trace: its metadata, then `addRuns` and `addEvent` in program order, then `finish`. */
 export class TraceWriter {
