@@ -38,7 +38,7 @@ import { formatBytes, parseBytes, parsePages } from "./sizes.ts";
 import { Cpu, type KernelCaches, System } from "./system.ts";
 import { TableFramesFromBuddy } from "./table-frames.ts";
 import { CAUSE_NAMES, TimeAccount } from "./time.ts";
-import { pagesAboveReserves } from "./views.ts";
+import { availablePages } from "./views.ts";
 import { PagesOfAddressSpaces } from "./zap.ts";
 
 /** What a boot may be given besides its configuration. */
@@ -83,7 +83,7 @@ function bootWithAvailable(config: KernelConfig, wantedPages: number, options: B
   for (let boot = 0; boot < MAX_SIZING_BOOTS && !tried.has(nrRamPages); boot++) {
     tried.add(nrRamPages);
     const sys = bootSystem(config, nrRamPages, options);
-    const available = pagesAboveReserves(sys);
+    const available = availablePages(sys);
     if (available >= wantedPages && available < bestAvailable) {
       best = sys;
       bestAvailable = available;
@@ -94,7 +94,7 @@ function bootWithAvailable(config: KernelConfig, wantedPages: number, options: B
   // The steps of a few formulas may skip the very number: then go up until it is passed.
   while (best === null) {
     const sys = bootSystem(config, ++nrRamPages, options);
-    if (pagesAboveReserves(sys) >= wantedPages) best = sys;
+    if (availablePages(sys) >= wantedPages) best = sys;
   }
   return best;
 }

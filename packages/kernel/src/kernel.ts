@@ -38,7 +38,7 @@ import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot }
 import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
-import { availablePages, buddyinfo, maps, meminfo, vmstatCounters, vmstatText } from "./views.ts";
+import { availablePages, buddyinfo, maps, meminfo, swaps, vmstatCounters, vmstatText } from "./views.ts";
 import { zapPages } from "./zap.ts";
 
 /** Faults that one access may take before the kernel is considered broken. */
@@ -190,7 +190,7 @@ export class Kernel {
 
   /** Pages that programs can still take without swapping (MemAvailable). */
   availablePages(): number {
-    return availablePages(this.sys);
+    return Math.max(0, availablePages(this.sys));
   }
 
   /** /proc/vmstat as numbers by name. */
@@ -209,6 +209,10 @@ export class Kernel {
 
   buddyinfoText(): string {
     return buddyinfo(this.sys);
+  }
+
+  swapsText(): string {
+    return swaps(this.sys);
   }
 
   mapsText(task: Task): string {

@@ -73,6 +73,7 @@ export function exitTask(sys: System, task: Task): void {
 /** Loads a task's address space on a CPU (switch_mm). Translations of others stay, tagged by their PCID. */
 export function switchTo(sys: System, cpu: CpuId, task: Task): void {
   const processor = sys.cpus[cpu];
+  sys.reclaimer.currentCpu = cpu;
   if (processor.current === task) return;
   task.cpu = cpu;
   processor.current = task;

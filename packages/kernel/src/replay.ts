@@ -263,6 +263,6 @@ export class Replay {
 
 /** Program of a command line, without its folder. */
 function programName(command: string): string {
-  const program = command.split(" ")[0] ?? "";
-  return program.split("/").at(-1) ?? "";
+  const program = command.split(" ", 1)[0];
+  return program.slice(program.lastIndexOf("/") + 1);
 }

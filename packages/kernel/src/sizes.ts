@@ -20,14 +20,13 @@ export function isSize(text: string): boolean {
 /** Bytes of a size such as `64MiB` or `1.5GiB`. Throws EINVAL that says what a size looks like. */
 export function parseBytes(text: string): number {
   const match = SIZE_FORM.exec(text);
-  const unitBytes = UNIT_BYTES[match?.[2] ?? ""];
-  if (match === null || unitBytes === undefined) {
+  if (match === null) {
     throw new KernelError(
       EINVAL,
       `size "${text}" is not a number with a unit B, KiB, MiB, GiB or TiB, such as 64MiB`,
     );
   }
-  return Math.floor(Number(match[1]) * unitBytes);
+  return Math.floor(Number(match[1]) * UNIT_BYTES[match[2]]);
 }
 
 /** Whole pages in a size, rounded up. Throws as {@link parseBytes}. */
@@ -38,7 +37,7 @@ export function parsePages(text: string): number {
 /** Writes bytes with the largest unit that keeps at most two decimals, such as `1.50MiB` or `512KiB`. */
 export function formatBytes(nrBytes: number): string {
   for (const unit of ["TiB", "GiB", "MiB", "KiB"]) {
-    const unitBytes = UNIT_BYTES[unit] ?? 1;
+    const unitBytes = UNIT_BYTES[unit];
     if (nrBytes >= unitBytes) {
       const amount = nrBytes / unitBytes;
       return `${Number.isInteger(amount) ? amount : amount.toFixed(2)}${unit}`;

@@ -127,7 +127,7 @@ export class System {
 
   /** Address space by id; it must exist. */
   mmOf(id: MmId): Mm {
-    return this.mms[id] as Mm;
+    return this.mms[id]!;
   }
 
   /** Takes a kernel object in the name of a CPU; -1 when there is no memory. */

@@ -3,34 +3,59 @@
  */
 import {
   NODE_STAT_NAMES,
-  NR_FILE_PAGES,
-  NR_SHMEM,
+  NO_VMA,
+  NR_ACTIVE_FILE,
+  NR_INACTIVE_FILE,
+  NR_KERNEL_MISC_RECLAIMABLE,
+  NR_PAGE_ORDERS,
   NR_SLAB_RECLAIMABLE,
   NUMA_STAT_NAMES,
+  PAGE_SIZE,
+  PAGES_PER_LEVEL,
+  PT_LEVEL_PMD,
+  PT_LEVEL_PTE,
+  PT_LEVEL_PUD,
   VM_EVENT_NAMES,
+  VMSTAT_COMPUTED_NAMES,
+  type VmaId,
   WMARK_LOW,
   ZONE_STAT_NAMES,
 } from "@pageframe/contracts";
+import { STRUCT_PAGE_BYTES } from "@pageframe/memmap";
+import {
+  formatBuddyinfo,
+  formatMaps,
+  formatMeminfo,
+  formatSwaps,
+  formatVmstat,
+  type MapsEntry,
+  siMemAvailable,
+} from "@pageframe/procfs";
+import { flagsToPerms } from "@pageframe/vma";
 import { type System } from "./system.ts";
-import { type Task } from "./task.ts";
+import { type Mm, type Task } from "./task.ts";
 
-/** Pages that programs can take without swapping: si_mem_available(). */
+/** Device that files are on, as maps shows it: the first partition of the first virtio disk. */
+const FILE_DEV_MAJOR = 254;
+const FILE_DEV_MINOR = 1;
+/** Device of shared anonymous memory: the kernel's own tmpfs. */
+const SHMEM_DEV_MINOR = 1;
+const KIB = 1024;
+
+/** Pages that programs can take without swapping: MemAvailable. Below zero when reserves are not even covered. */
 export function availablePages(sys: System): number {
-  return Math.max(0, pagesAboveReserves(sys));
-}
-
-/** The same, below zero when the machine lacks even what it keeps in reserve. */
-export function pagesAboveReserves(sys: System): number {
-  const { vmstat, frames } = sys;
-  const low = frames.zones.reduce((sum, zone) => sum + zone.watermarks[WMARK_LOW], 0);
-  const pagecache = vmstat.globalNode(NR_FILE_PAGES) - vmstat.globalNode(NR_SHMEM);
-  const reclaimable = vmstat.globalNode(NR_SLAB_RECLAIMABLE);
-  return (
-    frames.nrFreePages() -
-    frames.totalReservePages() +
-    (pagecache - Math.min(Math.floor(pagecache / 2), low)) +
-    (reclaimable - Math.min(Math.floor(reclaimable / 2), low))
-  );
+  const { frames } = sys;
+  const freePages = frames.nrFreePages();
+  const totalReservePages = frames.totalReservePages();
+  if (freePages < totalReservePages) return freePages - totalReservePages;
+  return siMemAvailable({
+    freePages,
+    totalReservePages,
+    wmarkLowPages: wmarkLowPages(sys),
+    fileLruPages: sys.vmstat.globalNode(NR_ACTIVE_FILE) + sys.vmstat.globalNode(NR_INACTIVE_FILE),
+    reclaimablePages:
+      sys.vmstat.globalNode(NR_SLAB_RECLAIMABLE) + sys.vmstat.globalNode(NR_KERNEL_MISC_RECLAIMABLE),
+  });
 }
 
 /** /proc/vmstat as numbers by name. */
@@ -40,18 +65,110 @@ export function vmstatCounters(sys: System): Record<string, number> {
   ZONE_STAT_NAMES.forEach((name, item) => (counters[name] = vmstat.globalZone(item)));
   NUMA_STAT_NAMES.forEach((name, item) => (counters[name] = vmstat.globalNuma(item)));
   NODE_STAT_NAMES.forEach((name, item) => (counters[name] = vmstat.globalNode(item)));
+  const computed = computedStats(sys);
+  VMSTAT_COMPUTED_NAMES.forEach((name, item) => (counters[name] = computed[item]));
   VM_EVENT_NAMES.forEach((name, event) => (counters[name] = vmstat.events[event]));
   return counters;
 }
-export function vmstatText(_sys: System): string {
-  return "";
+
+/** /proc/vmstat. */
+export function vmstatText(sys: System): string {
+  return formatVmstat({ counters: sys.vmstat, computed: computedStats(sys) });
 }
-export function meminfo(_sys: System): string {
-  return "";
+
+/** /proc/meminfo. */
+export function meminfo(sys: System): string {
+  const { swap, vmCommit, kernelHalf } = sys;
+  const { nrDirectMapLeaves } = kernelHalf;
+  const directMapKib = (level: number): number =>
+    (nrDirectMapLeaves[level] * PAGES_PER_LEVEL[level] * PAGE_SIZE) / KIB;
+  return formatMeminfo({
+    counters: sys.vmstat,
+    totalRamPages: totalRamPages(sys),
+    totalReservePages: sys.frames.totalReservePages(),
+    wmarkLowPages: wmarkLowPages(sys),
+    bufferPages: 0,
+    totalSwapPages: swap.nrTotalSlots,
+    freeSwapPages: swap.nrFreeSlots,
+    commitLimitPages: vmCommit.commitLimitPages,
+    committedPages: vmCommit.committedPages,
+    vmallocUsedPages: 0,
+    percpuPages: 0,
+    hardwareCorruptedPages: 0,
+    hugePagesTotal: 0,
+    hugePagesFree: 0,
+    hugePagesReserved: 0,
+    hugePagesSurplus: 0,
+    directMap4kKib: directMapKib(PT_LEVEL_PTE),
+    directMap2mKib: directMapKib(PT_LEVEL_PMD),
+    directMap1gKib: directMapKib(PT_LEVEL_PUD),
+  });
 }
-export function buddyinfo(_sys: System): string {
-  return "";
+
+/** /proc/buddyinfo. */
+export function buddyinfo(sys: System): string {
+  return formatBuddyinfo(
+    sys.frames.zones
+      .filter((zone) => zone.presentPages > 0)
+      .map((zone) => ({
+        nodeId: zone.nodeId,
+        name: zone.name,
+        nrFree: Array.from({ length: NR_PAGE_ORDERS }, (_, order) => zone.nrFreeBlocks(order)),
+      })),
+  );
 }
-export function maps(_sys: System, _task: Task): string {
-  return "";
+
+/** /proc/swaps. */
+export function swaps(sys: System): string {
+  return formatSwaps(
+    sys.swap.views().map(({ name, kind, sizePages, usedPages, priority }) => ({
+      path: name,
+      isPartition: kind === "partition",
+      nrPages: sizePages,
+      nrUsedPages: usedPages,
+      priority,
+    })),
+  );
+}
+
+/** /proc/PID/maps. */
+export function maps(sys: System, task: Task): string {
+  const { mm } = task;
+  const entries: MapsEntry[] = [];
+  for (let vma = mm.space.firstVma; vma !== NO_VMA; vma = mm.space.nextVma(vma)) {
+    entries.push(mapsEntry(sys, mm, vma));
+  }
+  return formatMaps(entries);
+}
+
+function mapsEntry(sys: System, mm: Mm, vma: VmaId): MapsEntry {
+  const { space } = mm;
+  const { pool } = space;
+  const fileId = pool.fileId[vma];
+  const file = fileId >= 0 ? sys.files.all[fileId] : null;
+  const anonName = space.isHeapVma(vma) ? "[heap]" : space.isStackVma(vma) ? "[stack]" : "";
+  return {
+    startVpn: pool.startVpn[vma],
+    endVpn: pool.endVpn[vma],
+    perms: flagsToPerms(pool.vmFlags[vma]),
+    pgoff: file === null ? 0 : pool.pgoff[vma],
+    devMajor: file === null || file.isShmem ? 0 : FILE_DEV_MAJOR,
+    devMinor: file === null ? 0 : file.isShmem ? SHMEM_DEV_MINOR : FILE_DEV_MINOR,
+    inode: file === null ? 0 : file.id + 1,
+    name: file?.name ?? anonName,
+  };
+}
+
+/** RAM that the allocator manages: MemTotal. */
+export function totalRamPages(sys: System): number {
+  return sys.frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0);
+}
+
+function wmarkLowPages(sys: System): number {
+  return sys.frames.zones.reduce((sum, zone) => sum + zone.watermarks[WMARK_LOW], 0);
+}
+
+/** In the order of VMSTAT_COMPUTED_NAMES: no dirty thresholds without writeback; the memmap came with boot. */
+function computedStats(sys: System): number[] {
+  return [0, 0, 0, Math.ceil((sys.memmap.nrFrames * STRUCT_PAGE_BYTES) / PAGE_SIZE)];
 }
