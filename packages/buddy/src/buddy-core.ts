@@ -85,24 +85,18 @@ export class BuddyCore implements FrameCore {
     zoneId: number,
     order: number,
     nr: number,
-    head: number,
     migratetype: number,
     allocFlags: number,
+    into: Int32Array,
+    at: number,
   ): number {
-    const { next, prev } = this.memmap.lists;
     this.isStealing = false;
-    let nrTaken = 0;
-    while (nrTaken < nr) {
+    for (let nrTaken = 0; nrTaken < nr; nrTaken++) {
       const pfn = this.rmqueueAnyType(zoneId, order, migratetype, allocFlags, 1);
-      if (pfn === NO_PFN) break;
-      const last = prev[head];
-      prev[pfn] = last;
-      next[pfn] = head;
-      next[last] = pfn;
-      prev[head] = pfn;
-      nrTaken++;
+      if (pfn === NO_PFN) return nrTaken;
+      into[at + nrTaken] = pfn;
     }
-    return nrTaken;
+    return nr;
   }
 
   rmqueueHighatomic(zoneId: number, order: number): number {
@@ -179,7 +173,7 @@ export class BuddyCore implements FrameCore {
       this.mobility.setBlockTypes(pfn, order, MIGRATE_HIGHATOMIC);
       this.table.nrReservedHighatomic[zoneId] += 1 << order;
     }
-    this.table.refreshFastMark(zoneId);
+    this.table.refreshFastMarks(zoneId);
   }
 
   unreserveHighatomic(zoneId: number, migratetype: number, isForced: boolean): boolean {
@@ -197,7 +191,7 @@ export class BuddyCore implements FrameCore {
       table.nrReservedHighatomic[zoneId],
       Math.max(PAGEBLOCK_NR_PAGES, 1 << order),
     );
-    table.refreshFastMark(zoneId);
+    table.refreshFastMarks(zoneId);
     return true;
   }
 

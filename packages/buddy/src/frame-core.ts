@@ -7,14 +7,15 @@
 export interface FrameCore {
   /** Takes 2^order frames; returns the first or NO_PFN. `allocFlags` are ALLOC_*. */
   rmqueue(zoneId: number, order: number, migratetype: number, allocFlags: number): number;
-  /** Takes up to `nr` blocks and puts them behind the last of list `head`; returns how many. */
+  /** Takes up to `nr` blocks and writes their first frames to `into` from index `at` on; returns how many. */
   rmqueueBulk(
     zoneId: number,
     order: number,
     nr: number,
-    head: number,
     migratetype: number,
     allocFlags: number,
+    into: Int32Array,
+    at: number,
   ): number;
   /** Takes a block from what is set aside for atomic high orders, or NO_PFN. */
   rmqueueHighatomic(zoneId: number, order: number): number;

@@ -200,7 +200,7 @@ export class Mobility {
       table.boost[zoneId] + PAGEBLOCK_NR_PAGES,
       Math.max(PAGEBLOCK_NR_PAGES, most),
     );
-    table.refreshFastMark(zoneId);
+    table.refreshFastMarks(zoneId);
     return true;
   }
 

@@ -35,6 +35,7 @@ import {
   NUMA_OTHER,
   NUMA_STAT_NAMES,
   type Order,
+  PAGE_ALLOC_COSTLY_ORDER,
   type Pfn,
   PAGEBLOCK_NR_PAGES,
   PAGEBLOCK_ORDER,
@@ -66,15 +67,32 @@ import {
 } from "./alloc-flags.ts";
 import { type BootableFrameAllocator, type FrameAllocatorConfig } from "./config.ts";
 import { type FrameCore } from "./frame-core.ts";
-import { isPcpOrder, PCP_COUNT, PCP_FREE_COUNT, PCP_HEADS, PCP_WORDS, PerCpuPages } from "./per-cpu-pages.ts";
+import {
+  isPcpOrder,
+  ON_PCP_LIST,
+  PCP_COUNT,
+  PCP_FREE_COUNT,
+  PCP_RINGS,
+  PCP_WORDS,
+  PerCpuPages,
+  RING_BASE,
+  RING_FRONT,
+  RING_LENGTH,
+  RING_MASK,
+  RING_WORDS,
+} from "./per-cpu-pages.ts";
 import { SlowPath } from "./slow-path.ts";
 import { isWatermarkOk, isWatermarkOkFast } from "./zone-watermark.ts";
 import { Tunables } from "./tunables.ts";
 import {
   ZONE_BELOW_HIGH,
   ZONE_BOOSTED_WATERMARK,
+  ZONE_FAST_MARK,
+  ZONE_NODE,
+  ZONE_PCP,
   ZONE_RECLAIM_ACTIVE,
   type ZoneTable,
+  ZONE_WORDS,
 } from "./zone-table.ts";
 import { Zone } from "./zone.ts";
 import { defaultZonelists } from "./zonelists.ts";
@@ -82,6 +100,7 @@ import { defaultZonelists } from "./zonelists.ts";
 const NR_ZONE_STATS = ZONE_STAT_NAMES.length;
 const NR_NUMA_STATS = NUMA_STAT_NAMES.length;
 const NO_ZONE_ID = -1;
+const MIXED_BLOCK: number = NO_ZONE;
 
 /** A frame allocator over any core. */
 export class PageAllocator implements BootableFrameAllocator {
@@ -102,11 +121,13 @@ export class PageAllocator implements BootableFrameAllocator {
   private readonly migratetypes: Uint8Array;
   private isBooted = false;
   // What the fast paths touch, without a step through another object.
-  private readonly next: Int32Array;
-  private readonly prev: Int32Array;
+  private readonly nrNodes: number;
+  private readonly words: Int32Array;
   private readonly flags: Int32Array;
   private readonly refcount: Int32Array;
   private readonly zoneOf: Uint8Array;
+  /** Zone of a pageblock whose frames are all in one, else MIXED_BLOCK. */
+  private readonly zoneOfBlock: Uint8Array;
   private readonly blockType: Uint8Array;
   private readonly zoneStats: Float64Array;
   private readonly numaStats: Float64Array;
@@ -129,11 +150,12 @@ export class PageAllocator implements BootableFrameAllocator {
     this.migratetypes = migratetypeTable(isGroupedByMobility(config));
     this.tunables = new Tunables(config, table, this.pcp);
     this.slowPath = new SlowPath(this, table, core, vmstat, this.migratetypes);
-    this.next = memmap.lists.next;
-    this.prev = memmap.lists.prev;
+    this.nrNodes = table.nrNodes;
+    this.words = table.words;
     this.flags = memmap.flags;
     this.refcount = memmap.refcount;
     this.zoneOf = memmap.zoneId;
+    this.zoneOfBlock = zonesOfBlocks(memmap);
     this.blockType = memmap.pageblockMigratetype;
     this.zoneStats = vmstat.zone;
     this.numaStats = vmstat.numa;
@@ -153,36 +175,38 @@ export class PageAllocator implements BootableFrameAllocator {
   }
 
   allocPages(gfp: Gfp, order: Order, cpu: CpuId, nodeId: NodeId): Pfn {
-    if (order === 0) {
+    if (order <= PAGE_ALLOC_COSTLY_ORDER) {
+      const { words } = this;
       const node = nodeId < 0 ? this.cpuNodes[cpu] : nodeId;
-      const list = (gfp & __GFP_THISNODE) === 0 ? node : this.table.nrNodes + node;
+      const list = (gfp & __GFP_THISNODE) === 0 ? node : this.nrNodes + node;
       const highest = gfpZone(gfp);
       const zoneId = this.preferredZone[list * MAX_NR_ZONES + highest];
-      if (
-        zoneId !== NO_ZONE_ID &&
-        this.zoneStats[zoneId * NR_ZONE_STATS + NR_FREE_PAGES] >
-          this.table.fastMark[zoneId * MAX_NR_ZONES + highest]
-      ) {
-        const { next, prev } = this;
-        const { words } = this.pcp;
-        const at = this.pcp.recordOf[zoneId] + cpu * PCP_WORDS;
-        const head = words[at + PCP_HEADS] + this.migratetypes[gfp & 31];
-        const row = next[head];
-        if (row !== head) {
-          const after = next[row];
-          next[head] = after;
-          prev[after] = head;
-          next[row] = NOT_LISTED;
-          prev[row] = NOT_LISTED;
-          words[at + PCP_COUNT]--;
-          words[at + PCP_FREE_COUNT] >>= 1;
-          this.countAlloc(zoneId, zoneId, 1, cpu);
-          this.refcount[row] = 1;
-          if ((gfp & __GFP_ZERO) !== 0) this.zero(row, 0);
-          if (this.table.trace !== null) {
-            this.table.trace.emit(TP_MM_PAGE_ALLOC, row, 0, gfp, this.migratetypes[gfp & 31]);
+      if (zoneId !== NO_ZONE_ID) {
+        const zone = zoneId * ZONE_WORDS;
+        const nrFree = this.zoneStats[zoneId * NR_ZONE_STATS + NR_FREE_PAGES] - (1 << order);
+        if (nrFree >= words[zone + ZONE_FAST_MARK + highest] && this.hasBlock(zoneId, order)) {
+          const at = words[zone + ZONE_PCP] + cpu * PCP_WORDS;
+          const ring = at + PCP_RINGS + (order * MIGRATE_PCPTYPES + this.migratetypes[gfp & 31]) * RING_WORDS;
+          const length = words[ring + RING_LENGTH];
+          if (length > 0) {
+            const front = words[ring + RING_FRONT];
+            const pfn = this.pcp.slots[words[ring + RING_BASE] + front];
+            words[ring + RING_FRONT] = (front + 1) & words[ring + RING_MASK];
+            words[ring + RING_LENGTH] = length - 1;
+            words[at + PCP_COUNT] -= 1 << order;
+            words[at + PCP_FREE_COUNT] >>= 1;
+            this.flags[pfn] = 0;
+            this.refcount[pfn] = 1;
+            this.events[PGALLOC_DMA + zoneId - words[zone + ZONE_NODE] * MAX_NR_ZONES] += 1 << order;
+            const numa = zoneId * NR_NUMA_STATS;
+            this.numaStats[numa + NUMA_HIT]++;
+            this.numaStats[
+              numa + (words[zone + ZONE_NODE] === this.cpuNodes[cpu] ? NUMA_LOCAL : NUMA_OTHER)
+            ]++;
+            if ((gfp & (__GFP_ZERO | __GFP_COMP)) !== 0) this.prepare(gfp, pfn, order);
+            if (this.table.trace !== null) this.traceAlloc(gfp, pfn, order);
+            return pfn;
           }
-          return row;
         }
       }
     }
@@ -190,14 +214,14 @@ export class PageAllocator implements BootableFrameAllocator {
   }
 
   freePages(pfn: Pfn, order: Order, cpu: CpuId): void {
-    if (this.flags[pfn] !== 0 || order !== 0) this.prepareFlagged(pfn, order);
-    if (this.next[pfn] !== NOT_LISTED) bug(`pfn ${pfn} is freed while on a list`);
+    if (order !== 0 || this.flags[pfn] !== 0) this.clearBlock(pfn, order);
     if (this.refcount[pfn] > 1) bug(`pfn ${pfn} is freed with ${this.refcount[pfn]} references`);
     this.refcount[pfn] = 0;
-    const zoneId = this.zoneOf[pfn];
+    const block = pfn >>> PAGEBLOCK_ORDER;
+    const zoneId = this.zoneOfBlock[block] === MIXED_BLOCK ? this.zoneOf[pfn] : this.zoneOfBlock[block];
     this.events[PGFREE] += 1 << order;
     if (this.table.trace !== null) this.table.trace.emit(TP_MM_PAGE_FREE, pfn, order, 0, 0);
-    const migratetype = this.blockType[pfn >>> PAGEBLOCK_ORDER];
+    const migratetype = this.blockType[block];
     if (isPcpOrder(order) && migratetype !== MIGRATE_ISOLATE) {
       this.pcp.give(pfn, zoneId, cpu, order, migratetype < MIGRATE_PCPTYPES ? migratetype : MIGRATE_MOVABLE);
     } else {
@@ -271,7 +295,7 @@ export class PageAllocator implements BootableFrameAllocator {
 
   clearWatermarkBoost(zoneId: number): void {
     this.table.boost[zoneId] = 0;
-    this.table.refreshFastMark(zoneId);
+    this.table.refreshFastMarks(zoneId);
   }
 
   setReclaimActive(zoneId: number, isActive: boolean): void {
@@ -359,10 +383,21 @@ export class PageAllocator implements BootableFrameAllocator {
     const allocFlags = WMARK_LOW | this.fragmentationFlags(gfp, cpu, nodeId);
     let pfn = this.getPageFromFreelist(gfp, order, cpu, nodeId, allocFlags);
     if (pfn === NO_PFN) pfn = this.slowPath.alloc(gfp, order, cpu, nodeId);
-    if (pfn !== NO_PFN && this.table.trace !== null) {
-      this.table.trace.emit(TP_MM_PAGE_ALLOC, pfn, order, gfp, this.migratetypes[gfp & 31]);
-    }
+    if (pfn !== NO_PFN && this.table.trace !== null) this.traceAlloc(gfp, pfn, order);
     return pfn;
+  }
+
+  private hasBlock(zoneId: number, order: number): boolean {
+    return order === 0 || this.core.hasFreeBlock(zoneId, order, 0);
+  }
+
+  private traceAlloc(gfp: Gfp, pfn: number, order: number): void {
+    this.table.trace?.emit(TP_MM_PAGE_ALLOC, pfn, order, gfp, this.migratetypes[gfp & 31]);
+  }
+
+  private prepare(gfp: Gfp, pfn: number, order: number): void {
+    if ((gfp & __GFP_COMP) !== 0 && order > 0) this.memmap.prepCompound(pfn, order);
+    if ((gfp & __GFP_ZERO) !== 0) this.zero(pfn, order);
   }
 
   /** The first pass keeps pageblocks pure when there is a lower zone to go to (alloc_flags_nofragment). */
@@ -378,7 +413,7 @@ export class PageAllocator implements BootableFrameAllocator {
 
   private isZoneUsable(zoneId: number, order: number, highest: number, allocFlags: number): boolean {
     const { table, core } = this;
-    if ((table.flags[zoneId] & ZONE_BELOW_HIGH) === 0) {
+    if (!table.hasFlags(zoneId, ZONE_BELOW_HIGH)) {
       const high = table.mark(zoneId, WMARK_HIGH);
       if (isWatermarkOkFast(table, core, zoneId, order, high, highest, allocFlags)) return true;
       // From here on per-CPU lists shrink, so that reclaim is not started for pages that lie there.
@@ -401,15 +436,14 @@ export class PageAllocator implements BootableFrameAllocator {
     let pfn = NO_PFN;
     if (isPcpOrder(order)) pfn = this.pcp.take(zoneId, cpu, order, migratetype, allocFlags);
     if (pfn === NO_PFN) pfn = this.core.rmqueue(zoneId, order, migratetype, allocFlags);
-    if ((allocFlags & ALLOC_KSWAPD) !== 0 && (this.table.flags[zoneId] & ZONE_BOOSTED_WATERMARK) !== 0) {
+    if ((allocFlags & ALLOC_KSWAPD) !== 0 && this.table.hasFlags(zoneId, ZONE_BOOSTED_WATERMARK)) {
       this.table.clearFlags(zoneId, ZONE_BOOSTED_WATERMARK);
       this.slowPath.handler.wakeKswapd(Math.floor(zoneId / MAX_NR_ZONES), 0, zoneId % MAX_NR_ZONES);
     }
     if (pfn === NO_PFN) return NO_PFN;
     this.countAlloc(zoneId, preferred, 1 << order, cpu);
     this.refcount[pfn] = 1;
-    if ((gfp & __GFP_COMP) !== 0 && order > 0) this.memmap.prepCompound(pfn, order);
-    if ((gfp & __GFP_ZERO) !== 0) this.zero(pfn, order);
+    this.prepare(gfp, pfn, order);
     if ((allocFlags & ALLOC_HIGHATOMIC) !== 0) this.core.reserveHighatomic(pfn, zoneId, order);
     return pfn;
   }
@@ -437,7 +471,7 @@ export class PageAllocator implements BootableFrameAllocator {
   }
 
   /** Checks and clears what the pages of a block carry; a compound page is taken apart. */
-  private prepareFlagged(pfn: number, order: number): void {
+  private clearBlock(pfn: number, order: number): void {
     const { flags } = this;
     if ((flags[pfn] & PG_HEAD) !== 0) {
       const compoundOrder = this.memmap.compoundOrder(pfn);
@@ -450,6 +484,7 @@ export class PageAllocator implements BootableFrameAllocator {
 
   private clearPage(pfn: number): void {
     const { flags, mapcount, mapping, private: owner } = this.memmap;
+    if (flags[pfn] === ON_PCP_LIST) bug(`pfn ${pfn} is freed and is free already, on a per-CPU list`);
     if ((flags[pfn] & (PG_CHECK_AT_FREE | PG_TAIL)) !== 0) {
       bug(`pfn ${pfn} is freed with flags ${pageFlagsToString(flags[pfn])}`);
     }
@@ -486,6 +521,14 @@ export function isGroupedByMobility(config: FrameAllocatorConfig): boolean {
   let nrPages = 0;
   for (const { startPfn, endPfn } of config.ranges) nrPages += endPfn - startPfn;
   return nrPages >= PAGEBLOCK_NR_PAGES * (MIGRATE_ISOLATE + 1);
+}
+
+function zonesOfBlocks(memmap: Memmap): Uint8Array {
+  return Uint8Array.from(memmap.pageblockMigratetype, (_, block) => {
+    const start = block * PAGEBLOCK_NR_PAGES;
+    const frames = memmap.zoneId.subarray(start, start + PAGEBLOCK_NR_PAGES);
+    return frames.every((zoneId) => zoneId === frames[0]) ? frames[0] : MIXED_BLOCK;
+  });
 }
 
 function preferredZones(zonelists: Zonelists, nrNodes: number): Int32Array {

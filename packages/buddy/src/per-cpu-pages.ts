@@ -1,7 +1,7 @@
 /**
  * Per-CPU lists of pages in front of the zones: most allocations and frees end here. Hot: per page.
  *
- * One record of int32 words per (zone with RAM, CPU), at `recordOf[zone] + cpu * PCP_WORDS`:
+ * One record of PCP_WORDS int32 words per (zone with RAM, CPU) in ZoneTable.words:
  *
  *     PCP_COUNT         pages on the lists
  *     PCP_HIGH          pages above which a free gives some back; moves between the next two
@@ -10,13 +10,17 @@
  *     PCP_FLAGS         PREV_FREE_HIGH_ORDER: the last free was of order 1..3
  *     PCP_ALLOC_FACTOR  refills in a row double the batch up to 2^5 times
  *     PCP_FREE_COUNT    pages freed in a row; widens what is given back at a time
- *     PCP_HEADS         row of the first of NR_PCP_LISTS list heads: `order * 3 + migratetype` for orders 0..3,
- *                       then 2 MiB pages: not movable, movable
+ *     PCP_RINGS         NR_PCP_LISTS rings: `order * 3 + migratetype` for orders 0..3, then 2 MiB blocks: not movable,
+ *                       movable
  *
- * Pages on these lists have refcount 0 and no flags.
+ * A ring is four words: block k, from the front, is `slots[RING_BASE + ((RING_FRONT + k) & RING_MASK)]`, for k below
+ * RING_LENGTH. Frees and allocations work at the front, refills and returns to the zone at the back.
+ *
+ * The first frame of a listed block has flags ON_PCP_LIST, the others none; refcounts are 0.
  * Source: Linux 6.18 mm/page_alloc.c: nr_pcp_alloc(), nr_pcp_high(), nr_pcp_free(), free_pcppages_bulk(),
  * free_frozen_page_commit(), decay_pcp_high().
- * Differs: no cache-size hint (PCPF_FREE_HIGH_BATCH); decay is a step that the kernel calls, not a timer.
+ * Differs: rings instead of linked lists, in the same order: a page's list links would cost two cache misses;
+ * no cache-size hint (PCPF_FREE_HIGH_BATCH); decay is a step that the kernel calls, not a timer.
  */
 import {
   bug,
@@ -25,12 +29,20 @@ import {
   NO_PFN,
   PAGE_ALLOC_COSTLY_ORDER,
   PAGEBLOCK_ORDER,
+  PG_ORDER_MASK,
   TP_MM_PAGE_PCPU_DRAIN,
   WMARK_HIGH,
 } from "@pageframe/contracts";
-import { type Memmap, NOT_LISTED } from "@pageframe/memmap";
+import { type Memmap } from "@pageframe/memmap";
 import { type FrameCore } from "./frame-core.ts";
-import { ZONE_BELOW_HIGH, ZONE_RECLAIM_ACTIVE, type ZoneTable } from "./zone-table.ts";
+import {
+  ZONE_BELOW_HIGH,
+  ZONE_FLAGS,
+  ZONE_PCP,
+  ZONE_RECLAIM_ACTIVE,
+  type ZoneTable,
+  ZONE_WORDS,
+} from "./zone-table.ts";
 
 export const PCP_COUNT = 0;
 export const PCP_HIGH = 1;
@@ -40,71 +52,86 @@ export const PCP_BATCH = 4;
 export const PCP_FLAGS = 5;
 export const PCP_ALLOC_FACTOR = 6;
 export const PCP_FREE_COUNT = 7;
-export const PCP_HEADS = 8;
-export const PCP_WORDS = 9;
+export const PCP_RINGS = 8;
 
+export const RING_BASE = 0;
+export const RING_MASK = 1;
+export const RING_FRONT = 2;
+export const RING_LENGTH = 3;
+export const RING_WORDS = 4;
+
+/** Lists of the orders up to PAGE_ALLOC_COSTLY_ORDER. */
 const NR_LOWORDER_PCP_LISTS: number = MIGRATE_PCPTYPES * (PAGE_ALLOC_COSTLY_ORDER + 1);
 /** Lists of one CPU and zone: three types in four orders, and two for huge pages. */
 export const NR_PCP_LISTS: number = NR_LOWORDER_PCP_LISTS + 2;
+export const PCP_WORDS: number = PCP_RINGS + NR_PCP_LISTS * RING_WORDS;
+/** Flags word of a block on a per-CPU list: an order that no block has. */
+export const ON_PCP_LIST: number = PG_ORDER_MASK;
+
 /** Batches grow to 2^5 times their size (CONFIG_PCP_BATCH_SCALE_MAX). */
 const PCP_BATCH_SCALE_MAX = 5;
 const PREV_FREE_HIGH_ORDER = 1;
+/** Slots that a ring starts with; it doubles when full. */
+const FIRST_RING_SLOTS = 16;
+
+/** What /proc/zoneinfo prints of one CPU's lists of a zone. */
+export interface PagesetView {
+  readonly count: number;
+  readonly high: number;
+  readonly batch: number;
+  readonly highMin: number;
+  readonly highMax: number;
+}
 
 /** Do per-CPU lists hold blocks of this order? */
 export function isPcpOrder(order: number): boolean {
   return order <= PAGE_ALLOC_COSTLY_ORDER || order === PAGEBLOCK_ORDER;
 }
 
-/** List index for a block. */
-export function pcpIndex(migratetype: number, order: number): number {
+function ringIndex(migratetype: number, order: number): number {
   if (order === PAGEBLOCK_ORDER) return NR_LOWORDER_PCP_LISTS + (migratetype === MIGRATE_MOVABLE ? 1 : 0);
   return order * MIGRATE_PCPTYPES + migratetype;
 }
 
-/** Order of the blocks on a list. */
-export function pcpIndexOrder(index: number): number {
-  return index >= NR_LOWORDER_PCP_LISTS ? PAGEBLOCK_ORDER : Math.floor(index / MIGRATE_PCPTYPES);
+function ringOrder(index: number): number {
+  return index >= NR_LOWORDER_PCP_LISTS ? PAGEBLOCK_ORDER : (index / MIGRATE_PCPTYPES) | 0;
 }
 
 /** The lists of all CPUs and zones. */
 export class PerCpuPages {
-  readonly nrCpus: number;
-  /** Index in `words` of a zone's first record, -1 for a zone without RAM. */
-  readonly recordOf: Int32Array;
-  readonly words: Int32Array;
-  private readonly next: Int32Array;
-  private readonly prev: Int32Array;
+  /** Blocks of all rings. Replaced when it grows. */
+  slots: Int32Array;
+  private nrSlotsUsed: number;
+  private readonly nrCpus: number;
+  private readonly words: Int32Array;
+  private readonly flags: Int32Array;
   private readonly core: FrameCore;
   private readonly table: ZoneTable;
   private readonly memmap: Memmap;
 
   constructor(memmap: Memmap, table: ZoneTable, core: FrameCore, nrCpus: number) {
     this.nrCpus = nrCpus;
-    this.recordOf = new Int32Array(table.nrZones).fill(-1);
-    let nrWords = 0;
-    for (let zoneId = 0; zoneId < table.nrZones; zoneId++) {
-      if (table.present[zoneId] === 0) continue;
-      this.recordOf[zoneId] = nrWords;
-      nrWords += nrCpus * PCP_WORDS;
-    }
-    this.words = new Int32Array(nrWords);
-    for (let at = 0; at < nrWords; at += PCP_WORDS) {
-      this.words[at + PCP_HEADS] = memmap.lists.newHeads(NR_PCP_LISTS);
-      this.words[at + PCP_BATCH] = 1;
-    }
-    this.next = memmap.lists.next;
-    this.prev = memmap.lists.prev;
+    this.words = table.words;
+    this.flags = memmap.flags;
     this.core = core;
     this.table = table;
     this.memmap = memmap;
+    let nextRecord = table.nrZones * ZONE_WORDS;
+    this.nrSlotsUsed = 0;
+    for (let zoneId = 0; zoneId < table.nrZones; zoneId++) {
+      if (table.present[zoneId] === 0) continue;
+      this.words[zoneId * ZONE_WORDS + ZONE_PCP] = nextRecord;
+      for (let cpu = 0; cpu < nrCpus; cpu++, nextRecord += PCP_WORDS) this.initRecord(nextRecord);
+    }
+    this.slots = new Int32Array(this.nrSlotsUsed);
   }
 
   /** Sets batch and bounds of a zone's lists on all CPUs. Counts stay. */
   setLimits(zoneId: number, batch: number, highMin: number, highMax: number): void {
     const { words } = this;
-    const first = this.recordOf[zoneId];
-    if (first < 0) return;
-    for (let at = first; at < first + this.nrCpus * PCP_WORDS; at += PCP_WORDS) {
+    if (this.table.present[zoneId] === 0) return;
+    for (let cpu = 0; cpu < this.nrCpus; cpu++) {
+      const at = this.record(zoneId, cpu);
       words[at + PCP_BATCH] = batch;
       words[at + PCP_HIGH_MIN] = highMin;
       words[at + PCP_HIGH_MAX] = highMax;
@@ -113,41 +140,38 @@ export class PerCpuPages {
 
   /** Takes a block, refilling from the zone when the list is empty; NO_PFN when the zone has none either. */
   take(zoneId: number, cpu: number, order: number, migratetype: number, allocFlags: number): number {
-    const { words, next, prev } = this;
-    const at = this.recordOf[zoneId] + cpu * PCP_WORDS;
+    const { words } = this;
+    const at = this.record(zoneId, cpu);
     words[at + PCP_FREE_COUNT] >>= 1;
-    const head = words[at + PCP_HEADS] + pcpIndex(migratetype, order);
-    let row = next[head];
-    if (row === head) {
-      const nr = this.refillSize(at, zoneId, order);
-      const nrTaken = this.core.rmqueueBulk(zoneId, order, nr, head, migratetype, allocFlags);
-      words[at + PCP_COUNT] += nrTaken << order;
-      row = next[head];
-      if (row === head) return NO_PFN;
-    }
-    const after = next[row];
-    next[head] = after;
-    prev[after] = head;
-    next[row] = NOT_LISTED;
-    prev[row] = NOT_LISTED;
+    const ring = at + PCP_RINGS + ringIndex(migratetype, order) * RING_WORDS;
+    if (words[ring + RING_LENGTH] === 0) this.refill(at, ring, zoneId, order, migratetype, allocFlags);
+    const length = words[ring + RING_LENGTH];
+    if (length === 0) return NO_PFN;
+    const front = words[ring + RING_FRONT];
+    const pfn = this.slots[words[ring + RING_BASE] + front];
+    words[ring + RING_FRONT] = (front + 1) & words[ring + RING_MASK];
+    words[ring + RING_LENGTH] = length - 1;
     words[at + PCP_COUNT] -= 1 << order;
-    return row;
+    this.flags[pfn] = 0;
+    return pfn;
   }
 
-  /** Puts a block on its list and gives some back to the zone when there are too many. */
+  /** Puts a block without flags on its list and gives some back to the zone when there are too many. */
   give(pfn: number, zoneId: number, cpu: number, order: number, migratetype: number): void {
-    const { words, next, prev } = this;
-    const at = this.recordOf[zoneId] + cpu * PCP_WORDS;
-    words[at + PCP_ALLOC_FACTOR] >>= 1;
-    const index = pcpIndex(migratetype, order);
-    const head = words[at + PCP_HEADS] + index;
-    const first = next[head];
-    next[pfn] = first;
-    prev[pfn] = head;
-    prev[first] = pfn;
-    next[head] = pfn;
+    const { words } = this;
+    const at = words[zoneId * ZONE_WORDS + ZONE_PCP] + cpu * PCP_WORDS;
+    const index = ringIndex(migratetype, order);
+    const ring = at + PCP_RINGS + index * RING_WORDS;
+    const length = words[ring + RING_LENGTH];
+    if (length > words[ring + RING_MASK]) this.growRing(ring);
+    const front = (words[ring + RING_FRONT] - 1) & words[ring + RING_MASK];
+    this.slots[words[ring + RING_BASE] + front] = pfn;
+    words[ring + RING_FRONT] = front;
+    words[ring + RING_LENGTH] = length + 1;
+    this.flags[pfn] = ON_PCP_LIST;
     const count = words[at + PCP_COUNT] + (1 << order);
     words[at + PCP_COUNT] = count;
+    words[at + PCP_ALLOC_FACTOR] >>= 1;
     const batch = words[at + PCP_BATCH];
     const nrFreed = words[at + PCP_FREE_COUNT];
     let isHighOrderRun = false;
@@ -160,27 +184,24 @@ export class PerCpuPages {
     }
     if (nrFreed < batch << PCP_BATCH_SCALE_MAX) words[at + PCP_FREE_COUNT] = nrFreed + (1 << order);
     // PCP_HIGH starts at 0 and may be out of its bounds after they changed; then it is too low here at worst.
-    if (count < words[at + PCP_HIGH] && !isHighOrderRun && this.table.flags[zoneId] === 0) return;
+    if (count < words[at + PCP_HIGH] && !isHighOrderRun && words[zoneId * ZONE_WORDS + ZONE_FLAGS] === 0)
+      return;
     this.giveBack(at, zoneId, index, isHighOrderRun);
   }
 
   /** Pages of a zone on all CPUs' lists. */
   countPages(zoneId: number): number {
-    const first = this.recordOf[zoneId];
-    if (first < 0) return 0;
+    if (this.table.present[zoneId] === 0) return 0;
     let nrPages = 0;
-    for (let cpu = 0; cpu < this.nrCpus; cpu++) nrPages += this.words[first + cpu * PCP_WORDS + PCP_COUNT];
+    for (let cpu = 0; cpu < this.nrCpus; cpu++) nrPages += this.words[this.record(zoneId, cpu) + PCP_COUNT];
     return nrPages;
   }
 
-  /** What /proc/zoneinfo shows of a zone's lists, by CPU. */
-  collectViews(
-    zoneId: number,
-  ): { count: number; high: number; batch: number; highMin: number; highMax: number }[] {
-    const first = this.recordOf[zoneId];
-    if (first < 0) return [];
+  /** The lists of a zone by CPU; none for a zone without RAM. */
+  collectViews(zoneId: number): PagesetView[] {
+    if (this.table.present[zoneId] === 0) return [];
     return Array.from({ length: this.nrCpus }, (_, cpu) => {
-      const at = first + cpu * PCP_WORDS;
+      const at = this.record(zoneId, cpu);
       return {
         count: this.words[at + PCP_COUNT],
         high: this.words[at + PCP_HIGH],
@@ -194,9 +215,8 @@ export class PerCpuPages {
   /** Gives all pages of one CPU back to the zones (drain_pages). */
   drain(cpu: number): void {
     for (let zoneId = 0; zoneId < this.table.nrZones; zoneId++) {
-      const first = this.recordOf[zoneId];
-      if (first < 0) continue;
-      const at = first + cpu * PCP_WORDS;
+      if (this.table.present[zoneId] === 0) continue;
+      const at = this.record(zoneId, cpu);
       this.freeBulk(at, zoneId, this.words[at + PCP_COUNT], 0);
     }
   }
@@ -205,9 +225,8 @@ export class PerCpuPages {
   decay(cpu: number): void {
     const { words } = this;
     for (let zoneId = 0; zoneId < this.table.nrZones; zoneId++) {
-      const first = this.recordOf[zoneId];
-      if (first < 0) continue;
-      const at = first + cpu * PCP_WORDS;
+      if (this.table.present[zoneId] === 0) continue;
+      const at = this.record(zoneId, cpu);
       const high = words[at + PCP_HIGH];
       if (high > words[at + PCP_HIGH_MIN]) {
         words[at + PCP_HIGH] = Math.max(
@@ -220,35 +239,66 @@ export class PerCpuPages {
     }
   }
 
-  /** Checks counts and that listed pages are free; sets `isFree` of them. O(pages listed). */
+  /** Checks counts and that listed blocks are free; sets `isFree` of their frames. O(pages listed). */
   checkInvariants(isFree: Uint8Array): void {
     for (let zoneId = 0; zoneId < this.table.nrZones; zoneId++) {
-      const first = this.recordOf[zoneId];
-      if (first < 0) continue;
-      for (let cpu = 0; cpu < this.nrCpus; cpu++) this.checkRecord(first + cpu * PCP_WORDS, zoneId, isFree);
+      if (this.table.present[zoneId] === 0) continue;
+      for (let cpu = 0; cpu < this.nrCpus; cpu++) this.checkRecord(this.record(zoneId, cpu), zoneId, isFree);
     }
   }
 
-  private checkRecord(at: number, zoneId: number, isFree: Uint8Array): void {
-    let nrPages = 0;
-    for (let list = 0; list < NR_PCP_LISTS; list++) {
-      const head = this.words[at + PCP_HEADS] + list;
-      const size = 1 << pcpIndexOrder(list);
-      nrPages += this.memmap.lists.checkList(head) * size;
-      for (let row = this.next[head]; row !== head; row = this.next[row]) {
-        for (let frame = row; frame < row + size; frame++) {
-          if (isFree[frame] !== 0) bug(`frame ${frame} of a per-CPU list is free twice`);
-          isFree[frame] = 1;
-          const { flags, refcount, zoneId: zoneOf } = this.memmap;
-          if (flags[frame] !== 0 || refcount[frame] !== 0 || zoneOf[frame] !== zoneId) {
-            bug(`frame ${frame} of a per-CPU list has flags ${flags[frame]}, refcount ${refcount[frame]}`);
-          }
-        }
-      }
+  private record(zoneId: number, cpu: number): number {
+    return this.words[zoneId * ZONE_WORDS + ZONE_PCP] + cpu * PCP_WORDS;
+  }
+
+  private initRecord(at: number): void {
+    this.words[at + PCP_BATCH] = 1;
+    for (let index = 0; index < NR_PCP_LISTS; index++) {
+      const ring = at + PCP_RINGS + index * RING_WORDS;
+      this.words[ring + RING_BASE] = this.nrSlotsUsed;
+      this.words[ring + RING_MASK] = FIRST_RING_SLOTS - 1;
+      this.nrSlotsUsed += FIRST_RING_SLOTS;
     }
-    const counted = this.words[at + PCP_COUNT];
-    if (counted !== nrPages)
-      bug(`per-CPU lists of zone ${zoneId} count ${counted} pages and hold ${nrPages}`);
+  }
+
+  /** Doubles a ring: its blocks move to new slots, in order from index 0. Cold. */
+  private growRing(ring: number): void {
+    const { words } = this;
+    const nrOld = words[ring + RING_MASK] + 1;
+    const base = this.nrSlotsUsed;
+    this.nrSlotsUsed += nrOld * 2;
+    if (this.nrSlotsUsed > this.slots.length) {
+      const slots = new Int32Array(Math.max(this.nrSlotsUsed, this.slots.length * 2));
+      slots.set(this.slots);
+      this.slots = slots;
+    }
+    for (let block = 0; block < words[ring + RING_LENGTH]; block++) {
+      this.slots[base + block] =
+        this.slots[words[ring + RING_BASE] + ((words[ring + RING_FRONT] + block) & words[ring + RING_MASK])];
+    }
+    words[ring + RING_BASE] = base;
+    words[ring + RING_MASK] = nrOld * 2 - 1;
+    words[ring + RING_FRONT] = 0;
+  }
+
+  /** Fills an empty ring from the zone, as far as the zone can. */
+  private refill(
+    at: number,
+    ring: number,
+    zoneId: number,
+    order: number,
+    migratetype: number,
+    allocFlags: number,
+  ): void {
+    const { words } = this;
+    const nr = this.refillSize(at, zoneId, order);
+    while (words[ring + RING_MASK] < nr) this.growRing(ring);
+    const base = words[ring + RING_BASE];
+    const nrTaken = this.core.rmqueueBulk(zoneId, order, nr, migratetype, allocFlags, this.slots, base);
+    for (let slot = base; slot < base + nrTaken; slot++) this.flags[this.slots[slot]] = ON_PCP_LIST;
+    words[ring + RING_FRONT] = 0;
+    words[ring + RING_LENGTH] = nrTaken;
+    words[at + PCP_COUNT] += nrTaken << order;
   }
 
   /** Blocks to take from the zone at a refill (nr_pcp_alloc). */
@@ -261,7 +311,7 @@ export class PerCpuPages {
     words[at + PCP_HIGH] = high;
     if (high < baseBatch) return 1;
     let batch = order > 0 ? baseBatch : baseBatch << words[at + PCP_ALLOC_FACTOR];
-    if (highMin !== highMax && (this.table.flags[zoneId] & ZONE_BELOW_HIGH) === 0) {
+    if (highMin !== highMax && !this.table.hasFlags(zoneId, ZONE_BELOW_HIGH)) {
       high = Math.min(high + batch, highMax);
       words[at + PCP_HIGH] = high;
     }
@@ -282,7 +332,7 @@ export class PerCpuPages {
     if (isHighOrderRun) nr = Math.min(words[at + PCP_COUNT], batch << PCP_BATCH_SCALE_MAX);
     else if (high >= batch) nr = clamp(words[at + PCP_FREE_COUNT], batch, high - batch);
     this.freeBulk(at, zoneId, nr, index);
-    if ((table.flags[zoneId] & ZONE_BELOW_HIGH) !== 0 && this.isAboveHigh(zoneId)) {
+    if (table.hasFlags(zoneId, ZONE_BELOW_HIGH) && this.isAboveHigh(zoneId)) {
       table.clearFlags(zoneId, ZONE_BELOW_HIGH);
     }
   }
@@ -299,14 +349,13 @@ export class PerCpuPages {
       words[at + PCP_HIGH] = Math.max(high - (batch << PCP_BATCH_SCALE_MAX), highMin);
       return 0;
     }
-    const flags = this.table.flags[zoneId];
     const nrFreed = words[at + PCP_FREE_COUNT];
-    if ((flags & ZONE_RECLAIM_ACTIVE) !== 0) {
+    if (this.table.hasFlags(zoneId, ZONE_RECLAIM_ACTIVE)) {
       words[at + PCP_HIGH] = Math.max(high - Math.max(nrFreed, batch), highMin);
       return Math.min(batch << 2, words[at + PCP_HIGH]);
     }
     if (highMin === highMax) return high;
-    if ((flags & ZONE_BELOW_HIGH) !== 0) {
+    if (this.table.hasFlags(zoneId, ZONE_BELOW_HIGH)) {
       words[at + PCP_HIGH] = Math.max(high - Math.max(nrFreed, batch), highMin);
       return Math.max(words[at + PCP_COUNT], highMin);
     }
@@ -324,28 +373,56 @@ export class PerCpuPages {
 
   /** Gives back about `nr` pages, from list `index` on in turn, the longest unused first. */
   private freeBulk(at: number, zoneId: number, nr: number, index: number): void {
-    const { words, next, prev } = this;
+    const { words } = this;
     let nrLeft = Math.min(nr, words[at + PCP_COUNT]);
     let list = index;
     while (nrLeft > 0) {
-      const head = words[at + PCP_HEADS] + list;
-      const order = pcpIndexOrder(list);
-      let row = prev[head];
-      while (row !== head && nrLeft > 0) {
-        const before = prev[row];
-        prev[head] = before;
-        next[before] = head;
-        next[row] = NOT_LISTED;
-        prev[row] = NOT_LISTED;
+      const ring = at + PCP_RINGS + list * RING_WORDS;
+      const order = ringOrder(list);
+      while (nrLeft > 0 && words[ring + RING_LENGTH] > 0) {
+        const last = words[ring + RING_FRONT] + words[ring + RING_LENGTH] - 1;
+        const pfn = this.slots[words[ring + RING_BASE] + (last & words[ring + RING_MASK])];
+        words[ring + RING_LENGTH]--;
         words[at + PCP_COUNT] -= 1 << order;
         nrLeft -= 1 << order;
-        this.core.freeOnePage(row, zoneId, order, false);
+        this.flags[pfn] = 0;
+        this.core.freeOnePage(pfn, zoneId, order, false);
         if (this.table.trace !== null) {
-          this.table.trace.emit(TP_MM_PAGE_PCPU_DRAIN, row, order, this.memmap.migratetypeOf(row), 0);
+          this.table.trace.emit(TP_MM_PAGE_PCPU_DRAIN, pfn, order, this.memmap.migratetypeOf(pfn), 0);
         }
-        row = before;
       }
       list = list === NR_PCP_LISTS - 1 ? 0 : list + 1;
+    }
+  }
+
+  private checkRecord(at: number, zoneId: number, isFree: Uint8Array): void {
+    let nrPages = 0;
+    for (let list = 0; list < NR_PCP_LISTS; list++) {
+      const ring = at + PCP_RINGS + list * RING_WORDS;
+      const [base, mask, front, length] = this.words.subarray(ring, ring + RING_WORDS);
+      const size = 1 << ringOrder(list);
+      nrPages += length * size;
+      if (length > mask + 1) bug(`a per-CPU list of ${mask + 1} slots holds ${length} blocks`);
+      for (let block = 0; block < length; block++) {
+        this.checkBlock(this.slots[base + ((front + block) & mask)], size, zoneId, isFree);
+      }
+    }
+    const counted = this.words[at + PCP_COUNT];
+    if (counted !== nrPages)
+      bug(`per-CPU lists of zone ${zoneId} count ${counted} pages and hold ${nrPages}`);
+  }
+
+  private checkBlock(pfn: number, size: number, zoneId: number, isFree: Uint8Array): void {
+    const { flags, refcount, zoneId: zoneOf } = this.memmap;
+    if (pfn % size !== 0) bug(`block ${pfn} of ${size} frames on a per-CPU list is not aligned`);
+    for (let frame = pfn; frame < pfn + size; frame++) {
+      if (isFree[frame] !== 0) bug(`frame ${frame} of a per-CPU list is free twice`);
+      isFree[frame] = 1;
+      if (flags[frame] !== (frame === pfn ? ON_PCP_LIST : 0)) {
+        bug(`frame ${frame} of a per-CPU list has flags ${flags[frame]}`);
+      }
+      if (refcount[frame] !== 0) bug(`frame ${frame} of a per-CPU list has ${refcount[frame]} references`);
+      if (zoneOf[frame] !== zoneId) bug(`frame ${frame} is on the wrong zone's per-CPU list`);
     }
   }
 }

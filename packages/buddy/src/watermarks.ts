@@ -64,7 +64,7 @@ export function setupWatermarks(table: ZoneTable, minFreeKbytes: number, scaleFa
     marks[WMARK_HIGH] = min + 2 * step;
     marks[WMARK_PROMO] = min + 3 * step;
     table.boost[zoneId] = 0;
-    table.refreshFastMark(zoneId);
+    table.refreshFastMarks(zoneId);
   }
 }
 
@@ -79,7 +79,7 @@ export function setupLowmemReserve(table: ZoneTable, ratio: readonly number[]): 
       higherPages += table.managed[zoneId - zoneType + higher];
       reserve[higher] = divisor === 0 || table.managed[zoneId] === 0 ? 0 : Math.floor(higherPages / divisor);
     }
-    table.refreshFastMark(zoneId);
+    table.refreshFastMarks(zoneId);
   }
 }
 

@@ -5,11 +5,17 @@
  *     watermarks[zone][WMARK_*]             pages, without boost
  *     lowmemReserve[zone][zoneType]         pages kept from allocations that could also use zoneType
  *     boost                                 pages added to every watermark after a pageblock changed its type
- *     flags                                 ZONE_BELOW_HIGH | ZONE_RECLAIM_ACTIVE | ZONE_BOOSTED_WATERMARK
  *     nrReservedHighatomic                  pages of pageblocks set aside for atomic high orders
  *     nrFreeHighatomic                      free ones of these
- *     fastMark[zone * MAX_NR_ZONES + type]  free pages above which an order-0 allocation for `type` needs no further
- *                                           check; NEVER while ZONE_BELOW_HIGH or a highatomic reserve is there
+ *
+ * What every allocation reads lies together in `words`, ZONE_WORDS int32 words a zone:
+ *
+ *     ZONE_FLAGS      ZONE_BELOW_HIGH | ZONE_RECLAIM_ACTIVE | ZONE_BOOSTED_WATERMARK
+ *     ZONE_PCP        index in `words` of CPU 0's per-CPU record (per-cpu-pages.ts), -1 for a zone without RAM; the
+ *                     records follow the zones
+ *     ZONE_FAST_MARK  by highest zone type: free pages above which an order-0 allocation needs no further check; NEVER
+ *                     while ZONE_BELOW_HIGH is set or something is set aside for atomic high orders
+ *     ZONE_NODE       the zone's node
  */
 import {
   EINVAL,
@@ -35,13 +41,21 @@ export const ZONE_RECLAIM_ACTIVE = 2;
 /** The boost is new: kswapd is to be woken. */
 export const ZONE_BOOSTED_WATERMARK = 4;
 
+export const ZONE_FLAGS = 0;
+export const ZONE_PCP = 1;
+export const ZONE_FAST_MARK = 2;
+export const ZONE_NODE = 7;
+export const ZONE_WORDS = 8;
+
 const NEVER = 0x7fffffff;
-/** First frame past each zone type. */
-const ZONE_END_PFN: readonly (readonly [zoneType: number, start: number, end: number])[] = [
+/** Where the zone types that hold RAM begin and end. */
+const RAM_ZONES: readonly (readonly [zoneType: number, start: number, end: number])[] = [
   [ZONE_DMA, 0, MAX_DMA_PFN],
   [ZONE_DMA32, MAX_DMA_PFN, MAX_DMA32_PFN],
   [ZONE_NORMAL, MAX_DMA32_PFN, Infinity],
 ];
+
+const NR_RAM_ZONES = RAM_ZONES.length;
 
 /** The zones of all nodes, empty ones included. */
 export class ZoneTable {
@@ -54,14 +68,14 @@ export class ZoneTable {
   readonly watermarks: readonly Int32Array[];
   readonly lowmemReserve: readonly Int32Array[];
   readonly boost: Int32Array;
-  readonly flags: Int32Array;
   readonly nrReservedHighatomic: Int32Array;
   readonly nrFreeHighatomic: Int32Array;
-  readonly fastMark: Int32Array;
+  readonly words: Int32Array;
   /** Who listens to tracepoints. */
   trace: TraceSink | null;
 
-  constructor(nrNodes: number, trace: TraceSink | null) {
+  /** `nrPcpWords` int32 words of `words` are for per-CPU records. */
+  constructor(nrNodes: number, nrPcpWords: number, trace: TraceSink | null) {
     const nrZones = nrNodes * MAX_NR_ZONES;
     this.nrNodes = nrNodes;
     this.nrZones = nrZones;
@@ -72,10 +86,13 @@ export class ZoneTable {
     this.watermarks = Array.from({ length: nrZones }, () => new Int32Array(4));
     this.lowmemReserve = Array.from({ length: nrZones }, () => new Int32Array(MAX_NR_ZONES));
     this.boost = new Int32Array(nrZones);
-    this.flags = new Int32Array(nrZones);
     this.nrReservedHighatomic = new Int32Array(nrZones);
     this.nrFreeHighatomic = new Int32Array(nrZones);
-    this.fastMark = new Int32Array(nrZones * MAX_NR_ZONES);
+    this.words = new Int32Array(nrZones * ZONE_WORDS + nrPcpWords);
+    for (let zoneId = 0; zoneId < nrZones; zoneId++) {
+      this.words[zoneId * ZONE_WORDS + ZONE_PCP] = -1;
+      this.words[zoneId * ZONE_WORDS + ZONE_NODE] = Math.floor(zoneId / MAX_NR_ZONES);
+    }
     this.trace = trace;
   }
 
@@ -89,25 +106,30 @@ export class ZoneTable {
     return this.watermarks[zoneId][WMARK_MIN];
   }
 
+  /** Are any of the flag bits set? */
+  hasFlags(zoneId: number, bits: number): boolean {
+    return (this.words[zoneId * ZONE_WORDS + ZONE_FLAGS] & bits) !== 0;
+  }
+
   setFlags(zoneId: number, bits: number): void {
-    this.flags[zoneId] |= bits;
-    this.refreshFastMark(zoneId);
+    this.words[zoneId * ZONE_WORDS + ZONE_FLAGS] |= bits;
+    this.refreshFastMarks(zoneId);
   }
 
   clearFlags(zoneId: number, bits: number): void {
-    this.flags[zoneId] &= ~bits;
-    this.refreshFastMark(zoneId);
+    this.words[zoneId * ZONE_WORDS + ZONE_FLAGS] &= ~bits;
+    this.refreshFastMarks(zoneId);
   }
 
-  /** Recomputes `fastMark` after watermarks, boost, reserves or flags changed. */
-  refreshFastMark(zoneId: number): void {
+  /** Recomputes the fast marks after watermarks, boost, reserves or flags changed. */
+  refreshFastMarks(zoneId: number): void {
     const isFast =
-      (this.flags[zoneId] & (ZONE_BELOW_HIGH | ZONE_BOOSTED_WATERMARK)) === 0 &&
+      !this.hasFlags(zoneId, ZONE_BELOW_HIGH | ZONE_BOOSTED_WATERMARK) &&
       this.nrReservedHighatomic[zoneId] === 0;
     const high = this.mark(zoneId, WMARK_HIGH);
     const reserve = this.lowmemReserve[zoneId];
     for (let zoneType = 0; zoneType < MAX_NR_ZONES; zoneType++) {
-      this.fastMark[zoneId * MAX_NR_ZONES + zoneType] = isFast ? high + reserve[zoneType] : NEVER;
+      this.words[zoneId * ZONE_WORDS + ZONE_FAST_MARK + zoneType] = isFast ? high + reserve[zoneType] : NEVER;
     }
   }
 }
@@ -120,13 +142,14 @@ export function layOutZones(
   memmap: Memmap,
   ranges: readonly MemoryRange[],
   nrNodes: number,
+  nrPcpWordsPerZone: number,
   trace: TraceSink | null,
 ): ZoneTable {
   checkRanges(ranges, memmap.nrFrames, nrNodes);
-  const table = new ZoneTable(nrNodes, trace);
+  const table = new ZoneTable(nrNodes, nrNodes * NR_RAM_ZONES * nrPcpWordsPerZone, trace);
   const endPfn = new Int32Array(table.nrZones);
   for (const range of ranges) {
-    for (const [zoneType, zoneStart, zoneEnd] of ZONE_END_PFN) {
+    for (const [zoneType, zoneStart, zoneEnd] of RAM_ZONES) {
       const start = Math.max(range.startPfn, zoneStart);
       const end = Math.min(range.endPfn, zoneEnd);
       if (start >= end) continue;

@@ -1,17 +1,8 @@
 /** A zone as others see it: a live view of the allocator's state. */
 import { MAX_NR_ZONES, type NodeId, type Order, ZONE_NAMES, type ZoneView } from "@pageframe/contracts";
 import { type FrameCore } from "./frame-core.ts";
-import { type PerCpuPages } from "./per-cpu-pages.ts";
+import { type PagesetView, type PerCpuPages } from "./per-cpu-pages.ts";
 import { type ZoneTable } from "./zone-table.ts";
-
-/** One CPU's lists of a zone, as /proc/zoneinfo prints them. */
-export interface PagesetView {
-  readonly count: number;
-  readonly high: number;
-  readonly batch: number;
-  readonly highMin: number;
-  readonly highMax: number;
-}
 
 /** One zone; every field is read from the allocator when asked for. */
 export class Zone implements ZoneView {
