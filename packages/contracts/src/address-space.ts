@@ -12,6 +12,11 @@ export interface AddressSpaceHost {
   freePageTables(mm: MmId, startVpn: Vpn, endVpn: Vpn, floorVpn: Vpn, ceilingVpn: Vpn): void;
   /** Makes the entries of [startVpn, endVpn) agree with `vmFlags` (change_protection). */
   changeProtection(mm: MmId, startVpn: Vpn, endVpn: Vpn, vmFlags: number): void;
+  /**
+   * Moves the entries of `nrPages` pages from `fromVpn` on to `toVpn` on (move_page_tables); VMAs for both are there,
+   * the target is empty. Returns 0, or -ENOMEM with every entry back in its place. Needed for mremap.
+   */
+  movePages?(mm: MmId, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number;
   /** Takes memory for one vm_area_struct; returns its address, or -1 when none is left (-ENOMEM). */
   allocVmaObject(): Paddr;
   freeVmaObject(address: Paddr): void;
