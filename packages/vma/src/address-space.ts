@@ -34,6 +34,7 @@ import { forkAddressSpace } from "./fork.ts";
 import { modifyVma } from "./merge.ts";
 import { FMODE_READ, FMODE_WRITE, doMmap } from "./mmap.ts";
 import { doMprotect } from "./mprotect.ts";
+import { doMremap } from "./mremap.ts";
 import { doMunmap, unmapAll } from "./munmap.ts";
 import { expandDownwards, setupStack } from "./stack.ts";
 import { VmCommit } from "./vm-commit.ts";
@@ -190,6 +191,21 @@ export class AddressSpace {
   /** mprotect(2): returns 0, -EINVAL, -ENOMEM over holes or -EACCES; what lies before the fault has changed. */
   mprotect(address: Vaddr, lengthBytes: number, prot: number): number {
     return doMprotect(this, address, lengthBytes, prot);
+  }
+
+  /**
+   * mremap(2): returns the address of the resized or moved mapping, or -EINVAL, -EFAULT, -ENOMEM, -EAGAIN. The host
+   * moves pages. `fileMode` of a mapped file as in mmap(); FILE_THP_ALIGNED counts.
+   */
+  mremap(
+    address: Vaddr,
+    oldBytes: number,
+    newBytes: number,
+    flags: number,
+    newAddress: Vaddr = 0,
+    fileMode = 0,
+  ): number {
+    return doMremap(this, address, oldBytes, newBytes, flags, newAddress, fileMode);
   }
 
   /** brk(2): moves the end of the heap and returns where it is now, which is the old place when refused. */

@@ -49,18 +49,7 @@ function expandHeap(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
   const before = next === NO_VMA ? tree.last : pool.prev[next];
   // What ends below the heap is not its predecessor.
   const prev = before !== NO_VMA && pool.endVpn[before] * PAGE_SIZE > mm.startBrk ? before : NO_VMA;
-  const merges = findMerges(
-    pool,
-    prev,
-    NO_VMA,
-    NO_VMA,
-    startVpn,
-    endVpn,
-    vmFlags,
-    NO_FILE,
-    startVpn,
-    NO_MEMPOLICY,
-  );
+  const merges = findMerges(pool, prev, NO_VMA, startVpn, endVpn, vmFlags, NO_FILE, startVpn, NO_MEMPOLICY);
   let vma;
   if (merges === MERGE_LEFT) {
     vma = mergeNew(mm, merges, prev, NO_VMA, startVpn, endVpn, startVpn);

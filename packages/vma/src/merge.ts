@@ -4,11 +4,11 @@
  * vma_merge_new_range(), vma_merge_existing_range(), __split_vma(), vma_modify().
  * Differs: no userfaultfd contexts and no names of anonymous memory.
  */
-import { ENOMEM, NO_VMA, VM_SHARED, VM_SOFTDIRTY, type VmaId, type Vpn } from "@pageframe/contracts";
+import { ENOMEM, NO_VMA, VM_SOFTDIRTY, type VmaId, type Vpn } from "@pageframe/contracts";
 import { VM_SPECIAL } from "./vma-flags.ts";
 import { type AddressSpace } from "./address-space.ts";
 import { dupAnonVma } from "./anon-vma.ts";
-import { NO_ANON_VMA, NO_FILE, NO_MEMPOLICY, type VmaPool } from "./vma-pool.ts";
+import { NO_ANON_VMA, NO_MEMPOLICY, type VmaPool } from "./vma-pool.ts";
 
 /** The range can join the VMA before it. */
 export const MERGE_LEFT = 1;
@@ -16,30 +16,29 @@ export const MERGE_LEFT = 1;
 export const MERGE_RIGHT = 2;
 
 /**
- * Says which neighbours a range with these properties can join: MERGE_LEFT, MERGE_RIGHT, both or 0. `middle` is the
- * VMA that holds the range now, or NO_VMA for a new mapping.
+ * Says which neighbours a range with these properties can join: MERGE_LEFT, MERGE_RIGHT, both or 0. `isForked` tells
+ * that the range brings an anon_vma along that came over fork.
  */
 export function findMerges(
   pool: VmaPool,
   prev: VmaId,
   next: VmaId,
-  middle: VmaId,
   startVpn: Vpn,
   endVpn: Vpn,
   vmFlags: number,
   fileId: number,
   pgoff: number,
   mempolicy: number,
+  anonVma: number = NO_ANON_VMA,
+  isForked = false,
 ): number {
   if ((vmFlags & VM_SPECIAL) !== 0) return 0;
-  // Each shared mapping without a file is an object of its own.
-  if (fileId === NO_FILE && (vmFlags & VM_SHARED) !== 0 && middle === NO_VMA) return 0;
   let merges = 0;
   if (
     prev !== NO_VMA &&
     pool.endVpn[prev] === startVpn &&
     pool.pgoff[prev] + (startVpn - pool.startVpn[prev]) === pgoff &&
-    isMergeable(pool, prev, middle, vmFlags, fileId, mempolicy)
+    isMergeable(pool, prev, vmFlags, fileId, mempolicy, anonVma, isForked)
   ) {
     merges = MERGE_LEFT;
   }
@@ -47,7 +46,7 @@ export function findMerges(
     next !== NO_VMA &&
     pool.startVpn[next] === endVpn &&
     pool.pgoff[next] === pgoff + (endVpn - startVpn) &&
-    isMergeable(pool, next, middle, vmFlags, fileId, mempolicy) &&
+    isMergeable(pool, next, vmFlags, fileId, mempolicy, anonVma, isForked) &&
     (merges === 0 || haveCompatibleAnonVmas(pool, prev, next))
   ) {
     merges |= MERGE_RIGHT;
@@ -59,10 +58,11 @@ export function findMerges(
 function isMergeable(
   pool: VmaPool,
   target: VmaId,
-  middle: VmaId,
   vmFlags: number,
   fileId: number,
   mempolicy: number,
+  anonVma: number,
+  isForked: boolean,
 ): boolean {
   if (
     pool.mempolicy[target] !== mempolicy ||
@@ -72,9 +72,8 @@ function isMergeable(
     return false;
   }
   const targetAnonVma = pool.anonVma[target];
-  const anonVma = middle === NO_VMA ? NO_ANON_VMA : pool.anonVma[middle];
   if (targetAnonVma === anonVma) return true;
-  if (targetAnonVma === NO_ANON_VMA) return pool.hasParentAnonVma[middle] === 0;
+  if (targetAnonVma === NO_ANON_VMA) return !isForked;
   return anonVma === NO_ANON_VMA && pool.hasParentAnonVma[target] === 0;
 }
 
@@ -184,7 +183,19 @@ function mergeExisting(
   const next = endVpn === middleEnd ? pool.next[middle] : NO_VMA;
   const pgoff = pool.pgoff[middle] + (startVpn - middleStart);
   const fileId = pool.fileId[middle];
-  const merges = findMerges(pool, prev, next, middle, startVpn, endVpn, vmFlags, fileId, pgoff, mempolicy);
+  const merges = findMerges(
+    pool,
+    prev,
+    next,
+    startVpn,
+    endVpn,
+    vmFlags,
+    fileId,
+    pgoff,
+    mempolicy,
+    pool.anonVma[middle],
+    pool.hasParentAnonVma[middle] !== 0,
+  );
   if (merges === 0) return NO_VMA;
   if (merges === (MERGE_LEFT | MERGE_RIGHT)) {
     const end = pool.endVpn[next];

@@ -220,7 +220,11 @@ function mapRegion(
   const next = tree.find(endVpn);
   const overlap = tree.find(startVpn);
   const prev = overlap === NO_VMA ? tree.last : pool.prev[overlap];
-  const merges = findMerges(pool, prev, next, NO_VMA, startVpn, endVpn, vmFlags, fileId, pgoff, NO_MEMPOLICY);
+  // Each shared mapping without a file is an object of its own.
+  const isOwnObject = fileId === NO_FILE && (vmFlags & VM_SHARED) !== 0;
+  const merges = isOwnObject
+    ? 0
+    : findMerges(pool, prev, next, startVpn, endVpn, vmFlags, fileId, pgoff, NO_MEMPOLICY);
   let vma: VmaId = NO_VMA;
   if (merges === 0) {
     const ownFlags = isHugetlb ? VM_HUGETLB | VM_DONTEXPAND : 0;
