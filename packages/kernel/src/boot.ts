@@ -263,6 +263,8 @@ function wireSwapAndReclaim(sys: System, options: BootOptions, trace: TraceSink 
     frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0),
     sys.swap.nrTotalSlots,
   );
+  sys.vmCommit.overcommitMemory = config.overcommitMemory;
+  sys.vmCommit.overcommitRatio = config.overcommitRatio;
   frames.setPressureHandler(new MemoryPressure(sys));
 }
 

@@ -59,6 +59,8 @@ export const kernelConfigSchema = z.strictObject({
   minFreeKbytes: z.int().min(1).optional(),
   watermarkScaleFactor: z.int().min(1).max(3000).default(10),
   swappiness: z.int().min(0).max(200).default(60),
+  overcommitMemory: z.literal([0, 1, 2]).default(0),
+  overcommitRatio: z.int().min(0).max(1000).default(50),
   maxMapCount: z.int().min(1).default(65530),
   /** Bytes of kernel text and data in RAM. */
   kernelImage: size.default("2MiB"),

@@ -1,7 +1,8 @@
 /**
  * Replays a program's memory trace on a kernel: its mappings, its system calls, its accesses.
  *
- * Mappings land at the recorded addresses (MAP_FIXED). With `verify`, every written page is stamped and every page
+ * Mappings land at the recorded addresses (MAP_FIXED), and vm.overcommit_memory becomes 1: a call that succeeded when it
+ * was recorded is not refused for the size of this machine. With `verify`, every written page is stamped and every page
  * read is checked against what was written, through copies, swap and files.
  */
 import {
@@ -27,6 +28,7 @@ import {
   vpnOf,
   vpnOfAddress,
 } from "@pageframe/contracts";
+import { OVERCOMMIT_ALWAYS } from "@pageframe/vma";
 import { ContentsVerifier } from "./contents-verifier.ts";
 import { type Kernel } from "./kernel.ts";
 import { type Task, type TaskSignal } from "./task.ts";
@@ -98,6 +100,8 @@ export class Replay {
     this.oomKillsAtStart = kernel.sys.nrOomKills;
     const cpu = options.cpu ?? 0;
     this.mmuAtStart = kernel.translationCounts(cpu);
+    // What succeeded when it was recorded must not fail for the size of this machine.
+    kernel.sys.vmCommit.overcommitMemory = OVERCOMMIT_ALWAYS;
     this.task = kernel.spawn(programName(metadata.command), cpu);
     this.verifier = options.verify === true ? new ContentsVerifier(kernel, this.task) : null;
     this.fileIds = metadata.files.map((file) => kernel.openFile(file.name));
