@@ -7,14 +7,4 @@ export {
   REMOTE_DISTANCE,
   uniformTopology,
 } from "./numa-topology.ts";
-export {
-  bindPolicy,
-  type BindPolicy,
-  interleavePolicy,
-  localPolicy,
-  type NumaPolicyConfig,
-  numaPolicies,
-  parseNodeList,
-  preferredPolicy,
-  weightedInterleavePolicy,
-} from "./numa-policies.ts";
+export { type NumaPolicyConfig, numaPolicies, parseNodeList } from "./numa-policies.ts";

@@ -82,7 +82,12 @@ export function parseDistances(text: string): number[][] {
   return text
     .trim()
     .split(/[/\n]/)
-    .map((row) => row.trim().split(/[\s,]+/).map(parseDistance));
+    .map((row) =>
+      row
+        .trim()
+        .split(/[\s,]+/)
+        .map(parseDistance),
+    );
 }
 
 function parseDistance(word: string): number {
