@@ -2,7 +2,7 @@
  * Boots a machine from a configuration: lays out RAM, reserves what the kernel itself takes, wires every subsystem.
  *
  * RAM is laid out like a PC's: pages 1..158, which stay reserved, and from 1 MiB on; the kernel image lies at 1 MiB, each
- * node's memmap at the start of the node (node 0: behind the image). `memory` is what is left to programs: the size of RAM is found by booting, looking at
+ * node's memmap at the end of the node. `memory` is what is left to programs: the size of RAM is found by booting, looking at
  * MemAvailable, and correcting, so everything that the kernel takes (page tables, slabs, watermarks) is paid on top.
  */
 import {
@@ -11,16 +11,21 @@ import {
   ENOMEM,
   findOccupant,
   KernelError,
+  MAX_DMA32_PFN,
+  MAX_DMA_PFN,
+  MAX_NR_ZONES,
   type MemoryRange,
   type NodeId,
   PAGE_SIZE,
   RUN_WRITE,
   type SwapBackend,
   type TraceSink,
+  type Zonelists,
 } from "@pageframe/contracts";
 import { FrameContents, Memmap, Rmap, STRUCT_PAGE_BYTES, VmStat } from "@pageframe/memmap";
 import { frameAllocators } from "@pageframe/buddy";
 import { Mmu } from "@pageframe/mmu";
+import { buildZonelists, NumaTopology, numaPolicies, uniformTopology } from "@pageframe/numa";
 import { oomPolicies } from "@pageframe/oom";
 import { KernelHalf } from "@pageframe/pagetable";
 import { LruCache, Reclaimer, reclaimPolicies } from "@pageframe/reclaim";
@@ -34,7 +39,7 @@ import { Files } from "./files.ts";
 import { Kernel } from "./kernel.ts";
 import { LruPageReleaser } from "./pages.ts";
 import { MemoryPressure } from "./pressure.ts";
-import { formatBytes, parseBytes, parsePages } from "./sizes.ts";
+import { formatBytes, formatPages, parseBytes, parsePages } from "./sizes.ts";
 import { Cpu, type KernelCaches, System } from "./system.ts";
 import { TableFramesFromBuddy } from "./table-frames.ts";
 import { CAUSE_NAMES, TimeAccount } from "./time.ts";
@@ -55,6 +60,16 @@ const LOW_END_PFN = 159;
 const HIGH_START_PFN = 256;
 /** Nodes begin at multiples of this, so that no buddies lie on two nodes. */
 const NODE_ALIGN_PAGES = 1024;
+/** Frames of each zone type; Movable and Device have none at boot. */
+const ZONE_LIMITS: readonly (readonly [number, number])[] = [
+  [0, MAX_DMA_PFN],
+  [MAX_DMA_PFN, MAX_DMA32_PFN],
+  [MAX_DMA32_PFN, Infinity],
+  [0, 0],
+  [0, 0],
+];
+/** Pages that a machine may have above what was asked, where the formulas step over the very number. */
+const MAX_SURPLUS_PAGES = 8;
 /** Boots that looking for the size of RAM may take. */
 const MAX_SIZING_BOOTS = 12;
 
@@ -94,7 +109,14 @@ function bootWithAvailable(config: KernelConfig, wantedPages: number, options: B
   // The steps of a few formulas may skip the very number: then go up until it is passed.
   while (best === null) {
     const sys = bootSystem(config, ++nrRamPages, options);
-    if (availablePages(sys) >= wantedPages) best = sys;
+    bestAvailable = availablePages(sys);
+    if (bestAvailable >= wantedPages) best = sys;
+  }
+  if (bestAvailable > wantedPages + MAX_SURPLUS_PAGES) {
+    throw new KernelError(
+      EINVAL,
+      `memory ${config.memory} is too small for ${config.nodes} nodes; the minimum is ${formatPages(bestAvailable)}`,
+    );
   }
   return best;
 }
@@ -112,9 +134,15 @@ function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptio
   sys.trace = trace;
   const cpuNodes: NodeId[] = Array.from({ length: config.cpus }, (_, cpu) => cpu % config.nodes);
 
-  wireFrames(sys, ranges, cpuNodes, trace);
+  const topology =
+    config.distances === undefined
+      ? uniformTopology(config.nodes, config.cpus)
+      : new NumaTopology({ distances: config.distances, cpuNodes });
+  const zonelists = buildZonelists(topology, (zoneId) => hasRam(ranges, zoneId));
+  sys.numaPolicy = findOccupant("NUMA policy", numaPolicies, config.seats.numa).create({ topology });
+  wireFrames(sys, ranges, cpuNodes, zonelists, trace);
   wireKernelMemory(sys, ranges, cpuNodes, trace);
-  wireSwapAndReclaim(sys, options, trace);
+  wireSwapAndReclaim(sys, options, zonelists, trace);
   wireCpus(sys, cpuNodes);
   startInit(sys);
   return sys;
@@ -147,6 +175,7 @@ function wireFrames(
   sys: System,
   ranges: readonly MemoryRange[],
   cpuNodes: NodeId[],
+  zonelists: Zonelists,
   trace: TraceSink | null,
 ): void {
   const { config } = sys;
@@ -157,6 +186,7 @@ function wireFrames(
     ranges,
     nrCpus: config.cpus,
     cpuNodes,
+    zonelists,
     minFreeKbytes: config.minFreeKbytes ?? -1,
     watermarkScaleFactor: config.watermarkScaleFactor,
     trace,
@@ -165,9 +195,11 @@ function wireFrames(
   for (const range of ranges) {
     // Like Linux since 5.14, the first MiB stays reserved whatever the firmware says of it.
     if (range.startPfn < HIGH_START_PFN) continue;
+    // Linux takes the memmap from the top of the node, which leaves ZONE_DMA to devices.
     const nrRowPages = Math.ceil(((range.endPfn - range.startPfn) * STRUCT_PAGE_BYTES) / PAGE_SIZE);
-    const startPfn = range.startPfn + nrRowPages + (range.nodeId === 0 ? imagePages : 0);
-    if (startPfn < range.endPfn) frames.releaseBootMemory(startPfn, range.endPfn);
+    const startPfn = range.startPfn + (range.nodeId === 0 ? imagePages : 0);
+    const endPfn = range.endPfn - nrRowPages;
+    if (startPfn < endPfn) frames.releaseBootMemory(startPfn, endPfn);
   }
   frames.finishBoot();
   sys.frames = frames;
@@ -220,7 +252,12 @@ function createCaches(sys: System): KernelCaches {
 }
 
 /** Swap areas, the reclaim policy and its core, the OOM policy; and the allocator told whom to ask. */
-function wireSwapAndReclaim(sys: System, options: BootOptions, trace: TraceSink | null): void {
+function wireSwapAndReclaim(
+  sys: System,
+  options: BootOptions,
+  zonelists: Zonelists,
+  trace: TraceSink | null,
+): void {
   const { config, memmap, contents, vmstat, frames } = sys;
   sys.swap = new SwapAreas({ memmap, contents, vmstat, trace });
   config.swap.forEach((area, at) => {
@@ -255,10 +292,10 @@ function wireSwapAndReclaim(sys: System, options: BootOptions, trace: TraceSink 
     policy: sys.reclaimPolicy,
     lru: sys.lru,
     nrNodes: config.nodes,
+    zonelists,
     trace,
   });
   sys.oomPolicy = findOccupant("OOM policy", oomPolicies, config.seats.oom).create();
-  sys.numaPolicy = { name: "local", preferredNode: (n: number) => n };
   sys.vmCommit = new VmCommit(
     frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0),
     sys.swap.nrTotalSlots,
@@ -294,9 +331,11 @@ function startInit(sys: System): void {
   }
 }
 
-/** 10 at home, 20 elsewhere (LOCAL_DISTANCE, REMOTE_DISTANCE). */
-function defaultDistances(nrNodes: number): number[][] {
-  return Array.from({ length: nrNodes }, (_, from) =>
-    Array.from({ length: nrNodes }, (__, to) => (from === to ? 10 : 20)),
+/** Does any RAM lie in a zone? */
+function hasRam(ranges: readonly MemoryRange[], zoneId: number): boolean {
+  const nodeId = Math.floor(zoneId / MAX_NR_ZONES);
+  const [startPfn, endPfn] = ZONE_LIMITS[zoneId % MAX_NR_ZONES];
+  return ranges.some(
+    (range) => range.nodeId === nodeId && range.startPfn < endPfn && range.endPfn > startPfn,
   );
 }

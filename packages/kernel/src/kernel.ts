@@ -32,7 +32,6 @@ import {
 import { auditSystem } from "./audit.ts";
 import { handleUserFault } from "./fault.ts";
 import { createTask, exitTask, forkTask, switchTo } from "./lifecycle.ts";
-import { mremapTo } from "./mremap.ts";
 import { runDaemons } from "./pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
 import { type System } from "./system.ts";
@@ -112,9 +111,16 @@ export class Kernel {
     return this.afterSyscall(task.mm.space.brk(address));
   }
 
-  /** mremap(2) to where a recording put the mapping (mremap.ts). */
-  mremapTo(task: Task, address: Vaddr, oldBytes: number, newBytes: number, result: Vaddr): number {
-    return this.afterSyscall(mremapTo(this.sys, task, address, oldBytes, newBytes, result));
+  /** mremap(2): the address of the resized or moved mapping, or -errno. */
+  mremap(
+    task: Task,
+    address: Vaddr,
+    oldBytes: number,
+    newBytes: number,
+    flags: number,
+    newAddress: Vaddr = 0,
+  ): number {
+    return this.afterSyscall(task.mm.space.mremap(address, oldBytes, newBytes, flags, newAddress));
   }
 
   /** madvise(2) with MADV_DONTNEED: drops the pages; the mappings stay. */

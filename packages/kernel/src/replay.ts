@@ -15,6 +15,8 @@ import {
   MAP_FIXED_NOREPLACE,
   MAP_HUGETLB,
   MAP_PRIVATE,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
   PAGE_SIZE,
   pagesOfBytes,
   RUN_WRITE,
@@ -237,7 +239,8 @@ export class Replay {
       vpnOfAddress(result),
       pagesOfBytes(Math.min(oldBytes, newBytes)),
     );
-    this.expect("mremap", this.kernel.mremapTo(this.task, address, oldBytes, newBytes, result));
+    const flags = result === address ? 0 : MREMAP_MAYMOVE | MREMAP_FIXED;
+    this.expect("mremap", this.kernel.mremap(this.task, address, oldBytes, newBytes, flags, result));
   }
 
   /** Run by run: the page is accessed, then its bytes are written or checked. */
@@ -246,7 +249,7 @@ export class Replay {
     for (let run = 0; run < nrRuns; run++) {
       const pair = words.subarray(2 * run, 2 * run + 2);
       this.signal = this.kernel.accessRuns(this.task, pair, 1, true);
-      if (this.signal !== null || this.task.hasExited) return;
+      if (this.signal !== null) return;
       const vpn: Vpn = vpnOf(pair[0], runVpnHi(pair[1]));
       if (runKind(pair[1]) === RUN_WRITE) verifier.wrote(vpn);
       else verifier.read(vpn);

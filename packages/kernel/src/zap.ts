@@ -26,6 +26,7 @@ import {
   VM_WRITE,
   type Vpn,
 } from "@pageframe/contracts";
+import { movePages } from "./move-pages.ts";
 import { putUserPage, removeRmap, vmFlagsToPteHi, vmFlagsToPteLo } from "./pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "./swap-pages.ts";
 import { type System } from "./system.ts";
@@ -126,6 +127,10 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
       pageTable.setEntry(entry, newLo, (hi & PTE_HI_PFN_MASK) | protHi);
     }
     flushTlbRange(sys, target, startVpn, endVpn);
+  }
+
+  movePages(mm: MmId, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {
+    return movePages(this.sys, this.sys.mmOf(mm), fromVpn, toVpn, nrPages);
   }
 
   allocVmaObject(): Paddr {
