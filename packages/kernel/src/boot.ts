@@ -124,7 +124,7 @@ function bootWithAvailable(config: KernelConfig, wantedPages: number, options: B
 /** Boots a machine with `nrRamPages` pages of RAM, divided among the nodes. */
 function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptions): System {
   const trace = options.trace ?? null;
-  const ranges = layOutRam(nrRamPages, config.nodes);
+  const ranges = layOutRam(nrRamPages, config.nodes, parsePages(config.kernelImage));
   const nrFrames = ranges[ranges.length - 1].endPfn;
   const memmap = new Memmap(nrFrames, listHeadsFor(config));
   const contents = new FrameContents(nrFrames, config.contents);
@@ -148,19 +148,22 @@ function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptio
   return sys;
 }
 
-/** RAM as ranges of pages: a PC's hole below 1 MiB, nodes beginning at aligned frames, all but the last equally long. */
-function layOutRam(nrRamPages: number, nrNodes: number): MemoryRange[] {
-  const nrHole = FIRST_PFN + (HIGH_START_PFN - LOW_END_PFN);
-  const endPfn = nrRamPages + nrHole;
-  const perNode = Math.max(
-    NODE_ALIGN_PAGES,
-    Math.floor(endPfn / nrNodes / NODE_ALIGN_PAGES) * NODE_ALIGN_PAGES,
-  );
+/**
+ * RAM as ranges of pages: a PC's hole below 1 MiB, then node after node with equal shares of what the kernel image
+ * leaves. Nodes begin at aligned frames; on machines so small that no node fills an alignment there are holes between.
+ */
+function layOutRam(nrRamPages: number, nrNodes: number, imagePages: number): MemoryRange[] {
   const ranges: MemoryRange[] = [{ startPfn: FIRST_PFN, endPfn: LOW_END_PFN, nodeId: 0 }];
+  let nrLeft = nrRamPages - (LOW_END_PFN - FIRST_PFN);
+  let startPfn = HIGH_START_PFN;
   for (let nodeId = 0; nodeId < nrNodes; nodeId++) {
-    const startPfn = nodeId === 0 ? HIGH_START_PFN : nodeId * perNode;
-    const end = nodeId === nrNodes - 1 ? Math.max(endPfn, startPfn + 64) : (nodeId + 1) * perNode;
-    ranges.push({ startPfn, endPfn: end, nodeId });
+    const nrTaken = nodeId === 0 ? imagePages : 0;
+    const share = Math.max(1, Math.floor((nrLeft - nrTaken) / (nrNodes - nodeId)));
+    let endPfn = startPfn + nrTaken + share;
+    if (nodeId < nrNodes - 1 && share >= NODE_ALIGN_PAGES) endPfn -= endPfn % NODE_ALIGN_PAGES;
+    ranges.push({ startPfn, endPfn, nodeId });
+    nrLeft -= endPfn - startPfn;
+    startPfn = Math.ceil(endPfn / NODE_ALIGN_PAGES) * NODE_ALIGN_PAGES;
   }
   return ranges;
 }
