@@ -59,7 +59,7 @@ function expandHeap(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
       commit.uncharge(nrPages);
       return -ENOMEM;
     }
-    tree.insert(vma);
+    tree.insertBetween(vma, before, next);
   }
   mm.account(vmFlags, nrPages);
   if ((vmFlags & VM_LOCKED) !== 0) mm.lockedVm += nrPages;

@@ -42,7 +42,7 @@ export function forkAddressSpace(mm: AddressSpace, child: AddressSpace): number 
       pool.anonVma[copy] = pool.newAnonVma();
       pool.hasParentAnonVma[copy] = 1;
     }
-    child.tree.insert(copy);
+    child.tree.insertBetween(copy, child.tree.last, NO_VMA);
     child.account(vmFlags, end - start);
   }
   return 0;

@@ -137,10 +137,11 @@ export function splitVma(mm: AddressSpace, vma: VmaId, vpn: Vpn, isNewBelow: boo
   if (isNewBelow) {
     pool.pgoff[vma] = upperOffset;
     tree.setRange(vma, vpn, end);
+    tree.insertBetween(split, pool.prev[vma], vma);
   } else {
     tree.setRange(vma, start, vpn);
+    tree.insertBetween(split, vma, pool.next[vma]);
   }
-  tree.insert(split);
   return 0;
 }
 

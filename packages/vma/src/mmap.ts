@@ -42,7 +42,7 @@ import {
 import { type AddressSpace } from "./address-space.ts";
 import { PMD_PAGES } from "./layout.ts";
 import { findMerges, mergeNew } from "./merge.ts";
-import { countAccounted, countMapped, removeRange, splitForUnmap } from "./munmap.ts";
+import { countAccounted, countMapped, findOverlap, removeRange, splitForUnmap } from "./munmap.ts";
 import { checkArea, findThpAlignedArea, findUnmappedArea } from "./unmapped-area.ts";
 import { OVERCOMMIT_NEVER } from "./vm-commit.ts";
 import {
@@ -205,11 +205,14 @@ function mapRegion(
   const { pool, tree, commit } = mm;
   let vmFlags = vmFlagsAsked;
   const nrPages = endVpn - startVpn;
-  const error = splitForUnmap(mm, startVpn, endVpn);
-  if (error !== 0) return error;
-  if (!mm.mayExpand(vmFlags, nrPages - countMapped(mm, startVpn, endVpn))) return -ENOMEM;
+  const first = findOverlap(mm, startVpn, endVpn);
+  if (first !== NO_VMA) {
+    const error = splitForUnmap(mm, first, startVpn, endVpn);
+    if (error !== 0) return error;
+  }
+  if (!mm.mayExpand(vmFlags, nrPages - countMapped(mm, first, endVpn))) return -ENOMEM;
 
-  const nrAccounted = countAccounted(mm, startVpn, endVpn);
+  const nrAccounted = countAccounted(mm, first, endVpn);
   const nrCharged = !isHugetlb && isAccountable(vmFlags) ? nrPages : 0;
   if (nrCharged !== 0) {
     if (commit.charge(nrCharged - nrAccounted, mm.totalVm, mm.isPrivileged) !== 0) return -ENOMEM;
@@ -218,8 +221,8 @@ function mapRegion(
 
   // No VMA crosses the borders any more.
   const next = tree.find(endVpn);
-  const overlap = tree.find(startVpn);
-  const prev = overlap === NO_VMA ? tree.last : pool.prev[overlap];
+  const above = first === NO_VMA ? next : first;
+  const prev = above === NO_VMA ? tree.last : pool.prev[above];
   // Each shared mapping without a file is an object of its own.
   const isOwnObject = fileId === NO_FILE && (vmFlags & VM_SHARED) !== 0;
   const merges = isOwnObject
@@ -235,8 +238,8 @@ function mapRegion(
     }
   }
   if (nrCharged === 0) commit.uncharge(nrAccounted);
-  removeRange(mm, startVpn, endVpn);
-  if (merges === 0) tree.insert(vma);
+  if (first !== NO_VMA) removeRange(mm, first, endVpn);
+  if (merges === 0) tree.insertBetween(vma, prev, next);
   else vma = mergeNew(mm, merges, prev, next, startVpn, endVpn, pgoff);
 
   mm.account(mm.pool.vmFlags[vma], nrPages);

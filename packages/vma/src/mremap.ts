@@ -273,12 +273,14 @@ function move(mm: AddressSpace, from: Vpn, nrOld: number, nrNew: number, flags: 
   const error = mm.host.movePages?.(mm.id, from, to, nrOld) ?? 0;
   if (error !== 0) {
     commit.uncharge(nrCharged);
-    if (splitForUnmap(mm, to, to + nrNew) === 0) removeRange(mm, to, to + nrNew);
+    const copy = findHolding(mm, to);
+    if (splitForUnmap(mm, copy, to, to + nrNew) === 0) removeRange(mm, copy, to + nrNew);
   } else if (isDontUnmap) {
     leaveSource(mm, from, nrOld);
   } else if (nrOld !== 0) {
     // What was promised for the old place is promised for the new one.
-    if (splitForUnmap(mm, from, from + nrOld) === 0) removeRange(mm, from, from + nrOld);
+    const left = findHolding(mm, from);
+    if (splitForUnmap(mm, left, from, from + nrOld) === 0) removeRange(mm, left, from + nrOld);
     else if (isAccounted) commit.committedPages += nrOld;
   }
   mm.hiwaterVm = Math.max(hiwaterVm, mm.totalVm);

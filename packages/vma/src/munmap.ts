@@ -29,25 +29,34 @@ export function doMunmap(mm: AddressSpace, address: Vaddr, lengthBytes: number):
 
 /** Unmaps [startVpn, endVpn). Returns 0, -ENOMEM, or -EINVAL when it would cut a huge page. */
 export function unmapRange(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
-  const error = splitForUnmap(mm, startVpn, endVpn);
+  const first = findOverlap(mm, startVpn, endVpn);
+  if (first === NO_VMA) return 0;
+  const error = splitForUnmap(mm, first, startVpn, endVpn);
   if (error !== 0) return error;
-  mm.commit.uncharge(countAccounted(mm, startVpn, endVpn));
-  removeRange(mm, startVpn, endVpn);
+  mm.commit.uncharge(countAccounted(mm, first, endVpn));
+  removeRange(mm, first, endVpn);
   return 0;
 }
 
-/** Makes VMAs begin and end at the borders of the range. On an error, a split at the start may stay, as in Linux. */
-export function splitForUnmap(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
-  const first = mm.tree.find(startVpn);
-  if (first === NO_VMA || mm.pool.startVpn[first] >= endVpn) return 0;
+/** Finds the lowest VMA that has a page in the range, or NO_VMA. */
+export function findOverlap(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): VmaId {
+  const vma = mm.tree.find(startVpn);
+  return vma !== NO_VMA && mm.pool.startVpn[vma] < endVpn ? vma : NO_VMA;
+}
+
+/**
+ * Makes VMAs begin and end at the borders of the range; `first` is the lowest that overlaps and stays so. On an
+ * error, a split at the start may stay, as in Linux.
+ */
+export function splitForUnmap(mm: AddressSpace, first: VmaId, startVpn: Vpn, endVpn: Vpn): number {
   if (mm.pool.startVpn[first] < startVpn) {
     // One more than the limit is allowed for a moment, but not to stay.
     if (endVpn < mm.pool.endVpn[first] && mm.mapCount >= mm.maxMapCount) return -ENOMEM;
     const error = splitAt(mm, first, startVpn, true);
     if (error !== 0) return error;
   }
-  const last = mm.tree.find(endVpn - 1);
-  if (last === NO_VMA || mm.pool.startVpn[last] >= endVpn || mm.pool.endVpn[last] === endVpn) return 0;
+  const last = mm.pool.endVpn[first] >= endVpn ? first : findOverlap(mm, endVpn - 1, endVpn);
+  if (last === NO_VMA || mm.pool.endVpn[last] === endVpn) return 0;
   return splitAt(mm, last, endVpn, false);
 }
 
@@ -57,38 +66,32 @@ function splitAt(mm: AddressSpace, vma: VmaId, vpn: Vpn, isNewBelow: boolean): n
   return splitVma(mm, vma, vpn, isNewBelow);
 }
 
-/** Counts mapped pages of a range whose borders no VMA crosses. */
-export function countMapped(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
-  return count(mm, startVpn, endVpn, -1);
-}
-
-/** Counts pages of a range that are charged to the overcommit account. */
-export function countAccounted(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
-  return count(mm, startVpn, endVpn, VM_ACCOUNT);
-}
-
-function count(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn, anyOfFlags: number): number {
+/** Counts pages of the VMAs from `first` (or NO_VMA) up to `endVpn`, which no VMA crosses. */
+export function countMapped(mm: AddressSpace, first: VmaId, endVpn: Vpn): number {
   const { pool } = mm;
   let nrPages = 0;
-  for (
-    let vma = mm.tree.find(startVpn);
-    vma !== NO_VMA && pool.startVpn[vma] < endVpn;
-    vma = pool.next[vma]
-  ) {
-    if (anyOfFlags === -1 || (pool.vmFlags[vma] & anyOfFlags) !== 0)
-      nrPages += pool.endVpn[vma] - pool.startVpn[vma];
+  for (let vma = first; vma !== NO_VMA && pool.startVpn[vma] < endVpn; vma = pool.next[vma]) {
+    nrPages += pool.endVpn[vma] - pool.startVpn[vma];
+  }
+  return nrPages;
+}
+
+/** As countMapped, of pages that are charged to the overcommit account. */
+export function countAccounted(mm: AddressSpace, first: VmaId, endVpn: Vpn): number {
+  const { pool } = mm;
+  let nrPages = 0;
+  for (let vma = first; vma !== NO_VMA && pool.startVpn[vma] < endVpn; vma = pool.next[vma]) {
+    if ((pool.vmFlags[vma] & VM_ACCOUNT) !== 0) nrPages += pool.endVpn[vma] - pool.startVpn[vma];
   }
   return nrPages;
 }
 
 /**
- * Removes the VMAs of a range whose borders no VMA crosses, with their pages and page tables. The host still finds
- * the VMAs while it unmaps their pages. The overcommit account is the caller's. Cannot fail.
+ * Removes the VMAs from `first` up to `endVpn`, which no VMA crosses, with their pages and page tables. The host still
+ * finds the VMAs while it unmaps their pages. The overcommit account is the caller's. Cannot fail.
  */
-export function removeRange(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): void {
-  const { pool, tree, host } = mm;
-  const first = tree.find(startVpn);
-  if (first === NO_VMA || pool.startVpn[first] >= endVpn) return;
+export function removeRange(mm: AddressSpace, first: VmaId, endVpn: Vpn): void {
+  const { pool, host } = mm;
   const before = pool.prev[first];
   const firstVpn = pool.startVpn[first];
   let lastEnd = firstVpn;

@@ -2,7 +2,9 @@
  * Rows of vm_area_struct, shared by all address spaces of a kernel. Hot: per fault.
  *
  * One typed array per field, indexed by VmaId. Free rows are chained through `next` from `freeHead` and have
- * `mmId` -1. `left right parent height maxGap prev next` belong to the tree that holds the row (see vma-tree.ts).
+ * `mmId` -1. `node parent height prev next` belong to the tree that holds the row (see vma-tree.ts); `node` interleaves
+ * what a search reads of a row: start, left child, right child, largest gap, so that a level costs one cache line.
+ * Only the tree writes `startVpn` and `endVpn` of a row that is in it: it keeps the copy of the start.
  * Arrays are replaced when the pool grows: re-read them after any call that may add a VMA.
  */
 import { NO_VMA, bug, type VmaId } from "@pageframe/contracts";
@@ -15,6 +17,14 @@ export const NO_ANON_VMA = -1;
 export const NO_MEMPOLICY = -1;
 /** Owner of a free row. */
 export const NO_MM = -1;
+
+/** Numbers of `node` that one row has, and what they are. Children are rows or NO_VMA. */
+export const NODE_SIZE = 4;
+export const NODE_START = 0;
+export const NODE_LEFT = 1;
+export const NODE_RIGHT = 2;
+/** Largest gap before any row of the subtree, in pages. */
+export const NODE_MAX_GAP = 3;
 
 /** All VMAs of a kernel. */
 export class VmaPool {
@@ -39,13 +49,10 @@ export class VmaPool {
   /** Where the vm_area_struct lies in kernel memory, as the host gave it. */
   objectAddress: Float64Array = new Float64Array(0);
 
-  /** Tree links, see vma-tree.ts. */
-  left: Int32Array = new Int32Array(0);
-  right: Int32Array = new Int32Array(0);
+  /** Tree links by NODE_SIZE * vma + NODE_*, see vma-tree.ts. */
+  node: Float64Array = new Float64Array(0);
   parent: Int32Array = new Int32Array(0);
   height: Int32Array = new Int32Array(0);
-  /** Largest gap before any row of the subtree, in pages. */
-  maxGap: Float64Array = new Float64Array(0);
   /** Neighbours in address order. */
   prev: Int32Array = new Int32Array(0);
   next: Int32Array = new Int32Array(0);
@@ -68,7 +75,7 @@ export class VmaPool {
     return this.startVpn.length;
   }
 
-  /** Takes a row and fills every field but the tree links, which are cleared. O(1) but for growing. */
+  /** Takes a row and fills every field but the tree's. O(1) but for growing. */
   alloc(
     mmId: number,
     startVpn: number,
@@ -90,13 +97,6 @@ export class VmaPool {
     this.mempolicy[vma] = NO_MEMPOLICY;
     this.mmId[vma] = mmId;
     this.objectAddress[vma] = 0;
-    this.left[vma] = NO_VMA;
-    this.right[vma] = NO_VMA;
-    this.parent[vma] = NO_VMA;
-    this.height[vma] = 1;
-    this.maxGap[vma] = 0;
-    this.prev[vma] = NO_VMA;
-    this.next[vma] = NO_VMA;
     this.nrUsedRows++;
     return vma;
   }
@@ -145,11 +145,9 @@ export class VmaPool {
     this.mempolicy = grownInt32(this.mempolicy, nrRows);
     this.mmId = grownInt32(this.mmId, nrRows);
     this.objectAddress = grownFloat64(this.objectAddress, nrRows);
-    this.left = grownInt32(this.left, nrRows);
-    this.right = grownInt32(this.right, nrRows);
+    this.node = grownFloat64(this.node, NODE_SIZE * nrRows);
     this.parent = grownInt32(this.parent, nrRows);
     this.height = grownInt32(this.height, nrRows);
-    this.maxGap = grownFloat64(this.maxGap, nrRows);
     this.prev = grownInt32(this.prev, nrRows);
     this.next = grownInt32(this.next, nrRows);
     for (let vma = nrRows - 1; vma >= old; vma--) {

@@ -2,13 +2,13 @@
  * The VMAs of one address space in address order: a height-balanced (AVL) tree over rows of a VmaPool. Hot: per fault.
  *
  * A row's gap is the free space before it: from the end of its predecessor (0 for the first row) to its start.
- * `maxGap` of a row is the largest gap in its subtree, so that free space is found without visiting the rows.
+ * NODE_MAX_GAP of a row is the largest gap in its subtree, so that free space is found without visiting the rows.
  * Invariants: ranges are ordered and disjoint; heights of siblings differ by at most 1; `prev`/`next` chain the rows
- * from `first` to `last`; `maxGap` is exact.
+ * from `first` to `last`; starts and gaps in `node` are exact.
  * Differs: Linux 6.1+ keeps VMAs in a maple tree (lib/maple_tree.c), a B-tree with the same augmentation.
  */
 import { NO_VMA, bug, type VmaId, type Vpn } from "@pageframe/contracts";
-import { type VmaPool } from "./vma-pool.ts";
+import { NODE_LEFT, NODE_MAX_GAP, NODE_RIGHT, NODE_SIZE, NODE_START, type VmaPool } from "./vma-pool.ts";
 
 /** No gap fits. Zero is a valid page number. */
 export const NO_GAP = -1;
@@ -30,19 +30,21 @@ export class VmaTree {
 
   /** Finds the lowest row whose end is above `vpn`, or NO_VMA. O(log n). Source: Linux 6.18 mm/mmap.c, find_vma(). */
   find(vpn: Vpn): VmaId {
-    const { startVpn, endVpn, left, right } = this.pool;
-    let vma = this.root;
-    let found: VmaId = NO_VMA;
+    const { node, endVpn, next } = this.pool;
+    let vma: number = this.root;
+    let below: number = NO_VMA;
     while (vma !== NO_VMA) {
-      if (endVpn[vma] > vpn) {
-        found = vma;
-        if (startVpn[vma] <= vpn) return vma;
-        vma = left[vma];
+      const at = NODE_SIZE * vma;
+      if (node[at + NODE_START] > vpn) {
+        vma = node[at + NODE_LEFT] | 0;
       } else {
-        vma = right[vma];
+        below = vma;
+        vma = node[at + NODE_RIGHT] | 0;
       }
     }
-    return found;
+    // The highest row that starts at `vpn` or below holds it, or the row after that one is the next.
+    if (below === NO_VMA) return this.first;
+    return endVpn[below] > vpn ? below : next[below];
   }
 
   /** Free pages before a row. */
@@ -53,29 +55,27 @@ export class VmaTree {
 
   /** Adds a row whose range is free. O(log n). */
   insert(vma: VmaId): void {
-    const { startVpn, left, right, parent, prev, next, height } = this.pool;
-    const start = startVpn[vma];
-    let below: VmaId = NO_VMA;
-    let above: VmaId = NO_VMA;
-    let at = this.root;
-    let under: VmaId = NO_VMA;
-    while (at !== NO_VMA) {
-      under = at;
-      if (start < startVpn[at]) {
-        above = at;
-        at = left[at];
-      } else {
-        below = at;
-        at = right[at];
-      }
+    const above = this.find(this.pool.startVpn[vma]);
+    this.insertBetween(vma, above === NO_VMA ? this.last : this.pool.prev[above], above);
+  }
+
+  /** As insert, between neighbours that the caller knows (NO_VMA at the ends). O(log n), but without a search. */
+  insertBetween(vma: VmaId, below: VmaId, above: VmaId): void {
+    const { startVpn, node, parent, prev, next } = this.pool;
+    node[NODE_SIZE * vma + NODE_START] = startVpn[vma];
+    node[NODE_SIZE * vma + NODE_LEFT] = NO_VMA;
+    node[NODE_SIZE * vma + NODE_RIGHT] = NO_VMA;
+    // Of two neighbours in order one has no child on this side.
+    if (below !== NO_VMA && this.rightOf(below) === NO_VMA) {
+      node[NODE_SIZE * below + NODE_RIGHT] = vma;
+      parent[vma] = below;
+    } else if (above !== NO_VMA) {
+      node[NODE_SIZE * above + NODE_LEFT] = vma;
+      parent[vma] = above;
+    } else {
+      this.root = vma;
+      parent[vma] = NO_VMA;
     }
-    left[vma] = NO_VMA;
-    right[vma] = NO_VMA;
-    height[vma] = 1;
-    parent[vma] = under;
-    if (under === NO_VMA) this.root = vma;
-    else if (under === above) left[under] = vma;
-    else right[under] = vma;
     prev[vma] = below;
     next[vma] = above;
     if (below === NO_VMA) this.first = vma;
@@ -89,11 +89,13 @@ export class VmaTree {
 
   /** Takes a row out. O(log n). */
   erase(vma: VmaId): void {
-    const { left, right, parent, prev, next } = this.pool;
+    const { node, parent, height, prev, next } = this.pool;
+    const left = this.leftOf(vma);
+    const right = this.rightOf(vma);
     let from: VmaId;
-    if (left[vma] === NO_VMA || right[vma] === NO_VMA) {
+    if (left === NO_VMA || right === NO_VMA) {
       from = parent[vma];
-      this.replaceChild(vma, left[vma] === NO_VMA ? right[vma] : left[vma]);
+      this.replaceChild(vma, left === NO_VMA ? right : left);
     } else {
       // The successor has no left child; it takes the row's place.
       const successor = next[vma];
@@ -101,12 +103,15 @@ export class VmaTree {
         from = successor;
       } else {
         from = parent[successor];
-        this.replaceChild(successor, right[successor]);
-        right[successor] = right[vma];
-        parent[right[successor]] = successor;
+        this.replaceChild(successor, this.rightOf(successor));
+        node[NODE_SIZE * successor + NODE_RIGHT] = right;
+        parent[right] = successor;
       }
-      left[successor] = left[vma];
-      parent[left[successor]] = successor;
+      node[NODE_SIZE * successor + NODE_LEFT] = left;
+      parent[left] = successor;
+      // Its subtree is the row's: what changes there is carried up below.
+      height[successor] = height[vma];
+      node[NODE_SIZE * successor + NODE_MAX_GAP] = node[NODE_SIZE * vma + NODE_MAX_GAP];
       this.replaceChild(vma, successor);
     }
     const below = prev[vma];
@@ -124,6 +129,7 @@ export class VmaTree {
   setRange(vma: VmaId, startVpn: Vpn, endVpn: Vpn): void {
     this.pool.startVpn[vma] = startVpn;
     this.pool.endVpn[vma] = endVpn;
+    this.pool.node[NODE_SIZE * vma + NODE_START] = startVpn;
     this.refreshGaps(vma);
     const above = this.pool.next[vma];
     if (above !== NO_VMA) this.refreshGaps(above);
@@ -199,17 +205,34 @@ export class VmaTree {
     if (this.countChecked(this.root) !== nr) bug("the tree and the chain hold different VMAs");
   }
 
+  private leftOf(vma: VmaId): VmaId {
+    return this.pool.node[NODE_SIZE * vma + NODE_LEFT] | 0;
+  }
+
+  private rightOf(vma: VmaId): VmaId {
+    return this.pool.node[NODE_SIZE * vma + NODE_RIGHT] | 0;
+  }
+
+  /** Largest gap of a subtree; that of none is 0. */
+  private maxGapOf(vma: VmaId): number {
+    return vma === NO_VMA ? 0 : this.pool.node[NODE_SIZE * vma + NODE_MAX_GAP];
+  }
+
+  private heightOf(vma: VmaId): number {
+    return vma === NO_VMA ? 0 : this.pool.height[vma];
+  }
+
   /** Lowest row that starts at `vpn` or above. */
   private findStartingAt(vpn: Vpn): VmaId {
-    const { startVpn, left, right } = this.pool;
-    let vma = this.root;
+    const { node } = this.pool;
+    let vma: VmaId = this.root;
     let found: VmaId = NO_VMA;
     while (vma !== NO_VMA) {
-      if (startVpn[vma] >= vpn) {
+      if (node[NODE_SIZE * vma + NODE_START] >= vpn) {
         found = vma;
-        vma = left[vma];
+        vma = this.leftOf(vma);
       } else {
-        vma = right[vma];
+        vma = this.rightOf(vma);
       }
     }
     return found;
@@ -217,39 +240,37 @@ export class VmaTree {
 
   /** Highest row of a subtree with a gap of `nrPages`. */
   private lastWithGap(subtree: VmaId, nrPages: number): VmaId {
-    const { left, right, maxGap } = this.pool;
     let vma = subtree;
-    if (vma === NO_VMA || maxGap[vma] < nrPages) return NO_VMA;
+    if (vma === NO_VMA || this.maxGapOf(vma) < nrPages) return NO_VMA;
     for (;;) {
-      const above = right[vma];
-      if (above !== NO_VMA && maxGap[above] >= nrPages) vma = above;
+      const above = this.rightOf(vma);
+      if (above !== NO_VMA && this.maxGapOf(above) >= nrPages) vma = above;
       else if (this.getGap(vma) >= nrPages) return vma;
-      else vma = left[vma];
+      else vma = this.leftOf(vma);
     }
   }
 
   /** Lowest row of a subtree with a gap of `nrPages`. */
   private firstWithGap(subtree: VmaId, nrPages: number): VmaId {
-    const { left, right, maxGap } = this.pool;
     let vma = subtree;
-    if (vma === NO_VMA || maxGap[vma] < nrPages) return NO_VMA;
+    if (vma === NO_VMA || this.maxGapOf(vma) < nrPages) return NO_VMA;
     for (;;) {
-      const below = left[vma];
-      if (below !== NO_VMA && maxGap[below] >= nrPages) vma = below;
+      const below = this.leftOf(vma);
+      if (below !== NO_VMA && this.maxGapOf(below) >= nrPages) vma = below;
       else if (this.getGap(vma) >= nrPages) return vma;
-      else vma = right[vma];
+      else vma = this.rightOf(vma);
     }
   }
 
   /** Highest row before `from` with a gap of `nrPages`. */
   private prevWithGap(from: VmaId, nrPages: number): VmaId {
-    const { left, right, parent } = this.pool;
+    const { parent } = this.pool;
     let vma: VmaId = from;
     for (;;) {
-      const found = this.lastWithGap(left[vma], nrPages);
+      const found = this.lastWithGap(this.leftOf(vma), nrPages);
       if (found !== NO_VMA) return found;
       let up = parent[vma];
-      while (up !== NO_VMA && right[up] !== vma) {
+      while (up !== NO_VMA && this.rightOf(up) !== vma) {
         vma = up;
         up = parent[vma];
       }
@@ -260,13 +281,13 @@ export class VmaTree {
 
   /** Lowest row after `from` with a gap of `nrPages`. */
   private nextWithGap(from: VmaId, nrPages: number): VmaId {
-    const { left, right, parent } = this.pool;
+    const { parent } = this.pool;
     let vma: VmaId = from;
     for (;;) {
-      const found = this.firstWithGap(right[vma], nrPages);
+      const found = this.firstWithGap(this.rightOf(vma), nrPages);
       if (found !== NO_VMA) return found;
       let up = parent[vma];
-      while (up !== NO_VMA && left[up] !== vma) {
+      while (up !== NO_VMA && this.leftOf(up) !== vma) {
         vma = up;
         up = parent[vma];
       }
@@ -277,72 +298,86 @@ export class VmaTree {
 
   /** Puts `child` (may be NO_VMA) where `vma` hangs. */
   private replaceChild(vma: VmaId, child: VmaId): void {
-    const { left, right, parent } = this.pool;
+    const { node, parent } = this.pool;
     const up = parent[vma];
     if (up === NO_VMA) this.root = child;
-    else if (left[up] === vma) left[up] = child;
-    else right[up] = child;
+    else node[NODE_SIZE * up + (this.leftOf(up) === vma ? NODE_LEFT : NODE_RIGHT)] = child;
     if (child !== NO_VMA) parent[child] = up;
   }
 
-  /** Recomputes height and maxGap of one row from its children. */
+  /** Recomputes height and largest gap of one row from its children. */
   private update(vma: VmaId): void {
-    const { left, right, height, maxGap } = this.pool;
-    const l = left[vma];
-    const r = right[vma];
-    const leftHeight = l === NO_VMA ? 0 : height[l];
-    const rightHeight = r === NO_VMA ? 0 : height[r];
-    height[vma] = (leftHeight > rightHeight ? leftHeight : rightHeight) + 1;
+    const left = this.leftOf(vma);
+    const right = this.rightOf(vma);
+    const leftHeight = this.heightOf(left);
+    const rightHeight = this.heightOf(right);
+    this.pool.height[vma] = (leftHeight > rightHeight ? leftHeight : rightHeight) + 1;
+    this.pool.node[NODE_SIZE * vma + NODE_MAX_GAP] = this.computeMaxGap(vma, left, right);
+  }
+
+  private computeMaxGap(vma: VmaId, left: VmaId, right: VmaId): number {
     let gap = this.getGap(vma);
-    if (l !== NO_VMA && maxGap[l] > gap) gap = maxGap[l];
-    if (r !== NO_VMA && maxGap[r] > gap) gap = maxGap[r];
-    maxGap[vma] = gap;
+    const leftGap = this.maxGapOf(left);
+    const rightGap = this.maxGapOf(right);
+    if (leftGap > gap) gap = leftGap;
+    return rightGap > gap ? rightGap : gap;
   }
 
   /** Carries a changed gap of one row up the tree. */
   private refreshGaps(from: VmaId): void {
-    const { parent, maxGap } = this.pool;
+    const { node, parent } = this.pool;
     for (let vma = from; vma !== NO_VMA; vma = parent[vma]) {
-      const before = maxGap[vma];
-      this.update(vma);
-      if (maxGap[vma] === before) return;
+      const gap = this.computeMaxGap(vma, this.leftOf(vma), this.rightOf(vma));
+      if (node[NODE_SIZE * vma + NODE_MAX_GAP] === gap) return;
+      node[NODE_SIZE * vma + NODE_MAX_GAP] = gap;
     }
   }
 
-  /** Restores balance and augmentation from a row up to the root. */
+  /**
+   * Restores balance and augmentation from a row up to the root. Stops early where neither height nor gap changes:
+   * nothing above can then.
+   */
   private rebalance(from: VmaId): void {
-    const { left, right, parent } = this.pool;
+    const { node, parent, height } = this.pool;
     let vma = from;
+    let isFirst = true;
     while (vma !== NO_VMA) {
+      const heightBefore = height[vma];
+      const gapBefore = node[NODE_SIZE * vma + NODE_MAX_GAP];
       this.update(vma);
       const tilt = this.tilt(vma);
       if (tilt > 1) {
-        if (this.tilt(left[vma]) < 0) this.rotateLeft(left[vma]);
+        if (this.tilt(this.leftOf(vma)) < 0) this.rotateLeft(this.leftOf(vma));
         vma = this.rotateRight(vma);
       } else if (tilt < -1) {
-        if (this.tilt(right[vma]) > 0) this.rotateRight(right[vma]);
+        if (this.tilt(this.rightOf(vma)) > 0) this.rotateRight(this.rightOf(vma));
         vma = this.rotateLeft(vma);
+      } else if (
+        !isFirst &&
+        height[vma] === heightBefore &&
+        node[NODE_SIZE * vma + NODE_MAX_GAP] === gapBefore
+      ) {
+        return;
       }
+      isFirst = false;
       vma = parent[vma];
     }
   }
 
   /** Height of the left subtree minus that of the right one. */
   private tilt(vma: VmaId): number {
-    const { left, right, height } = this.pool;
-    const l = left[vma];
-    const r = right[vma];
-    return (l === NO_VMA ? 0 : height[l]) - (r === NO_VMA ? 0 : height[r]);
+    return this.heightOf(this.leftOf(vma)) - this.heightOf(this.rightOf(vma));
   }
 
   /** Lifts the right child above a row; returns it. */
   private rotateLeft(vma: VmaId): VmaId {
-    const { left, right, parent } = this.pool;
-    const up = right[vma];
+    const { node, parent } = this.pool;
+    const up = this.rightOf(vma);
+    const between = this.leftOf(up);
     this.replaceChild(vma, up);
-    right[vma] = left[up];
-    if (left[up] !== NO_VMA) parent[left[up]] = vma;
-    left[up] = vma;
+    node[NODE_SIZE * vma + NODE_RIGHT] = between;
+    if (between !== NO_VMA) parent[between] = vma;
+    node[NODE_SIZE * up + NODE_LEFT] = vma;
     parent[vma] = up;
     this.update(vma);
     this.update(up);
@@ -351,12 +386,13 @@ export class VmaTree {
 
   /** Lifts the left child above a row; returns it. */
   private rotateRight(vma: VmaId): VmaId {
-    const { left, right, parent } = this.pool;
-    const up = left[vma];
+    const { node, parent } = this.pool;
+    const up = this.leftOf(vma);
+    const between = this.rightOf(up);
     this.replaceChild(vma, up);
-    left[vma] = right[up];
-    if (right[up] !== NO_VMA) parent[right[up]] = vma;
-    right[up] = vma;
+    node[NODE_SIZE * vma + NODE_LEFT] = between;
+    if (between !== NO_VMA) parent[between] = vma;
+    node[NODE_SIZE * up + NODE_RIGHT] = vma;
     parent[vma] = up;
     this.update(vma);
     this.update(up);
@@ -366,20 +402,23 @@ export class VmaTree {
   /** Checks a subtree; returns its number of rows. */
   private countChecked(vma: VmaId): number {
     if (vma === NO_VMA) return 0;
-    const { startVpn, left, right, parent, height, maxGap } = this.pool;
-    const l = left[vma];
-    const r = right[vma];
-    if (l !== NO_VMA && (parent[l] !== vma || startVpn[l] >= startVpn[vma]))
-      bug(`VMA ${vma}: bad left child ${l}`);
-    if (r !== NO_VMA && (parent[r] !== vma || startVpn[r] <= startVpn[vma]))
-      bug(`VMA ${vma}: bad right child ${r}`);
-    const nr = 1 + this.countChecked(l) + this.countChecked(r);
+    const { startVpn, node, parent, height } = this.pool;
+    const left = this.leftOf(vma);
+    const right = this.rightOf(vma);
+    if (node[NODE_SIZE * vma + NODE_START] !== startVpn[vma]) bug(`VMA ${vma} has an old start in its node`);
+    if (left !== NO_VMA && (parent[left] !== vma || startVpn[left] >= startVpn[vma])) {
+      bug(`VMA ${vma} has a bad left child ${left}`);
+    }
+    if (right !== NO_VMA && (parent[right] !== vma || startVpn[right] <= startVpn[vma])) {
+      bug(`VMA ${vma} has a bad right child ${right}`);
+    }
+    const nr = 1 + this.countChecked(left) + this.countChecked(right);
     if (Math.abs(this.tilt(vma)) > 1) bug(`VMA ${vma} is out of balance by ${this.tilt(vma)}`);
-    const heightBefore = height[vma];
-    const gapBefore = maxGap[vma];
-    this.update(vma);
-    if (height[vma] !== heightBefore) bug(`VMA ${vma} has height ${heightBefore}, expected ${height[vma]}`);
-    if (maxGap[vma] !== gapBefore) bug(`VMA ${vma} has maxGap ${gapBefore}, expected ${maxGap[vma]}`);
+    const rightHeight = Math.max(this.heightOf(left), this.heightOf(right)) + 1;
+    if (height[vma] !== rightHeight) bug(`VMA ${vma} has height ${height[vma]}, expected ${rightHeight}`);
+    const maxGap = this.computeMaxGap(vma, left, right);
+    if (this.maxGapOf(vma) !== maxGap)
+      bug(`VMA ${vma} has largest gap ${this.maxGapOf(vma)}, expected ${maxGap}`);
     return nr;
   }
 }
