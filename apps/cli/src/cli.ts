@@ -1,0 +1,145 @@
+/** The command line: commands, options, and what becomes of errors. */
+import { readFileSync } from "node:fs";
+import { MAX_NUMNODES } from "@pageframe/contracts";
+import { isSize } from "@pageframe/kernel";
+import { Command, CommanderError, Option } from "commander";
+import { compileCommand, type CompileOptions } from "./commands/compile.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { infoCommand, type InfoOptions } from "./commands/info.ts";
+import { recordCommand, type RecordOptions } from "./commands/record.ts";
+import { runCommand, type RunOptions } from "./commands/run.ts";
+import { reportError, usageError } from "./errors.ts";
+import { type Io } from "./io.ts";
+import { parseMemorySizes } from "./memory-sizes.ts";
+import { refuseOccupant, seats } from "./seats.ts";
+
+/** Most CPUs and seeds that a configuration takes (config.ts of the kernel). */
+const MAX_CPUS = 64;
+const MAX_SEED = 0xffffffff;
+
+/** Runs the command with the given arguments (without node and script). Returns the exit code; never throws. */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  try {
+    await createProgram(io).parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (error) {
+    // --help and --version end this way too.
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    return reportError(error, io);
+  }
+}
+
+function createProgram(io: Io): Command {
+  const program = new Command("pageframe")
+    .description("Replays the memory accesses of real programs through a model of Linux's memory manager.")
+    .version(readVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      // Errors are reported in main(), in the form of all others.
+      writeErr: () => undefined,
+    });
+  addRun(program, io);
+  program
+    .command("compile")
+    .description("turn a trace into a .pft file, which is smaller and opens faster")
+    .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input")
+    .requiredOption("-o, --output <file>", "file to write; gzipped when its name ends in .gz")
+    .action((trace: string, options: CompileOptions) => compileCommand(trace, options, io));
+  program
+    .command("record")
+    .description("run a program under Valgrind's lackey and write its trace")
+    .usage("[options] -- <command...>")
+    .argument("<command...>", "program to run, with its arguments")
+    .option("-o, --output <file>", "file to write; default: the program's name with .pft.gz")
+    .passThroughOptions()
+    .action((command: string[], options: RecordOptions) => recordCommand(command, options, io));
+  program
+    .command("info")
+    .description("say what a trace holds")
+    .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input")
+    .option("--json", "print JSON")
+    .action((trace: string, options: InfoOptions) => infoCommand(trace, options, io));
+  program
+    .command("demo")
+    .description("replay a recorded sort(1) with less and less memory")
+    .action(() => demoCommand(io));
+  return program;
+}
+
+function addRun(program: Command, io: Io): void {
+  program
+    .command("run")
+    .description("replay a trace and print what the memory manager did")
+    .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input")
+    .addOption(
+      new Option(
+        "-m, --memory <sizes>",
+        "RAM left to programs after boot: a size (1MiB), a percentage of what the trace touches (50%), or a list " +
+          "of these, one column each (default: 100%)",
+      ).argParser(parseMemorySizes),
+    )
+    .addOption(
+      new Option(
+        "-s, --swap <size>",
+        'swap area: a size or "none" (default: as much as the trace touches, at least 16MiB)',
+      ).argParser(parseSwap),
+    )
+    .option("--swap-file <path>", "put the swap area in this file; it is created, and removed afterwards")
+    .option("--keep-swap-file", "leave a created swap file there")
+    .addOption(integerOption("--cpus <n>", "processors", 1, MAX_CPUS))
+    .addOption(integerOption("--nodes <n>", "NUMA nodes", 1, MAX_NUMNODES))
+    .addOption(integerOption("--seed <n>", "seed of all chance", 0, MAX_SEED))
+    .addOption(seatOption("--reclaim <policy>", "what to evict", "reclaim"))
+    .addOption(seatOption("--oom <policy>", "whom to kill when memory is out", "oom"))
+    .option("--numa <policy>", "which node a page comes from")
+    .addOption(seatOption("--frame-allocator <name>", "which frames to hand out", "frameAllocator"))
+    .addOption(
+      new Option("--contents <mode>", "whether pages have bytes (default: none)").choices([
+        "none",
+        "sparse",
+        "dense",
+      ]),
+    )
+    .option("--verify", "check that what is read is what was written; slow")
+    .option("-c, --config <file>", "YAML or JSON with these and all other settings; options win over it")
+    .option("--json", "print JSON, with counters under Linux's names")
+    .action((trace: string, options: RunOptions) => runCommand(trace, options, io));
+}
+
+function integerOption(flags: string, description: string, min: number, max: number): Option {
+  const name = flags.split(" ")[0];
+  return new Option(flags, `${description}, ${min} to ${max}`).argParser((text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) {
+      throw usageError(`${name} "${text}" is not an integer from ${min} to ${max}`);
+    }
+    return value;
+  });
+}
+
+/** An option that names the occupant of a seat; the help lists them. */
+function seatOption(flags: string, description: string, seat: string): Option {
+  return new Option(flags, `${description}: ${seats[seat].names.join(", ")}`).argParser((name) => {
+    const refusal = refuseOccupant(seat, name);
+    if (refusal !== null) throw usageError(refusal);
+    return name;
+  });
+}
+
+function parseSwap(text: string): string {
+  if (text === "none" || isSize(text)) return text;
+  throw usageError(
+    `swap "${text}" is neither a size with a unit (B, KiB, MiB, GiB, TiB) nor none`,
+    "write --swap 16MiB, or --swap none",
+  );
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,36 @@
+/** Who may sit where: the tables that help texts and checks of names are made of. */
+import { frameAllocators } from "@pageframe/buddy";
+import { type SeatTable } from "@pageframe/contracts";
+import { oomPolicies } from "@pageframe/oom";
+import { reclaimPolicies } from "@pageframe/reclaim";
+import { objectAllocators } from "@pageframe/slab";
+import { swapSlots } from "@pageframe/swap";
+import { tlbs } from "@pageframe/tlb";
+
+/** A seat, by its name in a configuration's `seats`. */
+interface Seat {
+  /** What its occupants are. */
+  readonly what: string;
+  readonly names: readonly string[];
+}
+
+/** Seats whose occupants are listed in a package. */
+export const seats: Readonly<Record<string, Seat>> = {
+  frameAllocator: { what: "frame allocator", names: namesOf(frameAllocators) },
+  objectAllocator: { what: "object allocator", names: namesOf(objectAllocators) },
+  tlb: { what: "TLB", names: namesOf(tlbs) },
+  reclaim: { what: "reclaim policy", names: namesOf(reclaimPolicies) },
+  swapSlots: { what: "swap-slot allocator", names: namesOf(swapSlots) },
+  oom: { what: "OOM policy", names: namesOf(oomPolicies) },
+};
+
+/** Says why nobody of that name can sit there; null when somebody can. */
+export function refuseOccupant(seat: string, name: string): string | null {
+  if (!Object.hasOwn(seats, seat)) return null;
+  const { what, names } = seats[seat];
+  return names.includes(name) ? null : `unknown ${what} "${name}"; known: ${names.join(", ")}`;
+}
+
+function namesOf<Config, Occupant>(table: SeatTable<Config, Occupant>): string[] {
+  return table.map(({ name }) => name);
+}

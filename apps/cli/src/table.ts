@@ -1,0 +1,155 @@
+/** What the replays came to, as a table for people: one column for each amount of memory. */
+import Table from "cli-table3";
+import { type TraceMetadata } from "@pageframe/contracts";
+import { formatPages } from "@pageframe/kernel";
+import pc from "picocolors";
+import { formatCount, formatNoun, formatTime, signalName, timeUnitFor } from "./format.ts";
+import { type Io } from "./io.ts";
+import { type RunReport } from "./replay-runs.ts";
+
+/** A row: its label, and what stands in the column of a run. */
+type Row = readonly [label: string, cell: (report: RunReport) => string];
+type Colors = ReturnType<typeof pc.createColors>;
+
+/** What the causes of time (CAUSE_NAMES of the kernel) are called; others appear under their own names. */
+const CAUSE_LABELS: Readonly<Record<string, string>> = {
+  access: "accesses",
+  tlbL2: "level 2 TLB hits",
+  walk: "page walks",
+  minorFault: "fault handling",
+  zeroPage: "zeroing pages",
+  copyPage: "copying pages",
+  swapIn: "swapping in",
+  swapOut: "swapping out",
+  fileRead: "reading files",
+  fileWrite: "writing files",
+  scan: "scanning pages",
+  syscall: "system calls",
+};
+
+const NO_LINES = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "",
+  "mid-mid": "",
+  right: "",
+  "right-mid": "",
+  middle: "  ",
+};
+
+/** Says whether to colour what goes to stdout: on a terminal, unless NO_COLOR is set (no-color.org). */
+export function colorsFor(io: Io): Colors {
+  const isWanted = io.stdout.isTTY === true && (io.env["NO_COLOR"] ?? "") === "" && io.env["TERM"] !== "dumb";
+  return pc.createColors(isWanted);
+}
+
+/** Describes the trace in two lines. */
+export function describeTrace(metadata: TraceMetadata, colors: Colors): string {
+  const { command, source, recordedWith, counts, nrFootprintPages } = metadata;
+  const { nrReads, nrWrites, nrFetches, nrEvents } = counts;
+  const title = command === "" ? source : command;
+  const recorder = recordedWith === "" ? "" : `, recorded with ${recordedWith}`;
+  return (
+    `${colors.bold(title)}${recorder}\n` +
+    `${formatNoun(nrReads + nrWrites + nrFetches, "access", "accesses")}, ` +
+    `${formatNoun(nrEvents, "system call")} that shape memory, ` +
+    `${formatNoun(nrFootprintPages, "page")} touched (${formatPages(nrFootprintPages)})\n`
+  );
+}
+
+/** Draws the table, with a line for each program that did not reach its end. */
+export function drawTable(reports: readonly RunReport[], colors: Colors): string {
+  const table = new Table({
+    head: ["memory", ...reports.map(({ memory }) => memory.text)].map((text) => colors.bold(text)),
+    colAligns: ["left", ...reports.map(() => "right" as const)],
+    chars: NO_LINES,
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
+  });
+  for (const [label, cell] of [...countRows(reports), ...timeRows(reports)]) {
+    table.push([label, ...reports.map(cell)]);
+  }
+  const lines = table.toString().split("\n");
+  // Padding at the end of lines is noise for whoever compares or copies.
+  return `${[...lines.map((line) => line.trimEnd()), ...noteLines(reports)].join("\n")}\n`;
+}
+
+function countRows(reports: readonly RunReport[]): Row[] {
+  const event =
+    (...names: string[]) =>
+    ({ result }: RunReport): string =>
+      formatCount(names.reduce((sum, name) => sum + (result.vmstat[name] ?? 0), 0));
+  const isSaidOtherwise = reports.some(({ memory }) => memory.text !== formatPages(memory.nrPages));
+  const hasZeroPages = reports.some(
+    ({ result: { vmstat } }) => vmstat["swpin_zero"] + vmstat["swpout_zero"] > 0,
+  );
+  return [
+    ...(isSaidOtherwise
+      ? ([["  in bytes", ({ memory }) => formatPages(memory.nrPages)]] satisfies Row[])
+      : []),
+    ["accesses", ({ result }) => formatCount(result.accesses)],
+    ["  TLB hits, level 1", ({ result }) => formatCount(result.tlb.l1Hits)],
+    ["  TLB hits, level 2", ({ result }) => formatCount(result.tlb.l2Hits)],
+    ["  page walks", ({ result }) => formatCount(result.tlb.walks)],
+    ["minor faults", ({ result }) => formatCount(result.minorFaults)],
+    ["major faults", ({ result }) => formatCount(result.majorFaults)],
+    ["pages scanned", event("pgscan_kswapd", "pgscan_direct")],
+    ["pages stolen", event("pgsteal_kswapd", "pgsteal_direct")],
+    ["pages swapped in", event("pswpin")],
+    ["pages swapped out", event("pswpout")],
+    ...(hasZeroPages
+      ? ([
+          ["  zero pages in", event("swpin_zero")],
+          ["  zero pages out", event("swpout_zero")],
+        ] satisfies Row[])
+      : []),
+    ["OOM kills", ({ result }) => formatCount(result.oomKills)],
+    ["peak RSS", ({ result }) => formatPages(result.peakRssPages)],
+  ];
+}
+
+function timeRows(reports: readonly RunReport[]): Row[] {
+  const total = (report: RunReport): number => totalNs(report);
+  const unit = timeUnitFor(Math.max(...reports.map(total)));
+  const causes = Object.keys(reports[0].result.timeNs).filter((cause) =>
+    reports.some(({ result }) => result.timeNs[cause] > 0),
+  );
+  return [
+    [`estimated time, ${unit.name}`, (report) => formatTime(total(report), unit)],
+    ...causes.map((cause): Row => [
+      `  ${CAUSE_LABELS[cause] ?? cause}`,
+      ({ result }) => formatTime(result.timeNs[cause], unit),
+    ]),
+  ];
+}
+
+/** Estimated time of a run over all causes. */
+export function totalNs({ result }: RunReport): number {
+  return Object.values(result.timeNs).reduce((sum, ns) => sum + ns, 0);
+}
+
+function noteLines(reports: readonly RunReport[]): string[] {
+  const notes = reports.flatMap(({ memory, result, isVerified }) => [
+    ...(result.failedSyscalls.length === 0
+      ? []
+      : [
+          `at ${memory.text} ${formatNoun(result.failedSyscalls.length, "system call")} failed that had not when ` +
+            `recorded, the first: ${result.failedSyscalls[0]}`,
+        ]),
+    ...(result.killedBy === null
+      ? []
+      : [
+          `at ${memory.text} the program was ended by ${signalName(result.killedBy.signal)}` +
+            `${result.oomKills > 0 ? ", out of memory," : ""} after ${formatCount(result.accesses)} accesses`,
+        ]),
+    ...(isVerified ? [`at ${memory.text} every page held what was written to it`] : []),
+  ]);
+  return notes.length === 0 ? [] : ["", ...notes];
+}
