@@ -24,7 +24,13 @@ import {
   ZONE_STAT_NAMES,
 } from "@pageframe/contracts";
 import { type Memmap, type VmStat } from "@pageframe/memmap";
-import { ALLOC_HIGHATOMIC, ALLOC_NON_BLOCK, ALLOC_NOFRAGMENT, ALLOC_OOM } from "./alloc-flags.ts";
+import {
+  ALLOC_HIGHATOMIC,
+  ALLOC_NON_BLOCK,
+  ALLOC_NOFRAGMENT,
+  ALLOC_OOM,
+  migratetypeTable,
+} from "./alloc-flags.ts";
 import { checkFreeAreas } from "./buddy-audit.ts";
 import { FreeAreas } from "./free-area.ts";
 import { type FrameCore } from "./frame-core.ts";
@@ -36,6 +42,7 @@ const NR_ZONE_STATS = ZONE_STAT_NAMES.length;
 /** The buddy allocator's free lists, as an exchangeable core. */
 export class BuddyCore implements FrameCore {
   readonly areas: FreeAreas;
+  readonly migratetypes: Uint8Array;
   private readonly mobility: Mobility;
   private readonly table: ZoneTable;
   private readonly memmap: Memmap;
@@ -57,6 +64,7 @@ export class BuddyCore implements FrameCore {
     watermarkBoostFactor: number,
   ) {
     this.areas = new FreeAreas(memmap, vmstat, table);
+    this.migratetypes = migratetypeTable(isGrouped);
     this.mobility = new Mobility(memmap, this.areas, table, isGrouped, watermarkBoostFactor);
     this.table = table;
     this.memmap = memmap;
@@ -70,12 +78,12 @@ export class BuddyCore implements FrameCore {
 
   rmqueue(zoneId: number, order: number, migratetype: number, allocFlags: number): number {
     let pfn = NO_PFN;
-    if ((allocFlags & ALLOC_HIGHATOMIC) !== 0) pfn = this.rmqueueHighatomic(zoneId, order);
+    if ((allocFlags & ALLOC_HIGHATOMIC) !== 0) pfn = this.rmqueueSmallest(zoneId, order, MIGRATE_HIGHATOMIC);
     if (pfn === NO_PFN) {
       this.isStealing = false;
       pfn = this.rmqueueAnyType(zoneId, order, migratetype, allocFlags, 0);
       if (pfn === NO_PFN && (allocFlags & (ALLOC_OOM | ALLOC_NON_BLOCK)) !== 0) {
-        pfn = this.rmqueueHighatomic(zoneId, order);
+        pfn = this.rmqueueSmallest(zoneId, order, MIGRATE_HIGHATOMIC);
       }
     }
     return pfn;
@@ -97,10 +105,6 @@ export class BuddyCore implements FrameCore {
       into[at + nrTaken] = pfn;
     }
     return nr;
-  }
-
-  rmqueueHighatomic(zoneId: number, order: number): number {
-    return this.rmqueueSmallest(zoneId, order, MIGRATE_HIGHATOMIC);
   }
 
   freeOnePage(pfn: number, zoneId: number, order: number, toTail: boolean): void {

@@ -5,6 +5,8 @@
  * state of handed-out pages are the page allocator's. Blocks it gives out have no flags and are on no list.
  */
 export interface FrameCore {
+  /** Migratetype that an allocation asks for, by the low five bits of its gfp flags. */
+  readonly migratetypes: Uint8Array;
   /** Takes 2^order frames; returns the first or NO_PFN. `allocFlags` are ALLOC_*. */
   rmqueue(zoneId: number, order: number, migratetype: number, allocFlags: number): number;
   /** Takes up to `nr` blocks and writes their first frames to `into` from index `at` on; returns how many. */
@@ -17,8 +19,6 @@ export interface FrameCore {
     into: Int32Array,
     at: number,
   ): number;
-  /** Takes a block from what is set aside for atomic high orders, or NO_PFN. */
-  rmqueueHighatomic(zoneId: number, order: number): number;
   /** Takes back a block, which has no flags and is on no list; `toTail` to be used last. */
   freeOnePage(pfn: number, zoneId: number, order: number, toTail: boolean): void;
   /** Is there a block for this order that the flags may use? */

@@ -55,7 +55,7 @@ import {
   ZONE_STAT_NAMES,
   type Zonelists,
 } from "@pageframe/contracts";
-import { type FrameContents, type Memmap, NO_MAPPING, NO_ZONE, NOT_LISTED } from "@pageframe/memmap";
+import { type FrameContents, type Memmap, NO_MAPPING, NO_ZONE } from "@pageframe/memmap";
 import {
   ALLOC_HIGHATOMIC,
   ALLOC_KSWAPD,
@@ -63,7 +63,6 @@ import {
   ALLOC_NOFRAGMENT,
   ALLOC_WMARK_MASK,
   gfpZone,
-  migratetypeTable,
 } from "./alloc-flags.ts";
 import { type BootableFrameAllocator, type FrameAllocatorConfig } from "./config.ts";
 import { type FrameCore } from "./frame-core.ts";
@@ -147,9 +146,9 @@ export class PageAllocator implements BootableFrameAllocator {
     this.zones = Array.from({ length: table.nrZones }, (_, id) => new Zone(id, table, core, this.pcp));
     this.zonelists = config.zonelists ?? defaultZonelists(table);
     this.preferredZone = preferredZones(this.zonelists, table.nrNodes);
-    this.migratetypes = migratetypeTable(isGroupedByMobility(config));
+    this.migratetypes = core.migratetypes;
     this.tunables = new Tunables(config, table, this.pcp);
-    this.slowPath = new SlowPath(this, table, core, vmstat, this.migratetypes);
+    this.slowPath = new SlowPath(this, table, core, vmstat);
     this.nrNodes = table.nrNodes;
     this.words = table.words;
     this.flags = memmap.flags;
@@ -513,14 +512,6 @@ export class PageAllocator implements BootableFrameAllocator {
       pfn += 1 << order;
     }
   }
-}
-
-/** Linux turns grouping off when there are too few pages for one pageblock of each type (page_group_by_mobility_disabled). */
-export function isGroupedByMobility(config: FrameAllocatorConfig): boolean {
-  if (config.mobilityGrouping !== undefined) return config.mobilityGrouping;
-  let nrPages = 0;
-  for (const { startPfn, endPfn } of config.ranges) nrPages += endPfn - startPfn;
-  return nrPages >= PAGEBLOCK_NR_PAGES * (MIGRATE_ISOLATE + 1);
 }
 
 function zonesOfBlocks(memmap: Memmap): Uint8Array {

@@ -73,22 +73,14 @@ export class SlowPath {
   private readonly table: ZoneTable;
   private readonly core: FrameCore;
   private readonly vmstat: VmStat;
-  private readonly migratetypes: Uint8Array;
   /** Rounds of reclaim without progress in a row, of the allocation in its slow path; there is one at a time. */
   private nrNoProgress = 0;
 
-  constructor(
-    source: PageSource,
-    table: ZoneTable,
-    core: FrameCore,
-    vmstat: VmStat,
-    migratetypes: Uint8Array,
-  ) {
+  constructor(source: PageSource, table: ZoneTable, core: FrameCore, vmstat: VmStat) {
     this.source = source;
     this.table = table;
     this.core = core;
     this.vmstat = vmstat;
-    this.migratetypes = migratetypes;
   }
 
   /** Returns a page ready for its user, or NO_PFN. */
@@ -214,7 +206,7 @@ export class SlowPath {
   }
 
   private unreserveHighatomic(list: Int32Array, gfp: Gfp, isForced: boolean): boolean {
-    const migratetype = this.migratetypes[gfp & 31];
+    const migratetype = this.core.migratetypes[gfp & 31];
     const highest = gfpZone(gfp);
     for (let at = 0; at < list.length; at++) {
       if (list[at] % MAX_NR_ZONES > highest) continue;

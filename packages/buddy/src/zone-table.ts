@@ -25,6 +25,9 @@ import {
   MAX_NR_ZONES,
   MAX_NUMNODES,
   type MemoryRange,
+  MIGRATE_MOVABLE,
+  MIGRATE_UNMOVABLE,
+  PAGEBLOCK_NR_PAGES,
   type TraceSink,
   WMARK_HIGH,
   WMARK_MIN,
@@ -32,7 +35,7 @@ import {
   ZONE_DMA32,
   ZONE_NORMAL,
 } from "@pageframe/contracts";
-import { type Memmap } from "@pageframe/memmap";
+import { type Memmap, NO_ZONE } from "@pageframe/memmap";
 
 /** Free pages were seen below the high watermark: per-CPU lists shrink until they are above it. */
 export const ZONE_BELOW_HIGH = 1;
@@ -135,7 +138,7 @@ export class ZoneTable {
 }
 
 /**
- * Makes the zones that the memory ranges give and fills `memmap.zoneId`. Throws EINVAL on ranges that are unsorted,
+ * Makes the zones that the memory ranges give; fills `memmap.zoneId` and the types of pageblocks. Throws EINVAL on ranges that are unsorted,
  * overlap, reach past the memmap or name an impossible node. O(frames).
  */
 export function layOutZones(
@@ -163,7 +166,20 @@ export function layOutZones(
   for (let zoneId = 0; zoneId < table.nrZones; zoneId++) {
     table.spanned[zoneId] = endPfn[zoneId] - table.startPfn[zoneId];
   }
+  initPageblocks(memmap);
   return table;
+}
+
+/**
+ * Pageblocks start movable. One whose first frame is no RAM is never initialised and stays 0, unmovable, as the first
+ * 2 MiB of a PC do (memmap_init_range()).
+ */
+function initPageblocks(memmap: Memmap): void {
+  const types = memmap.pageblockMigratetype;
+  for (let block = 0; block < types.length; block++) {
+    const isRam = memmap.zoneId[block * PAGEBLOCK_NR_PAGES] !== NO_ZONE;
+    types[block] = isRam ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+  }
 }
 
 function checkRanges(ranges: readonly MemoryRange[], nrFrames: number, nrNodes: number): void {

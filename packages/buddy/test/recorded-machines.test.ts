@@ -1,4 +1,17 @@
-import { WMARK_HIGH, WMARK_LOW, WMARK_MIN, WMARK_PROMO } from "@pageframe/contracts";
+import {
+  GFP_DMA,
+  GFP_KERNEL,
+  MIGRATE_MOVABLE,
+  MIGRATE_UNMOVABLE,
+  NR_FREE_PAGES_BLOCKS,
+  NUMA_HIT,
+  NUMA_LOCAL,
+  NUMA_OTHER,
+  WMARK_HIGH,
+  WMARK_LOW,
+  WMARK_MIN,
+  WMARK_PROMO,
+} from "@pageframe/contracts";
 import { describe, expect, it } from "vitest";
 import { type BootableFrameAllocator } from "../src/index.ts";
 import { DMA, DMA32, makeMachine, type Machine, NODE1_DMA32, NORMAL } from "./helpers.ts";
@@ -92,6 +105,26 @@ describe("a recorded machine of one node and 128 MiB", () => {
       [0, 1, 2, 3, 4].reduce((sum, type) => sum + allocator.nrPageblocksOfType(zoneId, type), 0);
     expect(nrBlocks(DMA)).toBe(8);
     expect(nrBlocks(DMA32)).toBe(56);
+  });
+
+  it("has the recorded free blocks in ZONE_DMA after the one allocation there", () => {
+    // dmesg: "DMA: preallocated 128 KiB GFP_KERNEL|GFP_DMA pool": 32 pages. They come from the pageblock at 0, whose
+    // first frame is no RAM and which is therefore unmovable from the start. /proc/pagetypeinfo, orders 0 to 10.
+    const fresh = bootN1();
+    expect(fresh.allocator.allocPages(GFP_KERNEL | GFP_DMA, 5, 0, 0)).toBe(256);
+    const blocks = (type: number): number[] =>
+      Array.from({ length: 11 }, (_, order) => fresh.allocator.zones[DMA].nrFreeBlocksOfType(order, type));
+    expect(blocks(MIGRATE_UNMOVABLE)).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0]);
+    expect(blocks(MIGRATE_MOVABLE)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3]);
+    expect(
+      [MIGRATE_UNMOVABLE, MIGRATE_MOVABLE].map((type) => fresh.allocator.nrPageblocksOfType(DMA, type)),
+    ).toEqual([1, 7]);
+    // /proc/zoneinfo: pages free 3808, nr_free_pages_blocks 3584, numa_hit 1, numa_local 1.
+    expect(fresh.allocator.zones[DMA].nrFreePages).toBe(3808);
+    expect(fresh.vmstat.zoneStat(DMA, NR_FREE_PAGES_BLOCKS)).toBe(3584);
+    expect([NUMA_HIT, NUMA_LOCAL, NUMA_OTHER].map((item) => fresh.vmstat.numaStat(DMA, item))).toEqual([
+      1, 1, 0,
+    ]);
   });
 
   it("reserves each zone's high watermark and largest lowmem reserve", () => {
