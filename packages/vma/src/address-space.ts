@@ -1,171 +1,26 @@
 /**
- * mm_struct: the address space of one process, and its system calls.
+ * The address space of one process and its system calls.
  *
  * VMAs are rows of a pool that all address spaces share, indexed here by a tree. Effects on pages go to the host.
- * Fields are for reading, unless their comment says who sets them. VMA ids do not survive a change: look them up anew.
- * Addresses and lengths of system calls are in bytes; results are addresses, 0, or a negative errno.
+ * VMA ids do not survive a change: look them up anew. Addresses and lengths of system calls are in bytes; results are
+ * addresses, 0, or a negative errno.
  */
-import {
-  DEFAULT_MAX_MAP_COUNT,
-  EFAULT,
-  EINVAL,
-  KernelError,
-  NO_PAGES_HOST,
-  NO_VMA,
-  PAGE_SIZE,
-  TASK_SIZE,
-  bug,
-  type AddressSpaceHost,
-  type MmId,
-  type Vaddr,
-  type VmaId,
-  type Vpn,
-} from "@pageframe/contracts";
-import { VM_LOCKED_MASK, isDataMapping, isExecMapping, isStackMapping } from "./vma-flags.ts";
-import {
-  DEFAULT_RLIMIT_MEMLOCK_BYTES,
-  DEFAULT_RLIMIT_STACK_BYTES,
-  USER_PGTABLES_CEILING_VPN,
-  mmapBaseVpn,
-} from "./layout.ts";
+import { EFAULT, NO_VMA, TASK_SIZE_VPN, type Vaddr, type VmaId, type Vpn } from "@pageframe/contracts";
 import { prepareAnonVma } from "./anon-vma.ts";
 import { doBrk } from "./brk.ts";
 import { forkAddressSpace } from "./fork.ts";
 import { modifyVma } from "./merge.ts";
+import { MmStruct } from "./mm-struct.ts";
 import { FMODE_READ, FMODE_WRITE, doMmap } from "./mmap.ts";
 import { doMprotect } from "./mprotect.ts";
 import { doMremap } from "./mremap.ts";
 import { doMunmap, unmapAll } from "./munmap.ts";
 import { expandDownwards, setupStack } from "./stack.ts";
-import { VmCommit } from "./vm-commit.ts";
-import { NO_FILE, type VmaPool } from "./vma-pool.ts";
-import { VmaTree } from "./vma-tree.ts";
+import { VM_LOCKED_MASK } from "./vma-flags.ts";
+import { NO_FILE } from "./vma-pool.ts";
 
-/** How an address space differs from a new 64-bit process without randomisation. */
-export interface AddressSpaceConfig {
-  /** Row of the mm; what the host is told and what `pool.mmId` holds. Default 0. */
-  readonly id?: MmId;
-  /** Overcommit account of the machine. Default: an account of its own without a limit. */
-  readonly commit?: VmCommit;
-  /** Page below which mmap places; computed from the stack limit when absent. */
-  readonly mmapBase?: Vpn;
-  /** vm.max_map_count. */
-  readonly maxMapCount?: number;
-  /** Is CONFIG_TRANSPARENT_HUGEPAGE there, so that placement aligns to 2 MiB? Default true. */
-  readonly isThpEnabled?: boolean;
-  readonly rlimitStackBytes?: number;
-  readonly rlimitAsBytes?: number;
-  readonly rlimitDataBytes?: number;
-  readonly rlimitMemlockBytes?: number;
-  /** Has CAP_SYS_RAWIO, CAP_IPC_LOCK and CAP_SYS_ADMIN. Default true (root). */
-  readonly isPrivileged?: boolean;
-}
-
-/** One mm_struct. */
-export class AddressSpace {
-  readonly id: MmId;
-  readonly pool: VmaPool;
-  readonly tree: VmaTree;
-  readonly host: AddressSpaceHost;
-  readonly commit: VmCommit;
-  readonly isThpEnabled: boolean;
-
-  /** Page below which mmap places. Set by exec. */
-  mmapBase: Vpn;
-  /** vm.max_map_count. Set by sysctl. */
-  maxMapCount: number;
-  /** Heap: [startBrk, brkAddress) in bytes. Set by exec and brk. */
-  startBrk: Vaddr = 0;
-  brkAddress: Vaddr = 0;
-  /** Bytes of the program's initialised data, which RLIMIT_DATA counts with the heap. Set by exec. */
-  dataBytes = 0;
-  /** Address in the initial stack. Set by setupStack and exec. */
-  startStack: Vaddr = 0;
-
-  /** Pages mapped, of them locked, data, text and stack: VmSize, VmLck, VmData, VmExe + VmLib, VmStk. */
-  totalVm = 0;
-  lockedVm = 0;
-  dataVm = 0;
-  execVm = 0;
-  stackVm = 0;
-  /** Most pages ever mapped: VmPeak. */
-  hiwaterVm = 0;
-  /** VM_* bits that every new mapping gets (mlockall MCL_FUTURE). Set by the kernel. */
-  defFlags = 0;
-
-  /** Soft limits of the process in bytes, Infinity when unlimited. Set by setrlimit. */
-  rlimitStackBytes: number;
-  rlimitAsBytes: number;
-  rlimitDataBytes: number;
-  rlimitMemlockBytes: number;
-  /** Hard limit of RLIMIT_DATA, in bytes. */
-  rlimitDataMaxBytes = Infinity;
-  /** Set by setuid. */
-  isPrivileged: boolean;
-
-  /** Row that findVma last found; only a hint. */
-  private cachedVma: VmaId = NO_VMA;
-
-  constructor(pool: VmaPool, host: AddressSpaceHost = NO_PAGES_HOST, config: AddressSpaceConfig = {}) {
-    this.id = config.id ?? 0;
-    if (!Number.isInteger(this.id) || this.id < 0) {
-      throw new KernelError(EINVAL, `mm id ${this.id} is not an integer from 0`);
-    }
-    this.pool = pool;
-    this.tree = new VmaTree(pool);
-    this.host = host;
-    this.commit = config.commit ?? new VmCommit();
-    this.isThpEnabled = config.isThpEnabled ?? true;
-    this.maxMapCount = config.maxMapCount ?? DEFAULT_MAX_MAP_COUNT;
-    this.rlimitStackBytes = config.rlimitStackBytes ?? DEFAULT_RLIMIT_STACK_BYTES;
-    this.rlimitAsBytes = config.rlimitAsBytes ?? Infinity;
-    this.rlimitDataBytes = config.rlimitDataBytes ?? Infinity;
-    this.rlimitMemlockBytes = config.rlimitMemlockBytes ?? DEFAULT_RLIMIT_MEMLOCK_BYTES;
-    this.isPrivileged = config.isPrivileged ?? true;
-    this.mmapBase = config.mmapBase ?? mmapBaseVpn(this.rlimitStackBytes);
-  }
-
-  /** Number of VMAs (map_count). */
-  get mapCount(): number {
-    return this.tree.nrVmas;
-  }
-
-  /** Finds the first VMA whose end is above `vpn` (its start may be too), or NO_VMA. O(log n), O(1) on repetition. */
-  findVma(vpn: Vpn): VmaId {
-    const { pool, cachedVma } = this;
-    if (
-      cachedVma !== NO_VMA &&
-      pool.mmId[cachedVma] === this.id &&
-      pool.startVpn[cachedVma] <= vpn &&
-      vpn < pool.endVpn[cachedVma]
-    ) {
-      return cachedVma;
-    }
-    const vma = this.tree.find(vpn);
-    if (vma !== NO_VMA) this.cachedVma = vma;
-    return vma;
-  }
-
-  /** Lowest VMA, or NO_VMA. */
-  get firstVma(): VmaId {
-    return this.tree.first;
-  }
-
-  /** VMA after this one in address order, or NO_VMA. */
-  nextVma(vma: VmaId): VmaId {
-    return this.pool.next[vma];
-  }
-
-  /** VMA before this one, or NO_VMA. */
-  prevVma(vma: VmaId): VmaId {
-    return this.pool.prev[vma];
-  }
-
-  /** Calls the visitor with each VMA in address order; it must not change mappings. */
-  forEachVma(visit: (vma: VmaId) => void): void {
-    for (let vma = this.tree.first; vma !== NO_VMA; vma = this.pool.next[vma]) visit(vma);
-  }
-
+/** One mm_struct and what can be asked of it. */
+export class AddressSpace extends MmStruct {
   /**
    * mmap(2): returns the address, or -EINVAL, -ENOMEM, -EEXIST, -EACCES, -EPERM, -EAGAIN, -EBADF, -EOVERFLOW.
    * `fileId` is NO_FILE for private anonymous memory; MAP_SHARED | MAP_ANONYMOUS takes the id of a new shmem object.
@@ -214,7 +69,7 @@ export class AddressSpace {
   }
 
   /** Maps the initial stack, [topVpn - nrPages, topVpn). Returns 0 or -ENOMEM. Called by exec. */
-  setupStack(topVpn: Vpn = TASK_SIZE / PAGE_SIZE, nrPages = 33): number {
+  setupStack(topVpn: Vpn = TASK_SIZE_VPN, nrPages = 33): number {
     return setupStack(this, topVpn, nrPages);
   }
 
@@ -269,88 +124,5 @@ export class AddressSpace {
   /** Unmaps everything (exit_mmap). */
   unmapAll(): void {
     unmapAll(this);
-  }
-
-  /** Is it part of the heap, `[heap]` in maps (vma_is_initial_heap)? */
-  isHeapVma(vma: VmaId): boolean {
-    const { startVpn, endVpn } = this.pool;
-    return startVpn[vma] * PAGE_SIZE < this.brkAddress && endVpn[vma] * PAGE_SIZE > this.startBrk;
-  }
-
-  /** Is it the initial stack, `[stack]` in maps (vma_is_initial_stack)? */
-  isStackVma(vma: VmaId): boolean {
-    const { startVpn, endVpn } = this.pool;
-    return startVpn[vma] * PAGE_SIZE <= this.startStack && endVpn[vma] * PAGE_SIZE >= this.startStack;
-  }
-
-  /** Would `nrPages` more with these flags stay within RLIMIT_AS and RLIMIT_DATA (may_expand_vm)? */
-  mayExpand(vmFlags: number, nrPages: number): boolean {
-    if (this.totalVm + nrPages > Math.floor(this.rlimitAsBytes / PAGE_SIZE)) return false;
-    if (isDataMapping(vmFlags) && this.dataVm + nrPages > Math.floor(this.rlimitDataBytes / PAGE_SIZE)) {
-      // A soft limit of 0 under a roomy hard limit counts as unlimited, for Valgrind's sake.
-      return (
-        this.rlimitDataBytes === 0 && this.dataVm + nrPages <= Math.floor(this.rlimitDataMaxBytes / PAGE_SIZE)
-      );
-    }
-    return true;
-  }
-
-  /** Would `nrPages` more with these flags stay within RLIMIT_MEMLOCK (mlock_future_ok)? */
-  mayLock(vmFlags: number, nrPages: number): boolean {
-    if ((vmFlags & VM_LOCKED_MASK) === 0 || this.isPrivileged) return true;
-    return this.lockedVm + nrPages <= Math.floor(this.rlimitMemlockBytes / PAGE_SIZE);
-  }
-
-  /** Adds `nrPages` (may be negative) to the counts that the flags belong to (vm_stat_account). */
-  account(vmFlags: number, nrPages: number): void {
-    this.totalVm += nrPages;
-    if (this.totalVm > this.hiwaterVm) this.hiwaterVm = this.totalVm;
-    if (isExecMapping(vmFlags)) this.execVm += nrPages;
-    else if (isStackMapping(vmFlags)) this.stackVm += nrPages;
-    else if (isDataMapping(vmFlags)) this.dataVm += nrPages;
-  }
-
-  /** Makes a row with kernel memory behind it; returns NO_VMA when the host has none. For this package. */
-  allocVma(startVpn: Vpn, endVpn: Vpn, vmFlags: number, pgoff: number, fileId: number): VmaId {
-    const objectAddress = this.host.allocVmaObject();
-    if (objectAddress === -1) return NO_VMA;
-    const vma = this.pool.alloc(this.id, startVpn, endVpn, vmFlags, pgoff, fileId);
-    this.pool.objectAddress[vma] = objectAddress;
-    if (fileId !== NO_FILE) this.host.getFile?.(fileId);
-    return vma;
-  }
-
-  /** Frees a row that is in no tree. For this package. */
-  freeVma(vma: VmaId): void {
-    const fileId = this.pool.fileId[vma];
-    const objectAddress = this.pool.objectAddress[vma];
-    this.pool.free(vma);
-    if (fileId !== NO_FILE) this.host.putFile?.(fileId);
-    this.host.freeVmaObject(objectAddress);
-  }
-
-  /** Checks the tree, the bounds and the counts; calls bug() on the first fault. O(n). */
-  checkInvariants(): void {
-    this.tree.checkInvariants();
-    const { pool } = this;
-    let [totalVm, lockedVm, dataVm, execVm, stackVm] = [0, 0, 0, 0, 0];
-    for (let vma = this.tree.first; vma !== NO_VMA; vma = pool.next[vma]) {
-      if (pool.mmId[vma] !== this.id) bug(`VMA ${vma} of mm ${this.id} belongs to mm ${pool.mmId[vma]}`);
-      if (pool.startVpn[vma] < 0 || pool.endVpn[vma] > USER_PGTABLES_CEILING_VPN) {
-        bug(`VMA ${vma} [${pool.startVpn[vma]}, ${pool.endVpn[vma]}) leaves user space`);
-      }
-      const nrPages = pool.endVpn[vma] - pool.startVpn[vma];
-      const vmFlags = pool.vmFlags[vma];
-      totalVm += nrPages;
-      if (vmFlags & VM_LOCKED_MASK) lockedVm += nrPages;
-      if (isExecMapping(vmFlags)) execVm += nrPages;
-      else if (isStackMapping(vmFlags)) stackVm += nrPages;
-      else if (isDataMapping(vmFlags)) dataVm += nrPages;
-    }
-    if (totalVm !== this.totalVm) bug(`totalVm is ${this.totalVm}, the VMAs hold ${totalVm} pages`);
-    if (lockedVm !== this.lockedVm) bug(`lockedVm is ${this.lockedVm}, the VMAs hold ${lockedVm} pages`);
-    if (dataVm !== this.dataVm) bug(`dataVm is ${this.dataVm}, the VMAs hold ${dataVm} pages`);
-    if (execVm !== this.execVm) bug(`execVm is ${this.execVm}, the VMAs hold ${execVm} pages`);
-    if (stackVm !== this.stackVm) bug(`stackVm is ${this.stackVm}, the VMAs hold ${stackVm} pages`);
   }
 }

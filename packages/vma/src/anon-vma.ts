@@ -5,11 +5,11 @@
  * chain only "came over fork" is kept.
  */
 import { NO_VMA, VM_ACCESS_FLAGS, VM_SOFTDIRTY, type VmaId } from "@pageframe/contracts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
 import { NO_ANON_VMA, type VmaPool } from "./vma-pool.ts";
 
 /** Gives a VMA an anon_vma unless it has one: that of the next or previous VMA when they could merge, or a new one. */
-export function prepareAnonVma(mm: AddressSpace, vma: VmaId): void {
+export function prepareAnonVma(mm: MmStruct, vma: VmaId): void {
   const { pool } = mm;
   if (pool.anonVma[vma] !== NO_ANON_VMA) return;
   let anonVma = NO_ANON_VMA;

@@ -10,7 +10,7 @@ import {
   type Vaddr,
   type Vpn,
 } from "@pageframe/contracts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
 import { MERGE_LEFT, findMerges, mergeNew } from "./merge.ts";
 import { unmapRange } from "./munmap.ts";
 import { startWithGap } from "./unmapped-area.ts";
@@ -18,7 +18,7 @@ import { VM_DATA_DEFAULT_FLAGS } from "./vma-flags.ts";
 import { NO_FILE, NO_MEMPOLICY } from "./vma-pool.ts";
 
 /** brk(2); see AddressSpace.brk(). */
-export function doBrk(mm: AddressSpace, address: Vaddr): Vaddr {
+export function doBrk(mm: MmStruct, address: Vaddr): Vaddr {
   if (address < mm.startBrk) return mm.brkAddress;
   if (address - mm.startBrk + mm.dataBytes > mm.rlimitDataBytes) return mm.brkAddress;
   const newVpn = Math.ceil(address / PAGE_SIZE);
@@ -39,7 +39,7 @@ export function doBrk(mm: AddressSpace, address: Vaddr): Vaddr {
 }
 
 /** Maps [startVpn, endVpn), widening the heap when it ends there. Returns 0 or -ENOMEM. */
-function expandHeap(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
+function expandHeap(mm: MmStruct, startVpn: Vpn, endVpn: Vpn): number {
   const { pool, tree, commit } = mm;
   const nrPages = endVpn - startVpn;
   const vmFlags = VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT | mm.defFlags;

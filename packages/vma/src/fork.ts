@@ -9,12 +9,13 @@ import {
   VM_NOHUGEPAGE,
   VM_WIPEONFORK,
 } from "@pageframe/contracts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
+import { unmapAll } from "./munmap.ts";
 import { VM_LOCKED_MASK } from "./vma-flags.ts";
 import { NO_ANON_VMA } from "./vma-pool.ts";
 
 /** Copies the mappings of `mm` into `child`; see AddressSpace.forkInto(). */
-export function forkAddressSpace(mm: AddressSpace, child: AddressSpace): number {
+export function forkAddressSpace(mm: MmStruct, child: MmStruct): number {
   if (child.pool !== mm.pool || child.mapCount !== 0 || child.id === mm.id) {
     throw new KernelError(
       EINVAL,
@@ -48,7 +49,7 @@ export function forkAddressSpace(mm: AddressSpace, child: AddressSpace): number 
   return 0;
 }
 
-function copyLayout(mm: AddressSpace, child: AddressSpace): void {
+function copyLayout(mm: MmStruct, child: MmStruct): void {
   child.mmapBase = mm.mmapBase;
   child.maxMapCount = mm.maxMapCount;
   child.startBrk = mm.startBrk;
@@ -65,7 +66,7 @@ function copyLayout(mm: AddressSpace, child: AddressSpace): void {
 }
 
 /** Undoes a fork that ran out of memory; no page is mapped yet. */
-function abandon(child: AddressSpace): number {
-  child.unmapAll();
+function abandon(child: MmStruct): number {
+  unmapAll(child);
   return -ENOMEM;
 }

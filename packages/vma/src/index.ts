@@ -1,4 +1,5 @@
-export { AddressSpace, type AddressSpaceConfig } from "./address-space.ts";
+export { AddressSpace } from "./address-space.ts";
+export { MmStruct, type AddressSpaceConfig } from "./mm-struct.ts";
 export {
   DEFAULT_RLIMIT_MEMLOCK_BYTES,
   DEFAULT_RLIMIT_STACK_BYTES,

@@ -6,14 +6,14 @@
  */
 import { ENOMEM, NO_VMA, VM_SOFTDIRTY, type VmaId, type Vpn } from "@pageframe/contracts";
 import { VM_SPECIAL } from "./vma-flags.ts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
 import { dupAnonVma } from "./anon-vma.ts";
 import { NO_ANON_VMA, NO_MEMPOLICY, type VmaPool } from "./vma-pool.ts";
 
 /** The range can join the VMA before it. */
 export const MERGE_LEFT = 1;
 /** The range can join the VMA after it. */
-export const MERGE_RIGHT = 2;
+const MERGE_RIGHT = 2;
 
 /**
  * Says which neighbours a range with these properties can join: MERGE_LEFT, MERGE_RIGHT, both or 0. `isForked` tells
@@ -85,7 +85,7 @@ function haveCompatibleAnonVmas(pool: VmaPool, a: VmaId, b: VmaId): boolean {
 
 /** Widens a neighbour over a new range as `merges` says; returns the VMA that holds it. Cannot fail. */
 export function mergeNew(
-  mm: AddressSpace,
+  mm: MmStruct,
   merges: number,
   prev: VmaId,
   next: VmaId,
@@ -110,7 +110,7 @@ export function mergeNew(
 }
 
 /** Takes a VMA out of its address space; counts and pages are the caller's. */
-export function removeVma(mm: AddressSpace, vma: VmaId): void {
+export function removeVma(mm: MmStruct, vma: VmaId): void {
   mm.tree.erase(vma);
   mm.freeVma(vma);
 }
@@ -119,7 +119,7 @@ export function removeVma(mm: AddressSpace, vma: VmaId): void {
  * Splits a VMA at `vpn`. The new row is the lower part when `isNewBelow`, else the upper. Returns 0 or -ENOMEM.
  * Callers that must keep max_map_count use splitVmaChecked.
  */
-export function splitVma(mm: AddressSpace, vma: VmaId, vpn: Vpn, isNewBelow: boolean): number {
+export function splitVma(mm: MmStruct, vma: VmaId, vpn: Vpn, isNewBelow: boolean): number {
   const { tree } = mm;
   const { startVpn, endVpn, vmFlags, pgoff, fileId } = mm.pool;
   const start = startVpn[vma];
@@ -145,7 +145,7 @@ export function splitVma(mm: AddressSpace, vma: VmaId, vpn: Vpn, isNewBelow: boo
   return 0;
 }
 
-function splitVmaChecked(mm: AddressSpace, vma: VmaId, vpn: Vpn, isNewBelow: boolean): number {
+function splitVmaChecked(mm: MmStruct, vma: VmaId, vpn: Vpn, isNewBelow: boolean): number {
   return mm.mapCount >= mm.maxMapCount ? -ENOMEM : splitVma(mm, vma, vpn, isNewBelow);
 }
 
@@ -154,7 +154,7 @@ function splitVmaChecked(mm: AddressSpace, vma: VmaId, vpn: Vpn, isNewBelow: boo
  * split off. The caller then sets them on the row that is returned; -ENOMEM when a split fails (an earlier one stays).
  */
 export function modifyVma(
-  mm: AddressSpace,
+  mm: MmStruct,
   vma: VmaId,
   startVpn: Vpn,
   endVpn: Vpn,
@@ -170,7 +170,7 @@ export function modifyVma(
 
 /** Merges a range whose properties change with its neighbours; NO_VMA when it can join none. */
 function mergeExisting(
-  mm: AddressSpace,
+  mm: MmStruct,
   middle: VmaId,
   startVpn: Vpn,
   endVpn: Vpn,

@@ -39,7 +39,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
 import { PMD_PAGES } from "./layout.ts";
 import { findMerges, mergeNew } from "./merge.ts";
 import { countAccounted, countMapped, findOverlap, removeRange, splitForUnmap } from "./munmap.ts";
@@ -72,7 +72,7 @@ const MAX_LENGTH_BYTES: number = 2 ** 64 - PAGE_SIZE;
 
 /** mmap(2); see AddressSpace.mmap(). */
 export function doMmap(
-  mm: AddressSpace,
+  mm: MmStruct,
   address: Vaddr,
   lengthBytes: number,
   prot: number,
@@ -150,7 +150,7 @@ function fileVmFlags(vmFlags: number, type: number, prot: number, fileMode: numb
 
 /** Chooses the first page; an errno when there is no place. */
 function placeMapping(
-  mm: AddressSpace,
+  mm: MmStruct,
   address: Vaddr,
   nrPages: number,
   flags: number,
@@ -194,7 +194,7 @@ function hintOf(address: Vaddr): Vpn {
  * Differs: Linux unmaps what is there before it allocates the new VMA, and leaves a hole when that fails.
  */
 function mapRegion(
-  mm: AddressSpace,
+  mm: MmStruct,
   startVpn: Vpn,
   endVpn: Vpn,
   vmFlagsAsked: number,

@@ -21,7 +21,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
 import { PMD_PAGES } from "./layout.ts";
 import { modifyVma } from "./merge.ts";
 import { vmFlagsOfProt } from "./vma-flags.ts";
@@ -33,7 +33,7 @@ const PROT_KNOWN: number = PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM;
 const ADDRESS_END: number = 2 ** 64;
 
 /** mprotect(2); see AddressSpace.mprotect(). */
-export function doMprotect(mm: AddressSpace, address: Vaddr, lengthBytes: number, protAsked: number): number {
+export function doMprotect(mm: MmStruct, address: Vaddr, lengthBytes: number, protAsked: number): number {
   const { pool } = mm;
   const grows = protAsked & (PROT_GROWSDOWN | PROT_GROWSUP);
   const prot = protAsked & ~(PROT_GROWSDOWN | PROT_GROWSUP);
@@ -70,7 +70,7 @@ export function doMprotect(mm: AddressSpace, address: Vaddr, lengthBytes: number
 }
 
 /** Gives a part of one VMA other rights; returns the VMA that holds it then, or an errno. */
-function protectVma(mm: AddressSpace, vma: VmaId, startVpn: Vpn, endVpn: Vpn, vmFlagsAsked: number): VmaId {
+function protectVma(mm: MmStruct, vma: VmaId, startVpn: Vpn, endVpn: Vpn, vmFlagsAsked: number): VmaId {
   const { pool, commit } = mm;
   const oldFlags = pool.vmFlags[vma];
   let vmFlags = vmFlagsAsked;

@@ -28,7 +28,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
 import { dupAnonVma } from "./anon-vma.ts";
 import { PMD_PAGES } from "./layout.ts";
 import { MERGE_LEFT, findMerges, mergeNew } from "./merge.ts";
@@ -44,7 +44,7 @@ const MAP_COUNT_RESERVE = 3;
 
 /** mremap(2); see AddressSpace.mremap(). */
 export function doMremap(
-  mm: AddressSpace,
+  mm: MmStruct,
   address: Vaddr,
   oldBytes: number,
   newBytes: number,
@@ -74,7 +74,7 @@ export function doMremap(
 }
 
 /** Moves every VMA of a range to a fixed place, keeping the holes between them. Returns the new start or an errno. */
-function moveAll(mm: AddressSpace, from: Vpn, nrPages: number, flags: number, to: Vpn): number {
+function moveAll(mm: MmStruct, from: Vpn, nrPages: number, flags: number, to: Vpn): number {
   const end = from + nrPages;
   let at = from;
   let ret: number = -EFAULT;
@@ -94,7 +94,7 @@ function moveAll(mm: AddressSpace, from: Vpn, nrPages: number, flags: number, to
 
 /** Resizes or moves what lies in one VMA. Returns the new start or an errno. */
 function remapOne(
-  mm: AddressSpace,
+  mm: MmStruct,
   from: Vpn,
   nrOldAsked: number,
   nrNewAsked: number,
@@ -129,7 +129,7 @@ function remapOne(
 
 /** What speaks against a move or a growth (check_prep_vma). */
 function checkResize(
-  mm: AddressSpace,
+  mm: MmStruct,
   vma: VmaId,
   from: Vpn,
   nrOld: number,
@@ -150,7 +150,7 @@ function checkResize(
 
 /** Grows in place when the range ends its VMA and nothing follows, else moves if it may. */
 function expand(
-  mm: AddressSpace,
+  mm: MmStruct,
   vma: VmaId,
   from: Vpn,
   nrOld: number,
@@ -170,7 +170,7 @@ function expand(
 }
 
 /** Adds pages at the end of a VMA, and joins the next one if that closes the gap (vma_merge_extend). */
-function extend(mm: AddressSpace, vma: VmaId, newEnd: Vpn): number {
+function extend(mm: MmStruct, vma: VmaId, newEnd: Vpn): number {
   const { pool } = mm;
   const end = pool.endVpn[vma];
   const vmFlags = pool.vmFlags[vma];
@@ -202,7 +202,7 @@ function extend(mm: AddressSpace, vma: VmaId, newEnd: Vpn): number {
 
 /** Moves to a place of the caller's choice (MREMAP_FIXED, MREMAP_DONTUNMAP), emptying it first. */
 function moveTo(
-  mm: AddressSpace,
+  mm: MmStruct,
   from: Vpn,
   nrOld: number,
   nrNew: number,
@@ -227,7 +227,7 @@ function moveTo(
 
 /** Chooses where to move to (vrm_set_new_addr). `to` is the place with MREMAP_FIXED, else a hint or 0. */
 function findTarget(
-  mm: AddressSpace,
+  mm: MmStruct,
   vma: VmaId,
   from: Vpn,
   nrPages: number,
@@ -253,7 +253,7 @@ function findTarget(
 }
 
 /** Copies the VMA to `to`, moves its pages and unmaps the old place, unless MREMAP_DONTUNMAP. Returns `to`. */
-function move(mm: AddressSpace, from: Vpn, nrOld: number, nrNew: number, flags: number, to: Vpn): number {
+function move(mm: MmStruct, from: Vpn, nrOld: number, nrNew: number, flags: number, to: Vpn): number {
   const { pool, commit } = mm;
   if (mm.mapCount >= mm.maxMapCount - MAP_COUNT_RESERVE) return -ENOMEM;
   const source = findHolding(mm, from);
@@ -288,7 +288,7 @@ function move(mm: AddressSpace, from: Vpn, nrOld: number, nrNew: number, flags: 
 }
 
 /** Makes [to, to + nrPages) a VMA like `source`, merged with its neighbours; false when there is no memory. */
-function copyVma(mm: AddressSpace, source: VmaId, from: Vpn, to: Vpn, nrPages: number): boolean {
+function copyVma(mm: MmStruct, source: VmaId, from: Vpn, to: Vpn, nrPages: number): boolean {
   const { pool, tree } = mm;
   const anonVma = pool.anonVma[source];
   const isUntouched = pool.fileId[source] === NO_FILE && anonVma === NO_ANON_VMA;
@@ -326,7 +326,7 @@ function copyVma(mm: AddressSpace, source: VmaId, from: Vpn, to: Vpn, nrPages: n
 }
 
 /** What stays behind with MREMAP_DONTUNMAP is unlocked and, when it was moved whole, as new (dontunmap_complete). */
-function leaveSource(mm: AddressSpace, from: Vpn, nrPages: number): void {
+function leaveSource(mm: MmStruct, from: Vpn, nrPages: number): void {
   const { pool } = mm;
   const source = findHolding(mm, from);
   const start = pool.startVpn[source];
@@ -340,7 +340,7 @@ function leaveSource(mm: AddressSpace, from: Vpn, nrPages: number): void {
 }
 
 /** VMA that holds a page, or NO_VMA (vma_lookup). */
-function findHolding(mm: AddressSpace, vpn: Vpn): VmaId {
+function findHolding(mm: MmStruct, vpn: Vpn): VmaId {
   const vma = mm.tree.find(vpn);
   return vma !== NO_VMA && mm.pool.startVpn[vma] <= vpn ? vma : NO_VMA;
 }

@@ -14,13 +14,13 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
 import { PMD_PAGES, USER_PGTABLES_CEILING_VPN } from "./layout.ts";
 import { removeVma, splitVma } from "./merge.ts";
 import { VM_LOCKED_MASK } from "./vma-flags.ts";
 
 /** munmap(2). */
-export function doMunmap(mm: AddressSpace, address: Vaddr, lengthBytes: number): number {
+export function doMunmap(mm: MmStruct, address: Vaddr, lengthBytes: number): number {
   if (address % PAGE_SIZE !== 0 || address > TASK_SIZE || lengthBytes > TASK_SIZE - address) return -EINVAL;
   const nrPages = Math.ceil(lengthBytes / PAGE_SIZE);
   if (nrPages === 0) return -EINVAL;
@@ -28,7 +28,7 @@ export function doMunmap(mm: AddressSpace, address: Vaddr, lengthBytes: number):
 }
 
 /** Unmaps [startVpn, endVpn). Returns 0, -ENOMEM, or -EINVAL when it would cut a huge page. */
-export function unmapRange(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number {
+export function unmapRange(mm: MmStruct, startVpn: Vpn, endVpn: Vpn): number {
   const first = findOverlap(mm, startVpn, endVpn);
   if (first === NO_VMA) return 0;
   const error = splitForUnmap(mm, first, startVpn, endVpn);
@@ -39,7 +39,7 @@ export function unmapRange(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): number
 }
 
 /** Finds the lowest VMA that has a page in the range, or NO_VMA. */
-export function findOverlap(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): VmaId {
+export function findOverlap(mm: MmStruct, startVpn: Vpn, endVpn: Vpn): VmaId {
   const vma = mm.tree.find(startVpn);
   return vma !== NO_VMA && mm.pool.startVpn[vma] < endVpn ? vma : NO_VMA;
 }
@@ -48,7 +48,7 @@ export function findOverlap(mm: AddressSpace, startVpn: Vpn, endVpn: Vpn): VmaId
  * Makes VMAs begin and end at the borders of the range; `first` is the lowest that overlaps and stays so. On an
  * error, a split at the start may stay, as in Linux.
  */
-export function splitForUnmap(mm: AddressSpace, first: VmaId, startVpn: Vpn, endVpn: Vpn): number {
+export function splitForUnmap(mm: MmStruct, first: VmaId, startVpn: Vpn, endVpn: Vpn): number {
   if (mm.pool.startVpn[first] < startVpn) {
     // One more than the limit is allowed for a moment, but not to stay.
     if (endVpn < mm.pool.endVpn[first] && mm.mapCount >= mm.maxMapCount) return -ENOMEM;
@@ -61,13 +61,13 @@ export function splitForUnmap(mm: AddressSpace, first: VmaId, startVpn: Vpn, end
 }
 
 /** Splits, but never inside a huge page of hugetlb (hugetlb_vm_op_split). */
-function splitAt(mm: AddressSpace, vma: VmaId, vpn: Vpn, isNewBelow: boolean): number {
+function splitAt(mm: MmStruct, vma: VmaId, vpn: Vpn, isNewBelow: boolean): number {
   if ((mm.pool.vmFlags[vma] & VM_HUGETLB) !== 0 && vpn % PMD_PAGES !== 0) return -EINVAL;
   return splitVma(mm, vma, vpn, isNewBelow);
 }
 
 /** Counts pages of the VMAs from `first` (or NO_VMA) up to `endVpn`, which no VMA crosses. */
-export function countMapped(mm: AddressSpace, first: VmaId, endVpn: Vpn): number {
+export function countMapped(mm: MmStruct, first: VmaId, endVpn: Vpn): number {
   const { pool } = mm;
   let nrPages = 0;
   for (let vma = first; vma !== NO_VMA && pool.startVpn[vma] < endVpn; vma = pool.next[vma]) {
@@ -77,7 +77,7 @@ export function countMapped(mm: AddressSpace, first: VmaId, endVpn: Vpn): number
 }
 
 /** As countMapped, of pages that are charged to the overcommit account. */
-export function countAccounted(mm: AddressSpace, first: VmaId, endVpn: Vpn): number {
+export function countAccounted(mm: MmStruct, first: VmaId, endVpn: Vpn): number {
   const { pool } = mm;
   let nrPages = 0;
   for (let vma = first; vma !== NO_VMA && pool.startVpn[vma] < endVpn; vma = pool.next[vma]) {
@@ -90,7 +90,7 @@ export function countAccounted(mm: AddressSpace, first: VmaId, endVpn: Vpn): num
  * Removes the VMAs from `first` up to `endVpn`, which no VMA crosses, with their pages and page tables. The host still
  * finds the VMAs while it unmaps their pages. The overcommit account is the caller's. Cannot fail.
  */
-export function removeRange(mm: AddressSpace, first: VmaId, endVpn: Vpn): void {
+export function removeRange(mm: MmStruct, first: VmaId, endVpn: Vpn): void {
   const { pool, host } = mm;
   const before = pool.prev[first];
   const firstVpn = pool.startVpn[first];
@@ -117,7 +117,7 @@ export function removeRange(mm: AddressSpace, first: VmaId, endVpn: Vpn): void {
 }
 
 /** Unmaps everything, as at exit. O(n). */
-export function unmapAll(mm: AddressSpace): void {
+export function unmapAll(mm: MmStruct): void {
   const { pool, tree, host } = mm;
   const first = tree.first;
   if (first === NO_VMA) return;

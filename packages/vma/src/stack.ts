@@ -15,13 +15,13 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
 import { prepareAnonVma } from "./anon-vma.ts";
 import { VM_LOCKED_MASK, VM_STACK_FLAGS, isAccessible } from "./vma-flags.ts";
 import { NO_FILE } from "./vma-pool.ts";
 
 /** Maps the initial stack; see AddressSpace.setupStack(). */
-export function setupStack(mm: AddressSpace, topVpn: Vpn, nrPages: number): number {
+export function setupStack(mm: MmStruct, topVpn: Vpn, nrPages: number): number {
   const { tree, commit } = mm;
   const startVpn = topVpn - nrPages;
   const there = tree.find(startVpn);
@@ -40,7 +40,7 @@ export function setupStack(mm: AddressSpace, topVpn: Vpn, nrPages: number): numb
 }
 
 /** Moves the start of a VM_GROWSDOWN mapping down to `vpn`; see AddressSpace.expandStack(). */
-export function expandDownwards(mm: AddressSpace, vma: VmaId, vpn: Vpn): number {
+export function expandDownwards(mm: MmStruct, vma: VmaId, vpn: Vpn): number {
   const { pool, tree } = mm;
   const vmFlags = pool.vmFlags[vma];
   if ((vmFlags & VM_GROWSDOWN) === 0) return -EFAULT;

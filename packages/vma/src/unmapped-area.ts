@@ -14,7 +14,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type AddressSpace } from "./address-space.ts";
+import { type MmStruct } from "./mm-struct.ts";
 import { MMAP_LEGACY_BASE_VPN, PMD_PAGES } from "./layout.ts";
 import { NO_GAP, type VmaTree } from "./vma-tree.ts";
 
@@ -30,7 +30,7 @@ export function startWithGap(tree: VmaTree, vma: VmaId): Vpn {
  * when free; 0 is no hint. The result is aligned to `alignPages`. Returns a page number or -ENOMEM.
  */
 export function findUnmappedArea(
-  mm: AddressSpace,
+  mm: MmStruct,
   hintVpn: Vpn,
   nrPages: number,
   alignPages: number,
@@ -52,7 +52,7 @@ export function findUnmappedArea(
  * As findUnmappedArea without a hint, but such that page `pgoff` of the mapping falls on a 2 MiB border; plain
  * placement when padding for that does not fit or when the mapping holds no whole 2 MiB.
  */
-export function findThpAlignedArea(mm: AddressSpace, hintVpn: Vpn, nrPages: number, pgoff: number): Vpn {
+export function findThpAlignedArea(mm: MmStruct, hintVpn: Vpn, nrPages: number, pgoff: number): Vpn {
   const pgoffEnd = pgoff + nrPages;
   const pgoffAligned = Math.ceil(pgoff / PMD_PAGES) * PMD_PAGES;
   if (pgoffEnd - pgoffAligned >= PMD_PAGES) {
@@ -67,13 +67,7 @@ export function findThpAlignedArea(mm: AddressSpace, hintVpn: Vpn, nrPages: numb
 }
 
 /** Highest aligned free range in [lowVpn, highVpn) that keeps off guard gaps; -ENOMEM when there is none. */
-export function findAreaTopDown(
-  tree: VmaTree,
-  lowVpn: Vpn,
-  highVpn: Vpn,
-  nrPages: number,
-  alignPages: number,
-): Vpn {
+function findAreaTopDown(tree: VmaTree, lowVpn: Vpn, highVpn: Vpn, nrPages: number, alignPages: number): Vpn {
   const nrSearched = nrPages + alignPages - 1;
   let high = highVpn;
   for (;;) {
@@ -87,7 +81,7 @@ export function findAreaTopDown(
 }
 
 /** Lowest aligned free range in [lowVpn, highVpn) that keeps off guard gaps; -ENOMEM when there is none. */
-export function findAreaBottomUp(
+function findAreaBottomUp(
   tree: VmaTree,
   lowVpn: Vpn,
   highVpn: Vpn,
