@@ -6,7 +6,9 @@ import {
   bug,
   type CpuId,
   EFAULT,
+  EINTR,
   EINVAL,
+  ESRCH,
   KernelError,
   MAP_ANONYMOUS,
   MAP_SHARED,
@@ -59,8 +61,9 @@ export class Kernel {
     return this.taskOrThrow(createTask(this.sys, name, cpu), `task "${name}"`);
   }
 
-  /** fork(2). Throws ENOMEM or EAGAIN; nothing is left behind then. */
+  /** fork(2). Throws ENOMEM or EAGAIN, or EINTR when the parent was killed meanwhile; nothing is left behind then. */
   fork(parent: Task): Task {
+    living(parent);
     this.sys.time.spend(CAUSE_SYSCALL, 1);
     const child = forkTask(this.sys, parent);
     runDaemons(this.sys);
@@ -88,27 +91,28 @@ export class Kernel {
     fileId = -1,
     offsetBytes = 0,
   ): number {
+    const { space } = living(task).mm;
     const isSharedAnon = (flags & (MAP_SHARED | MAP_ANONYMOUS)) === (MAP_SHARED | MAP_ANONYMOUS);
     const id = isSharedAnon ? this.sys.files.open("/dev/zero (deleted)", true).id : fileId;
     if (id >= this.sys.files.all.length) {
       throw new KernelError(EINVAL, `file ${id} was not opened; ${this.sys.files.all.length} files are`);
     }
-    return this.afterSyscall(task.mm.space.mmap(address, lengthBytes, prot, flags, id, offsetBytes));
+    return this.afterSyscall(space.mmap(address, lengthBytes, prot, flags, id, offsetBytes));
   }
 
   /** munmap(2): 0 or -errno. */
   munmap(task: Task, address: Vaddr, lengthBytes: number): number {
-    return this.afterSyscall(task.mm.space.munmap(address, lengthBytes));
+    return this.afterSyscall(living(task).mm.space.munmap(address, lengthBytes));
   }
 
   /** mprotect(2): 0 or -errno. */
   mprotect(task: Task, address: Vaddr, lengthBytes: number, prot: number): number {
-    return this.afterSyscall(task.mm.space.mprotect(address, lengthBytes, prot));
+    return this.afterSyscall(living(task).mm.space.mprotect(address, lengthBytes, prot));
   }
 
   /** brk(2): the new break, or the old one when it cannot be moved. */
   brk(task: Task, address: Vaddr): Vaddr {
-    return this.afterSyscall(task.mm.space.brk(address));
+    return this.afterSyscall(living(task).mm.space.brk(address));
   }
 
   /** mremap(2): the address of the resized or moved mapping, or -errno. */
@@ -120,13 +124,13 @@ export class Kernel {
     flags: number,
     newAddress: Vaddr = 0,
   ): number {
-    return this.afterSyscall(task.mm.space.mremap(address, oldBytes, newBytes, flags, newAddress));
+    return this.afterSyscall(living(task).mm.space.mremap(address, oldBytes, newBytes, flags, newAddress));
   }
 
   /** madvise(2) with MADV_DONTNEED: drops the pages; the mappings stay. */
   madviseDontneed(task: Task, address: Vaddr, lengthBytes: number): number {
     const vpn = vpnOfAddress(address);
-    zapPages(this.sys, task.mm, vpn, vpn + pagesOfBytes(lengthBytes));
+    zapPages(this.sys, living(task).mm, vpn, vpn + pagesOfBytes(lengthBytes));
     return this.afterSyscall(0);
   }
 
@@ -144,7 +148,7 @@ export class Kernel {
    */
   accessRuns(task: Task, words: Int32Array, nrRuns: number, areDaemonsDeferred = false): TaskSignal | null {
     const { sys } = this;
-    switchTo(sys, task.cpu, task);
+    switchTo(sys, task.cpu, living(task));
     const { mmu } = sys.cpus[task.cpu];
     const before = mmu.stats;
     let signal: TaskSignal | null = null;
@@ -262,8 +266,7 @@ export class Kernel {
 
   /** One access; daemons are the caller's. */
   private accessPage(task: Task, vpn: Vpn, kind: number): TaskSignal | null {
-    if (task.hasExited) throw new KernelError(EFAULT, `task ${task.pid} has exited`);
-    switchTo(this.sys, task.cpu, task);
+    switchTo(this.sys, task.cpu, living(task));
     const { mmu } = this.sys.cpus[task.cpu];
     this.sys.time.spend(CAUSE_ACCESS, 1);
     if (mmu.translate(vpnLo(vpn), vpnHi(vpn), kind, true) >= 0) return null;
@@ -302,6 +305,13 @@ export class Kernel {
 
   private taskOrThrow(task: Task | number, what: string): Task {
     if (typeof task !== "number") return task;
+    if (task === -EINTR) throw new KernelError(EINTR, `the parent was killed for memory during the ${what}`);
     throw new KernelError(task, `no memory or no id for ${what}; more memory, or fewer tasks, would help`);
   }
+}
+
+/** The task itself. Throws ESRCH when it has exited: its memory is gone. */
+function living(task: Task): Task {
+  if (task.hasExited) throw new KernelError(ESRCH, `task ${task.pid} has exited`);
+  return task;
 }

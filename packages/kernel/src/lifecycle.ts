@@ -5,6 +5,7 @@
 import {
   type CpuId,
   EAGAIN,
+  EINTR,
   ENOMEM,
   findOccupant,
   GFP_KERNEL,
@@ -50,6 +51,11 @@ export function forkTask(sys: System, parent: Task): Task | number {
   if (typeof child === "number") {
     destroyMm(sys, mm, parent.cpu);
     return child;
+  }
+  // A parent that was killed meanwhile has lost pages, and the child what it would have shared (fatal_signal_pending).
+  if (parent.killedBy !== null) {
+    exitTask(sys, child);
+    return -EINTR;
   }
   child.oomScoreAdj = parent.oomScoreAdj;
   return child;
