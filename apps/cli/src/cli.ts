@@ -1,7 +1,7 @@
 /** The command line: commands, options, and what becomes of errors. */
 import { readFileSync } from "node:fs";
-import { MAX_NUMNODES } from "@pageframe/contracts";
-import { isSize } from "@pageframe/kernel";
+import { MAX_NUMNODES, MAX_SWAP_OFFSET } from "@pageframe/contracts";
+import { formatPages, isSize, parsePages } from "@pageframe/kernel";
 import { Command, CommanderError, Option } from "commander";
 import { compileCommand, type CompileOptions } from "./commands/compile.ts";
 import { demoCommand } from "./commands/demo.ts";
@@ -16,6 +16,13 @@ import { refuseOccupant, seats } from "./seats.ts";
 /** Most CPUs and seeds that a configuration takes (config.ts of the kernel). */
 const MAX_CPUS = 64;
 const MAX_SEED = 0xffffffff;
+
+const RUN_EXAMPLES = `
+Examples:
+  pageframe run sort.pft.gz --memory 100%,75%,50%,25%
+  pageframe run sort.pft.gz --memory 1MiB --swap 16MiB --reclaim clock --json
+  pageframe run sort.pft.gz --memory 50% --swap-file swap.img --verify
+`;
 
 /** Runs the command with the given arguments (without node and script). Returns the exit code; never throws. */
 export async function main(args: readonly string[], io: Io): Promise<number> {
@@ -89,14 +96,18 @@ function addRun(program: Command, io: Io): void {
         'swap area: a size or "none" (default: as much as the trace touches, at least 16MiB)',
       ).argParser(parseSwap),
     )
-    .option("--swap-file <path>", "put the swap area in this file; it is created, and removed afterwards")
+    .option(
+      "--swap-file <path>",
+      "put the swap area in this file; it is created, and removed afterwards. A file that exists must be a swap area of " +
+        "pageframe's, or empty",
+    )
     .option("--keep-swap-file", "leave a created swap file there")
     .addOption(integerOption("--cpus <n>", "processors", 1, MAX_CPUS))
     .addOption(integerOption("--nodes <n>", "NUMA nodes", 1, MAX_NUMNODES))
     .addOption(integerOption("--seed <n>", "seed of all chance", 0, MAX_SEED))
     .addOption(seatOption("--reclaim <policy>", "what to evict", "reclaim"))
     .addOption(seatOption("--oom <policy>", "whom to kill when memory is out", "oom"))
-    .option("--numa <policy>", "which node a page comes from")
+    .addOption(seatOption("--numa <policy>", "which node a page comes from", "numa"))
     .addOption(seatOption("--frame-allocator <name>", "which frames to hand out", "frameAllocator"))
     .addOption(
       new Option("--contents <mode>", "whether pages have bytes (default: none)").choices([
@@ -108,6 +119,7 @@ function addRun(program: Command, io: Io): void {
     .option("--verify", "check that what is read is what was written; slow")
     .option("-c, --config <file>", "YAML or JSON with these and all other settings; options win over it")
     .option("--json", "print JSON, with counters under Linux's names")
+    .addHelpText("after", RUN_EXAMPLES)
     .action((trace: string, options: RunOptions) => runCommand(trace, options, io));
 }
 
@@ -132,11 +144,21 @@ function seatOption(flags: string, description: string, seat: string): Option {
 }
 
 function parseSwap(text: string): string {
-  if (text === "none" || isSize(text)) return text;
-  throw usageError(
-    `swap "${text}" is neither a size with a unit (B, KiB, MiB, GiB, TiB) nor none`,
-    "write --swap 16MiB, or --swap none",
-  );
+  if (text === "none") return text;
+  if (!isSize(text)) {
+    throw usageError(
+      `swap "${text}" is neither a size with a unit (B, KiB, MiB, GiB, TiB) nor none`,
+      "write --swap 16MiB, or --swap none",
+    );
+  }
+  const nrPages = parsePages(text);
+  if (nrPages < 1 || nrPages > MAX_SWAP_OFFSET) {
+    throw usageError(
+      `swap ${text} is not from ${formatPages(1)} to ${formatPages(MAX_SWAP_OFFSET)}`,
+      "--swap none is a machine without swap",
+    );
+  }
+  return text;
 }
 
 function readVersion(): string {

@@ -131,10 +131,8 @@ function tryBoot(kernel: Omit<KernelConfigInput, "memory">, configPath: string |
       memory: "1MiB",
     });
   } catch (error) {
-    if (!(error instanceof KernelError) || error.errno !== EINVAL) throw error;
-    throw usageError(
-      error.sentence,
-      configPath === undefined ? "" : `the options or ${configPath} ask for it`,
-    );
+    if (!(error instanceof KernelError)) throw error;
+    const sentence = error.errno === EINVAL ? error.sentence : `this machine does not boot: ${error.sentence}`;
+    throw usageError(sentence, configPath === undefined ? "" : `the options or ${configPath} ask for it`);
   }
 }

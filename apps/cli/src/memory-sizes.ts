@@ -15,8 +15,8 @@ export interface ResolvedMemory {
   readonly nrPages: number;
 }
 
-/** Pages of the largest machine: a pfn is an int32, and the kernel needs room beside programs. */
-const MAX_MEMORY_PAGES = 2 ** 30;
+/** Pages of the largest machine, 1 TiB: Node needs about 20 MiB for each GiB of it. */
+const MAX_MEMORY_PAGES = 2 ** 28;
 
 /** Parses `1MiB,512KiB` or `100%,50%`. Throws a usage error that names the item that is wrong. */
 export function parseMemorySizes(text: string): MemorySize[] {

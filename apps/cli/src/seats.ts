@@ -1,6 +1,7 @@
 /** Who may sit where: the tables that help texts and checks of names are made of. */
 import { frameAllocators } from "@pageframe/buddy";
 import { type SeatTable } from "@pageframe/contracts";
+import { numaPolicies } from "@pageframe/numa";
 import { oomPolicies } from "@pageframe/oom";
 import { reclaimPolicies } from "@pageframe/reclaim";
 import { objectAllocators } from "@pageframe/slab";
@@ -21,6 +22,7 @@ export const seats: Readonly<Record<string, Seat>> = {
   tlb: { what: "TLB", names: namesOf(tlbs) },
   reclaim: { what: "reclaim policy", names: namesOf(reclaimPolicies) },
   swapSlots: { what: "swap-slot allocator", names: namesOf(swapSlots) },
+  numa: { what: "NUMA policy", names: namesOf(numaPolicies) },
   oom: { what: "OOM policy", names: namesOf(oomPolicies) },
 };
 

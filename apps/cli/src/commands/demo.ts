@@ -22,14 +22,16 @@ What to try next:
   # Let another policy choose what to evict.
   ${call} run ${path} --memory 50% --reclaim clock
 
+  # Without swap, too little memory ends in the OOM killer.
+  ${call} run ${path} --memory 50%,25% --swap none
+
   # Swap to a real file, and check that every page comes back as it left.
   ${call} run ${path} --memory 25% --swap-file pageframe.swap --verify
 
   # Trace a program of your own (needs Valgrind), then replay it.
   ${call} record -o ls.pft.gz -- ls -l && ${call} run ls.pft.gz
 
-  # All there is to change.
-  ${call} run --help
+"${call} run --help" lists all there is to change.
 `);
 }
 

@@ -88,6 +88,7 @@ async function readLog(log: Readable, reader: LackeyReader, ended: Promise<Endin
   let lastReadMs = performance.now();
   // Something that the program left in the background may hold the log open: all that was traced is in it by then.
   void ended.then(() => {
+    if (log.destroyed) return;
     const poll = setInterval(() => {
       if (log.destroyed) clearInterval(poll);
       else if (performance.now() - lastReadMs > LINGER_MS) log.destroy();
