@@ -181,8 +181,8 @@ function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number
   if (isWrite) {
     flagsLo |= writtenPteLo(vmFlags);
     sys.memmap.setFlags(pfn, PG_DIRTY);
-  } else if (isShared) {
-    // The first write must be seen, so that the page becomes dirty.
+  } else if (isShared && !sys.files.all[fileId].isShmem) {
+    // The first write must be seen, so that the page becomes dirty (vma_wants_writenotify).
     flagsLo &= ~PTE_RW;
   }
   mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, vmFlagsToPteHi(vmFlags)));

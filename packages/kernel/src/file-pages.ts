@@ -15,6 +15,7 @@ import {
   WORKINGSET_REFAULT_FILE,
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
+import { type MappedFile } from "./files.ts";
 import { allocUserPage, countFilePage, putUserPage } from "./pages.ts";
 import { type System } from "./system.ts";
 import { type Task } from "./task.ts";
@@ -89,4 +90,16 @@ export function dropFilePage(sys: System, pfn: Pfn): void {
   countFilePage(sys, pfn, file.isShmem, -1);
   memmap.mapping[pfn] = NO_MAPPING;
   putUserPage(sys, pfn, 0);
+}
+
+/** Frees the pages of a shared anonymous object that nothing maps any more (shmem_evict_inode). */
+export function freeShmem(sys: System, file: MappedFile): void {
+  for (const pfn of file.cached.values()) {
+    countFilePage(sys, pfn, true, -1);
+    sys.memmap.mapping[pfn] = NO_MAPPING;
+    putUserPage(sys, pfn, 0);
+  }
+  file.cached.clear();
+  file.evicted.clear();
+  file.written.clear();
 }

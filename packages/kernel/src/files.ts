@@ -17,6 +17,8 @@ export interface MappedFile {
   readonly name: string;
   /** Object of a shared anonymous mapping: it begins as zeros. */
   readonly isShmem: boolean;
+  /** VMAs that map it. An object behind shared anonymous memory ends with the last one. */
+  nrMappings: number;
   /** Page offset to frame. */
   readonly cached: Map<number, Pfn>;
   /** Offsets that were in memory once and were evicted. */
@@ -31,12 +33,13 @@ export class Files {
   /** Pages read again after they were evicted: each made a fault major. */
   nrReads = 0;
 
-  /** Makes a file. Files live as long as the machine. */
+  /** Makes a file. Files live as long as the machine; the pages of a shared anonymous object until nothing maps it. */
   open(name: string, isShmem: boolean): MappedFile {
     const file = {
       id: this.all.length,
       name,
       isShmem,
+      nrMappings: 0,
       cached: new Map<number, Pfn>(),
       evicted: new Set<number>(),
       written: new Map<number, Uint8Array>(),

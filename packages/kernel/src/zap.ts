@@ -27,6 +27,7 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { movePages } from "./move-pages.ts";
+import { freeShmem } from "./file-pages.ts";
 import { putUserPage, removeRmap, vmFlagsToPteHi, vmFlagsToPteLo } from "./pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "./swap-pages.ts";
 import { type System } from "./system.ts";
@@ -131,6 +132,15 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
 
   movePages(mm: MmId, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {
     return movePages(this.sys, this.sys.mmOf(mm), fromVpn, toVpn, nrPages);
+  }
+
+  getFile(fileId: number): void {
+    this.sys.files.all[fileId].nrMappings++;
+  }
+
+  putFile(fileId: number): void {
+    const file = this.sys.files.all[fileId];
+    if (--file.nrMappings === 0 && file.isShmem) freeShmem(this.sys, file);
   }
 
   allocVmaObject(): Paddr {
