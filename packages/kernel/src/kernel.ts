@@ -8,11 +8,13 @@ import {
   EFAULT,
   EINTR,
   EINVAL,
+  ENOMEM,
   ESRCH,
   KernelError,
   MAP_ANONYMOUS,
   MAP_SHARED,
   NO_ENTRY,
+  NO_VMA,
   PAGE_SIZE,
   pagesOfBytes,
   type Pfn,
@@ -37,7 +39,7 @@ import { createTask, exitTask, forkTask, switchTo } from "./lifecycle.ts";
 import { runDaemons } from "./pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
 import { type System } from "./system.ts";
-import { type Task, type TaskSignal } from "./task.ts";
+import { type Mm, type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
 import { availablePages, buddyinfo, maps, meminfo, swaps, vmstatCounters, vmstatText } from "./views.ts";
 import { zapPages } from "./zap.ts";
@@ -127,11 +129,14 @@ export class Kernel {
     return this.afterSyscall(living(task).mm.space.mremap(address, oldBytes, newBytes, flags, newAddress));
   }
 
-  /** madvise(2) with MADV_DONTNEED: drops the pages; the mappings stay. */
+  /** madvise(2) with MADV_DONTNEED: drops the pages; the mappings stay. 0 or -errno: -ENOMEM after doing so over holes. */
   madviseDontneed(task: Task, address: Vaddr, lengthBytes: number): number {
+    const { mm } = living(task);
+    if (address % PAGE_SIZE !== 0) return this.afterSyscall(-EINVAL);
     const vpn = vpnOfAddress(address);
-    zapPages(this.sys, living(task).mm, vpn, vpn + pagesOfBytes(lengthBytes));
-    return this.afterSyscall(0);
+    const endVpn = vpn + pagesOfBytes(lengthBytes);
+    zapPages(this.sys, mm, vpn, endVpn);
+    return this.afterSyscall(isMapped(mm, vpn, endVpn) ? 0 : -ENOMEM);
   }
 
   /** Accesses a page as a user instruction would (RUN_READ, RUN_WRITE, RUN_EXEC). Null, or the signal that it raises. */
@@ -314,4 +319,15 @@ export class Kernel {
 function living(task: Task): Task {
   if (task.hasExited) throw new KernelError(ESRCH, `task ${task.pid} has exited`);
   return task;
+}
+
+/** Is every page of [vpn, endVpn) mapped? */
+function isMapped(mm: Mm, vpn: Vpn, endVpn: Vpn): boolean {
+  const { pool } = mm.space;
+  let reached = vpn;
+  for (let vma = mm.space.findVma(vpn); reached < endVpn; vma = mm.space.nextVma(vma)) {
+    if (vma === NO_VMA || pool.startVpn[vma] > reached) return false;
+    reached = pool.endVpn[vma];
+  }
+  return true;
 }
