@@ -132,7 +132,8 @@ function tryBoot(kernel: Omit<KernelConfigInput, "memory">, configPath: string |
     });
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
-    const sentence = error.errno === EINVAL ? error.sentence : `this machine does not boot: ${error.sentence}`;
+    const sentence =
+      error.errno === EINVAL ? error.sentence : `this machine does not boot: ${error.sentence}`;
     throw usageError(sentence, configPath === undefined ? "" : `the options or ${configPath} ask for it`);
   }
 }

@@ -17,6 +17,6 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 process.exitCode = await main(process.argv.slice(2), processIo(controller.signal));
-if (controller.signal.reason instanceof Interrupted) {
-  process.exitCode = 128 + constants.signals[controller.signal.reason.signal];
-}
+const { reason } = controller.signal as { reason: unknown };
+// Not by itself: a read of standard input may still be waiting.
+if (reason instanceof Interrupted) process.exit(128 + constants.signals[reason.signal]);

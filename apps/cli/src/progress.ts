@@ -10,7 +10,8 @@ export interface Progress {
   stop(): void;
 }
 
-const SILENT: Progress = {
+/** Shows nothing. */
+export const SILENT: Progress = {
   update: () => undefined,
   stop: () => undefined,
 };

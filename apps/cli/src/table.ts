@@ -60,7 +60,7 @@ export function describeTrace(metadata: TraceMetadata, colors: Colors): string {
   return (
     `${colors.bold(title)}${recorder}\n` +
     `${formatNoun(nrReads + nrWrites + nrFetches, "access", "accesses")}, ` +
-    `${formatNoun(nrEvents, "system call")} that shape memory, ` +
+    `${formatNoun(nrEvents, "system call")} on mappings, ` +
     `${formatNoun(nrFootprintPages, "page")} touched (${formatPages(nrFootprintPages)})\n`
   );
 }

@@ -10,7 +10,7 @@ import { type TraceSource } from "@pageframe/contracts";
 import { LackeyReader, TraceReader } from "@pageframe/trace";
 import { CliError, systemSentence, usageError } from "./errors.ts";
 import { type Io } from "./io.ts";
-import { type Progress, startProgress } from "./progress.ts";
+import { type Progress, SILENT, startProgress } from "./progress.ts";
 
 /** Bytes that tell what a file is. */
 const START_BYTES = 8;
@@ -33,12 +33,12 @@ const OTHER_MAGICS: readonly (readonly [string, string])[] = [
 
 /** Opens and compiles the trace in a file, or in standard input for `-`. Throws usage errors that name the file. */
 export async function openTrace(path: string, io: Io): Promise<TraceSource> {
-  if (path === "-") return await decode(io.stdin, "standard input", io);
+  if (path === "-") return await decode(interruptible(io.stdin, SILENT, io), "standard input", io);
   const found = await statTrace(path);
   const progress = startProgress(io, `reading ${path}`, found.size);
   try {
     const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
-    return await decode(counted(file, progress, io), path, io);
+    return await decode(interruptible(file, progress, io), path, io);
   } finally {
     progress.stop();
   }
@@ -55,18 +55,31 @@ async function statTrace(path: string): Promise<Stats> {
   return found;
 }
 
-/** Passes chunks on, and lets interrupts in. */
-async function* counted(
+/** Passes chunks on until they end or the user interrupts, which may be while none come. */
+async function* interruptible(
   chunks: AsyncIterable<Uint8Array>,
   progress: Progress,
   io: Io,
 ): AsyncGenerator<Uint8Array> {
+  const interrupted = new Promise<never>((_, reject) => {
+    io.interrupt.addEventListener("abort", () => reject(io.interrupt.reason as Error), { once: true });
+  });
+  // Nobody may be waiting when it comes.
+  interrupted.catch(() => undefined);
+  const iterator = chunks[Symbol.asyncIterator]();
   let nrBytes = 0;
-  for await (const chunk of chunks) {
-    io.interrupt.throwIfAborted();
-    nrBytes += chunk.length;
-    progress.update(nrBytes);
-    yield chunk;
+  try {
+    for (;;) {
+      io.interrupt.throwIfAborted();
+      const next = await Promise.race([iterator.next(), interrupted]);
+      if (next.done === true) return;
+      nrBytes += next.value.length;
+      progress.update(nrBytes);
+      yield next.value;
+    }
+  } finally {
+    // Not awaited: it would wait for the chunk that does not come.
+    void iterator.return?.();
   }
 }
 
