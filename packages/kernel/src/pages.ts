@@ -122,7 +122,7 @@ export function putUserPage(sys: System, pfn: Pfn, cpu: CpuId): void {
 }
 
 /** Frees a program's page that nobody refers to any more. */
-export function releaseUserPage(sys: System, pfn: Pfn, cpu: CpuId): void {
+function releaseUserPage(sys: System, pfn: Pfn, cpu: CpuId): void {
   const { memmap } = sys;
   if (memmap.mapcount[pfn] !== 0) bug(`pfn ${pfn} is freed with mapcount ${memmap.mapcount[pfn]}`);
   if ((memmap.flags[pfn] & PG_SWAPCACHE) !== 0) bug(`pfn ${pfn} is freed in the swap cache`);

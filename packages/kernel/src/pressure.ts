@@ -48,7 +48,7 @@ export class MemoryPressure implements MemoryPressureHandler {
 }
 
 /** What the OOM killer knows of a task. */
-export function oomCandidate(task: Task): OomCandidate {
+function oomCandidate(task: Task): OomCandidate {
   return {
     pid: task.pid,
     name: task.name,
@@ -62,12 +62,12 @@ export function oomCandidate(task: Task): OomCandidate {
 }
 
 /** RAM and swap, in pages: what OOM points are relative to. */
-export function totalPages(sys: System): number {
+function totalPages(sys: System): number {
   return sys.frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0) + sys.swap.nrTotalSlots;
 }
 
 /** Selects a task, kills it and takes its memory at once; null when nobody can be killed. */
-export function killVictim(sys: System): Task | null {
+function killVictim(sys: System): Task | null {
   const tasks = [...sys.tasks.values()];
   const at = sys.oomPolicy.selectVictim(tasks.map(oomCandidate), totalPages(sys));
   if (at < 0) return null;

@@ -6,7 +6,7 @@ import { type System } from "./system.ts";
 import { type Mm } from "./task.ts";
 
 /** Pages above which a range is flushed whole (tlb_single_page_flush_ceiling). Source: arch/x86/mm/tlb.c. */
-export const TLB_SINGLE_PAGE_FLUSH_CEILING = 33;
+const TLB_SINGLE_PAGE_FLUSH_CEILING = 33;
 
 /** Drops one page of an address space from all TLBs (flush_tlb_page). */
 export function flushTlbPage(sys: System, mm: Mm, vpn: Vpn): void {

@@ -160,7 +160,7 @@ function mapsEntry(sys: System, mm: Mm, vma: VmaId): MapsEntry {
 }
 
 /** RAM that the allocator manages: MemTotal. */
-export function totalRamPages(sys: System): number {
+function totalRamPages(sys: System): number {
   return sys.frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0);
 }
 

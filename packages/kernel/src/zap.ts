@@ -70,7 +70,7 @@ export function zapPages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void 
 }
 
 /** CPU in whose name pages of an address space are freed: the first that has it loaded, else CPU 0. */
-export function currentCpu(sys: System, mm: Mm): number {
+function currentCpu(sys: System, mm: Mm): number {
   for (const cpu of sys.cpus) if (cpu.current?.mm === mm) return cpu.id;
   return 0;
 }
