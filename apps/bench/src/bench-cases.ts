@@ -1,0 +1,20 @@
+/** All cases, in the order in which they are measured and shown. */
+import { type BenchCase } from "./bench-case.ts";
+import { buddyCases } from "./cases/buddy.ts";
+import { kernelCases } from "./cases/kernel.ts";
+import { lackeyCases } from "./cases/lackey.ts";
+import { replayCases } from "./cases/replay.ts";
+import { tlbCases } from "./cases/tlb.ts";
+import { translationCases } from "./cases/translation.ts";
+
+export const benchCases: readonly BenchCase[] = [
+  ...buddyCases,
+  ...translationCases,
+  ...tlbCases,
+  ...lackeyCases,
+  ...replayCases,
+  ...kernelCases,
+];
+
+/** Names of the groups, in order. */
+export const groupNames: readonly string[] = [...new Set(benchCases.map(({ group }) => group))];

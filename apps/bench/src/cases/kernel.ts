@@ -1,0 +1,139 @@
+/** What single services of the kernel cost. */
+import {
+  bug,
+  MAP_ANONYMOUS,
+  MAP_PRIVATE,
+  packRun,
+  PAGE_SIZE,
+  PROT_READ,
+  PROT_WRITE,
+  RUN_WRITE,
+  vpnHi,
+  vpnLo,
+  vpnOfAddress,
+} from "@pageframe/contracts";
+import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
+import { type BenchCase, type Scale } from "../bench-case.ts";
+import { cpuSeconds, timed } from "../cpu-time.ts";
+
+/** Maps `nrPages` of private anonymous memory; returns its address. */
+function mapAnonymous(kernel: Kernel, task: Task, nrPages: number): number {
+  const address = kernel.mmap(
+    task,
+    0,
+    nrPages * PAGE_SIZE,
+    PROT_READ | PROT_WRITE,
+    MAP_PRIVATE | MAP_ANONYMOUS,
+  );
+  return address >= 0 ? address : bug(`mmap of ${nrPages} pages: errno ${-address}`);
+}
+
+/** Runs that write to each of `nrPages` pages once. */
+function writesTo(address: number, nrPages: number): Int32Array {
+  const words = new Int32Array(2 * nrPages);
+  for (let page = 0; page < nrPages; page++) {
+    const vpn = vpnOfAddress(address) + page;
+    words[2 * page] = vpnLo(vpn);
+    words[2 * page + 1] = packRun(vpnHi(vpn), RUN_WRITE, false, 1);
+  }
+  return words;
+}
+
+const common = { group: "kernel", target: null, counterpart: null, input: null };
+const NR_FAULT_PAGES: Readonly<Record<Scale, number>> = { full: 32_768, quick: 32_768, tiny: 64 };
+const NR_FAULT_PASSES: Readonly<Record<Scale, number>> = { full: 12, quick: 4, tiny: 1 };
+const NR_FORK_PAGES: Readonly<Record<Scale, number>> = { full: 8192, quick: 8192, tiny: 64 };
+const NR_FORKS: Readonly<Record<Scale, number>> = { full: 40, quick: 10, tiny: 1 };
+const NR_WRITTEN_PAGES: Readonly<Record<Scale, number>> = { full: 8192, quick: 8192, tiny: 64 };
+const NR_SNAPSHOTS: Readonly<Record<Scale, number>> = { full: 20, quick: 5, tiny: 1 };
+
+/** A 64 MiB machine with bytes in RAM, half of it written by one program. */
+function writtenMachine(nrPages: number): { kernel: Kernel; task: Task; address: number } {
+  const kernel = bootKernel({ memory: "64MiB", contents: "sparse" });
+  const task = kernel.spawn("writer");
+  const address = mapAnonymous(kernel, task, nrPages);
+  for (let page = 0; page < nrPages; page++) kernel.write(task, address + page * PAGE_SIZE, 1 + (page & 127));
+  return { kernel, task, address };
+}
+
+export const kernelCases: readonly BenchCase[] = [
+  {
+    ...common,
+    name: "fault",
+    describe: "a minor fault: first write to an anonymous page, 128 MiB in one go",
+    unit: { kind: "time", label: "ns/fault", one: 1e-9 },
+    run(scale) {
+      const kernel = bootKernel({ memory: "256MiB" });
+      const task = kernel.spawn("faulter");
+      const nrPages = NR_FAULT_PAGES[scale];
+      let seconds = 0;
+      for (let pass = -2; pass < NR_FAULT_PASSES[scale]; pass++) {
+        const address = mapAnonymous(kernel, task, nrPages);
+        const words = writesTo(address, nrPages);
+        const taken = timed(() => {
+          if (kernel.accessRuns(task, words, nrPages) !== null) bug("a write raised a signal");
+        });
+        // Passes -2 and -1 warm up.
+        if (pass >= 0) seconds += taken;
+        kernel.munmap(task, address, nrPages * PAGE_SIZE);
+      }
+      const operations = NR_FAULT_PASSES[scale] * nrPages;
+      return { operations, seconds, checks: { minorFaults: task.nrMinorFaults } };
+    },
+  },
+  {
+    ...common,
+    name: "fork",
+    describe: "a page of a forked program: 32 MiB, all written, entries copied and write-protected",
+    unit: { kind: "time", label: "ns/page", one: 1e-9 },
+    run(scale) {
+      const kernel = bootKernel({ memory: "64MiB" });
+      const parent = kernel.spawn("parent");
+      const nrPages = NR_FORK_PAGES[scale];
+      const address = mapAnonymous(kernel, parent, nrPages);
+      kernel.accessRuns(parent, writesTo(address, nrPages), nrPages);
+      let seconds = 0;
+      for (let nrDone = -10; nrDone < NR_FORKS[scale]; nrDone++) {
+        const start = cpuSeconds();
+        const child = kernel.fork(parent);
+        // Forks below 0 warm up.
+        if (nrDone >= 0) seconds += cpuSeconds() - start;
+        kernel.exit(child);
+      }
+      const { hiwaterRss } = parent.mm;
+      return { operations: NR_FORKS[scale] * nrPages, seconds, checks: { hiwaterRss } };
+    },
+  },
+  {
+    ...common,
+    name: "snapshot",
+    describe: "the whole state of a 64 MiB machine copied out, 32 MiB of it written",
+    unit: { kind: "time", label: "ms", one: 1e-3 },
+    run(scale) {
+      const { kernel } = writtenMachine(NR_WRITTEN_PAGES[scale]);
+      for (let done = 0; done < 3; done++) kernel.snapshot();
+      const seconds = timed(() => {
+        for (let done = 0; done < NR_SNAPSHOTS[scale]; done++) kernel.snapshot();
+      });
+      return { operations: NR_SNAPSHOTS[scale], seconds, checks: { digest: kernel.digest() } };
+    },
+  },
+  {
+    ...common,
+    name: "restore",
+    describe: "that state put back",
+    unit: { kind: "time", label: "ms", one: 1e-3 },
+    run(scale) {
+      const { kernel, task, address } = writtenMachine(NR_WRITTEN_PAGES[scale]);
+      const snapshot = kernel.snapshot();
+      const digest = kernel.digest();
+      kernel.write(task, address, 0xff);
+      for (let done = 0; done < 3; done++) kernel.restore(snapshot);
+      const seconds = timed(() => {
+        for (let done = 0; done < NR_SNAPSHOTS[scale]; done++) kernel.restore(snapshot);
+      });
+      if (kernel.digest() !== digest) bug("the restored machine is not the one that was saved");
+      return { operations: NR_SNAPSHOTS[scale], seconds, checks: { digest } };
+    },
+  },
+];
