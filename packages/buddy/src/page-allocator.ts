@@ -28,6 +28,7 @@ import {
   NO_SWAP_ENTRY,
   type NodeId,
   NR_FREE_PAGES,
+  NR_FREE_PAGES_BLOCKS,
   NUMA_FOREIGN,
   NUMA_HIT,
   NUMA_LOCAL,
@@ -71,6 +72,7 @@ import {
   ON_PCP_LIST,
   PCP_COUNT,
   PCP_FREE_COUNT,
+  PCP_LOCALITY,
   PCP_RINGS,
   PCP_WORDS,
   PerCpuPages,
@@ -79,6 +81,7 @@ import {
   RING_LENGTH,
   RING_MASK,
   RING_WORDS,
+  ringIndex,
 } from "./per-cpu-pages.ts";
 import { SlowPath } from "./slow-path.ts";
 import { isWatermarkOk, isWatermarkOkFast } from "./zone-watermark.ts";
@@ -87,7 +90,7 @@ import {
   ZONE_BELOW_HIGH,
   ZONE_BOOSTED_WATERMARK,
   ZONE_FAST_MARK,
-  ZONE_NODE,
+  ZONE_PGALLOC,
   ZONE_PCP,
   ZONE_RECLAIM_ACTIVE,
   type ZoneTable,
@@ -99,6 +102,16 @@ import { defaultZonelists } from "./zonelists.ts";
 const NR_ZONE_STATS = ZONE_STAT_NAMES.length;
 const NR_NUMA_STATS = NUMA_STAT_NAMES.length;
 const NO_ZONE_ID = -1;
+/**
+ * Where an allocation goes first, by zonelist and the low five gfp bits; NO_ZONE_ID when there is no zone:
+ *
+ *     bits 0..7 zone id | 8..11 migratetype | 12..15 highest zone type
+ */
+const ROUTE_GFP_BITS = 5;
+const ROUTE_GFP_MASK = 31;
+const ROUTE_ZONE_MASK = 255;
+const ROUTE_TYPE_SHIFT = 8;
+const ROUTE_HIGHEST_SHIFT = 12;
 const MIXED_BLOCK: number = NO_ZONE;
 
 /** A frame allocator over any core. */
@@ -119,8 +132,12 @@ export class PageAllocator implements BootableFrameAllocator {
   private readonly preferredZone: Int32Array;
   private readonly migratetypes: Uint8Array;
   private isBooted = false;
+  /** Who listens; the table's other users have it too. */
+  private sink: TraceSink | null;
   // What the fast paths touch, without a step through another object.
   private readonly nrNodes: number;
+  /** Routes of the nodes' fallback lists, then of their own zones. */
+  private readonly routes: Int32Array;
   private readonly words: Int32Array;
   private readonly flags: Int32Array;
   private readonly refcount: Int32Array;
@@ -136,13 +153,14 @@ export class PageAllocator implements BootableFrameAllocator {
     const { memmap, vmstat } = config;
     checkMachine(config, table.nrNodes);
     this.name = name;
+    this.sink = table.trace;
     this.table = table;
     this.core = core;
     this.memmap = memmap;
     this.contents = config.contents ?? null;
     this.nrCpus = config.nrCpus;
     this.cpuNodes = Int32Array.from(config.cpuNodes);
-    this.pcp = new PerCpuPages(memmap, table, core, config.nrCpus);
+    this.pcp = new PerCpuPages(memmap, table, core, this.cpuNodes);
     this.zones = Array.from({ length: table.nrZones }, (_, id) => new Zone(id, table, core, this.pcp));
     this.zonelists = config.zonelists ?? defaultZonelists(table);
     this.preferredZone = preferredZones(this.zonelists, table.nrNodes);
@@ -150,6 +168,7 @@ export class PageAllocator implements BootableFrameAllocator {
     this.tunables = new Tunables(config, table, this.pcp);
     this.slowPath = new SlowPath(this, table, core, vmstat);
     this.nrNodes = table.nrNodes;
+    this.routes = buildRoutes(this.preferredZone, core.migratetypes);
     this.words = table.words;
     this.flags = memmap.flags;
     this.refcount = memmap.refcount;
@@ -166,46 +185,48 @@ export class PageAllocator implements BootableFrameAllocator {
   }
 
   get trace(): TraceSink | null {
-    return this.table.trace;
+    return this.sink;
   }
 
   set trace(sink: TraceSink | null) {
+    this.sink = sink;
     this.table.trace = sink;
   }
 
   allocPages(gfp: Gfp, order: Order, cpu: CpuId, nodeId: NodeId): Pfn {
-    if (order <= PAGE_ALLOC_COSTLY_ORDER) {
-      const { words } = this;
-      const node = nodeId < 0 ? this.cpuNodes[cpu] : nodeId;
-      const list = (gfp & __GFP_THISNODE) === 0 ? node : this.nrNodes + node;
-      const highest = gfpZone(gfp);
-      const zoneId = this.preferredZone[list * MAX_NR_ZONES + highest];
-      if (zoneId !== NO_ZONE_ID) {
-        const zone = zoneId * ZONE_WORDS;
-        const nrFree = this.zoneStats[zoneId * NR_ZONE_STATS + NR_FREE_PAGES] - (1 << order);
-        if (nrFree >= words[zone + ZONE_FAST_MARK + highest] && this.hasBlock(zoneId, order)) {
-          const at = words[zone + ZONE_PCP] + cpu * PCP_WORDS;
-          const ring = at + PCP_RINGS + (order * MIGRATE_PCPTYPES + this.migratetypes[gfp & 31]) * RING_WORDS;
-          const length = words[ring + RING_LENGTH];
-          if (length > 0) {
-            const front = words[ring + RING_FRONT];
-            const pfn = this.pcp.slots[words[ring + RING_BASE] + front];
-            words[ring + RING_FRONT] = (front + 1) & words[ring + RING_MASK];
-            words[ring + RING_LENGTH] = length - 1;
-            words[at + PCP_COUNT] -= 1 << order;
-            words[at + PCP_FREE_COUNT] >>= 1;
-            this.flags[pfn] = 0;
-            this.refcount[pfn] = 1;
-            this.events[PGALLOC_DMA + zoneId - words[zone + ZONE_NODE] * MAX_NR_ZONES] += 1 << order;
-            const numa = zoneId * NR_NUMA_STATS;
-            this.numaStats[numa + NUMA_HIT]++;
-            this.numaStats[
-              numa + (words[zone + ZONE_NODE] === this.cpuNodes[cpu] ? NUMA_LOCAL : NUMA_OTHER)
-            ]++;
-            if ((gfp & (__GFP_ZERO | __GFP_COMP)) !== 0) this.prepare(gfp, pfn, order);
-            if (this.table.trace !== null) this.traceAlloc(gfp, pfn, order);
-            return pfn;
-          }
+    const { words } = this;
+    const node = nodeId < 0 ? this.cpuNodes[cpu] : nodeId;
+    const list = (gfp & __GFP_THISNODE) === 0 ? node : this.nrNodes + node;
+    const route = this.routes[(list << ROUTE_GFP_BITS) | (gfp & ROUTE_GFP_MASK)];
+    if (order <= PAGE_ALLOC_COSTLY_ORDER && route >= 0) {
+      const zoneId = route & ROUTE_ZONE_MASK;
+      const zone = zoneId * ZONE_WORDS;
+      const nrFreeAfter = this.zoneStats[zoneId * NR_ZONE_STATS + NR_FREE_PAGES] - (1 << order);
+      if (
+        nrFreeAfter >= words[zone + ZONE_FAST_MARK + (route >>> ROUTE_HIGHEST_SHIFT)] &&
+        (this.zoneStats[zoneId * NR_ZONE_STATS + NR_FREE_PAGES_BLOCKS] > 0 ||
+          order === 0 ||
+          this.core.hasFreeBlock(zoneId, order, 0))
+      ) {
+        const at = words[zone + ZONE_PCP] + cpu * PCP_WORDS;
+        const type = (route >>> ROUTE_TYPE_SHIFT) & 3;
+        const ring = at + PCP_RINGS + (order * MIGRATE_PCPTYPES + type) * RING_WORDS;
+        const length = words[ring + RING_LENGTH];
+        if (length > 0) {
+          const front = words[ring + RING_FRONT];
+          const pfn = this.pcp.slots[words[ring + RING_BASE] + front];
+          words[ring + RING_FRONT] = (front + 1) & words[ring + RING_MASK];
+          words[ring + RING_LENGTH] = length - 1;
+          words[at + PCP_COUNT] -= 1 << order;
+          words[at + PCP_FREE_COUNT] >>= 1;
+          this.flags[pfn] = 0;
+          this.refcount[pfn] = 1;
+          this.events[words[zone + ZONE_PGALLOC]] += 1 << order;
+          this.numaStats[zoneId * NR_NUMA_STATS + NUMA_HIT]++;
+          this.numaStats[zoneId * NR_NUMA_STATS + words[at + PCP_LOCALITY]]++;
+          if ((gfp & (__GFP_ZERO | __GFP_COMP)) !== 0) this.prepare(gfp, pfn, order);
+          if (this.sink !== null) this.sink.emit(TP_MM_PAGE_ALLOC, pfn, order, gfp, type);
+          return pfn;
         }
       }
     }
@@ -213,16 +234,20 @@ export class PageAllocator implements BootableFrameAllocator {
   }
 
   freePages(pfn: Pfn, order: Order, cpu: CpuId): void {
-    if (order !== 0 || this.flags[pfn] !== 0) this.clearBlock(pfn, order);
+    if (this.flags[pfn] !== 0) this.clearBlock(pfn, order);
     if (this.refcount[pfn] > 1) bug(`pfn ${pfn} is freed with ${this.refcount[pfn]} references`);
     this.refcount[pfn] = 0;
     const block = pfn >>> PAGEBLOCK_ORDER;
-    const zoneId = this.zoneOfBlock[block] === MIXED_BLOCK ? this.zoneOf[pfn] : this.zoneOfBlock[block];
+    let zoneId = this.zoneOfBlock[block];
+    if (zoneId === MIXED_BLOCK) zoneId = this.zoneOf[pfn];
     this.events[PGFREE] += 1 << order;
-    if (this.table.trace !== null) this.table.trace.emit(TP_MM_PAGE_FREE, pfn, order, 0, 0);
+    if (this.sink !== null) this.sink.emit(TP_MM_PAGE_FREE, pfn, order, 0, 0);
     const migratetype = this.blockType[block];
-    if (isPcpOrder(order) && migratetype !== MIGRATE_ISOLATE) {
-      this.pcp.give(pfn, zoneId, cpu, order, migratetype < MIGRATE_PCPTYPES ? migratetype : MIGRATE_MOVABLE);
+    if (order <= PAGE_ALLOC_COSTLY_ORDER && migratetype < MIGRATE_PCPTYPES) {
+      this.pcp.give(pfn, zoneId, cpu, order, order * MIGRATE_PCPTYPES + migratetype);
+    } else if (isPcpOrder(order) && migratetype !== MIGRATE_ISOLATE) {
+      const listType = migratetype < MIGRATE_PCPTYPES ? migratetype : MIGRATE_MOVABLE;
+      this.pcp.give(pfn, zoneId, cpu, order, ringIndex(listType, order));
     } else {
       this.core.freeOnePage(pfn, zoneId, order, false);
     }
@@ -382,16 +407,10 @@ export class PageAllocator implements BootableFrameAllocator {
     const allocFlags = WMARK_LOW | this.fragmentationFlags(gfp, cpu, nodeId);
     let pfn = this.getPageFromFreelist(gfp, order, cpu, nodeId, allocFlags);
     if (pfn === NO_PFN) pfn = this.slowPath.alloc(gfp, order, cpu, nodeId);
-    if (pfn !== NO_PFN && this.table.trace !== null) this.traceAlloc(gfp, pfn, order);
+    if (pfn !== NO_PFN && this.sink !== null) {
+      this.sink.emit(TP_MM_PAGE_ALLOC, pfn, order, gfp, this.migratetypes[gfp & 31]);
+    }
     return pfn;
-  }
-
-  private hasBlock(zoneId: number, order: number): boolean {
-    return order === 0 || this.core.hasFreeBlock(zoneId, order, 0);
-  }
-
-  private traceAlloc(gfp: Gfp, pfn: number, order: number): void {
-    this.table.trace?.emit(TP_MM_PAGE_ALLOC, pfn, order, gfp, this.migratetypes[gfp & 31]);
   }
 
   private prepare(gfp: Gfp, pfn: number, order: number): void {
@@ -512,6 +531,17 @@ export class PageAllocator implements BootableFrameAllocator {
       pfn += 1 << order;
     }
   }
+}
+
+function buildRoutes(preferredZone: Int32Array, migratetypes: Uint8Array): Int32Array {
+  const nrLists = preferredZone.length / MAX_NR_ZONES;
+  return Int32Array.from({ length: nrLists << ROUTE_GFP_BITS }, (_, at) => {
+    const gfp = at & ROUTE_GFP_MASK;
+    const highest = gfpZone(gfp);
+    const zoneId = preferredZone[(at >>> ROUTE_GFP_BITS) * MAX_NR_ZONES + highest];
+    if (zoneId === NO_ZONE_ID) return NO_ZONE_ID;
+    return zoneId | (migratetypes[gfp] << ROUTE_TYPE_SHIFT) | (highest << ROUTE_HIGHEST_SHIFT);
+  });
 }
 
 function zonesOfBlocks(memmap: Memmap): Uint8Array {

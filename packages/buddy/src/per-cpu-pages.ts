@@ -10,6 +10,7 @@
  *     PCP_FLAGS         PREV_FREE_HIGH_ORDER: the last free was of order 1..3
  *     PCP_ALLOC_FACTOR  refills in a row double the batch up to 2^5 times
  *     PCP_FREE_COUNT    pages freed in a row; widens what is given back at a time
+ *     PCP_LOCALITY      NUMA_LOCAL or NUMA_OTHER: is the zone on the CPU's node?
  *     PCP_RINGS         NR_PCP_LISTS rings: `order * 3 + migratetype` for orders 0..3, then 2 MiB blocks: not movable,
  *                       movable
  *
@@ -26,7 +27,10 @@ import {
   bug,
   MIGRATE_MOVABLE,
   MIGRATE_PCPTYPES,
+  MAX_NR_ZONES,
   NO_PFN,
+  NUMA_LOCAL,
+  NUMA_OTHER,
   PAGE_ALLOC_COSTLY_ORDER,
   PAGEBLOCK_ORDER,
   PG_ORDER_MASK,
@@ -52,7 +56,8 @@ export const PCP_BATCH = 4;
 export const PCP_FLAGS = 5;
 export const PCP_ALLOC_FACTOR = 6;
 export const PCP_FREE_COUNT = 7;
-export const PCP_RINGS = 8;
+export const PCP_LOCALITY = 8;
+export const PCP_RINGS = 9;
 
 export const RING_BASE = 0;
 export const RING_MASK = 1;
@@ -88,7 +93,8 @@ export function isPcpOrder(order: number): boolean {
   return order <= PAGE_ALLOC_COSTLY_ORDER || order === PAGEBLOCK_ORDER;
 }
 
-function ringIndex(migratetype: number, order: number): number {
+/** Index of the list that holds blocks of a type and order. */
+export function ringIndex(migratetype: number, order: number): number {
   if (order === PAGEBLOCK_ORDER) return NR_LOWORDER_PCP_LISTS + (migratetype === MIGRATE_MOVABLE ? 1 : 0);
   return order * MIGRATE_PCPTYPES + migratetype;
 }
@@ -109,8 +115,8 @@ export class PerCpuPages {
   private readonly table: ZoneTable;
   private readonly memmap: Memmap;
 
-  constructor(memmap: Memmap, table: ZoneTable, core: FrameCore, nrCpus: number) {
-    this.nrCpus = nrCpus;
+  constructor(memmap: Memmap, table: ZoneTable, core: FrameCore, cpuNodes: Int32Array) {
+    this.nrCpus = cpuNodes.length;
     this.words = table.words;
     this.flags = memmap.flags;
     this.core = core;
@@ -121,7 +127,11 @@ export class PerCpuPages {
     for (let zoneId = 0; zoneId < table.nrZones; zoneId++) {
       if (table.present[zoneId] === 0) continue;
       this.words[zoneId * ZONE_WORDS + ZONE_PCP] = nextRecord;
-      for (let cpu = 0; cpu < nrCpus; cpu++, nextRecord += PCP_WORDS) this.initRecord(nextRecord);
+      const node = Math.floor(zoneId / MAX_NR_ZONES);
+      for (const cpuNode of cpuNodes) {
+        this.initRecord(nextRecord, cpuNode === node ? NUMA_LOCAL : NUMA_OTHER);
+        nextRecord += PCP_WORDS;
+      }
     }
     this.slots = new Int32Array(this.nrSlotsUsed);
   }
@@ -156,11 +166,10 @@ export class PerCpuPages {
     return pfn;
   }
 
-  /** Puts a block without flags on its list and gives some back to the zone when there are too many. */
-  give(pfn: number, zoneId: number, cpu: number, order: number, migratetype: number): void {
+  /** Puts a block without flags on list `index`, and gives some back to the zone when there are too many. */
+  give(pfn: number, zoneId: number, cpu: number, order: number, index: number): void {
     const { words } = this;
     const at = words[zoneId * ZONE_WORDS + ZONE_PCP] + cpu * PCP_WORDS;
-    const index = ringIndex(migratetype, order);
     const ring = at + PCP_RINGS + index * RING_WORDS;
     const length = words[ring + RING_LENGTH];
     if (length > words[ring + RING_MASK]) this.growRing(ring);
@@ -174,14 +183,11 @@ export class PerCpuPages {
     words[at + PCP_ALLOC_FACTOR] >>= 1;
     const batch = words[at + PCP_BATCH];
     const nrFreed = words[at + PCP_FREE_COUNT];
-    let isHighOrderRun = false;
-    if (order > 0 && order <= PAGE_ALLOC_COSTLY_ORDER) {
-      isHighOrderRun =
-        nrFreed >= batch + (words[at + PCP_HIGH_MIN] >> 1) && words[at + PCP_FLAGS] === PREV_FREE_HIGH_ORDER;
-      words[at + PCP_FLAGS] = PREV_FREE_HIGH_ORDER;
-    } else {
-      words[at + PCP_FLAGS] = 0;
-    }
+    // Orders come in random turn: a branch on them would be mispredicted half of the time, so this is arithmetic.
+    const isHighOrder = order < PAGEBLOCK_ORDER ? -order >>> 31 : 0;
+    const isHighOrderRun =
+      nrFreed >= batch + (words[at + PCP_HIGH_MIN] >> 1) && (words[at + PCP_FLAGS] & isHighOrder) !== 0;
+    words[at + PCP_FLAGS] = isHighOrder;
     if (nrFreed < batch << PCP_BATCH_SCALE_MAX) words[at + PCP_FREE_COUNT] = nrFreed + (1 << order);
     // PCP_HIGH starts at 0 and may be out of its bounds after they changed; then it is too low here at worst.
     if (count < words[at + PCP_HIGH] && !isHighOrderRun && words[zoneId * ZONE_WORDS + ZONE_FLAGS] === 0)
@@ -251,7 +257,8 @@ export class PerCpuPages {
     return this.words[zoneId * ZONE_WORDS + ZONE_PCP] + cpu * PCP_WORDS;
   }
 
-  private initRecord(at: number): void {
+  private initRecord(at: number, locality: number): void {
+    this.words[at + PCP_LOCALITY] = locality;
     this.words[at + PCP_BATCH] = 1;
     for (let index = 0; index < NR_PCP_LISTS; index++) {
       const ring = at + PCP_RINGS + index * RING_WORDS;

@@ -15,7 +15,7 @@
  *                     records follow the zones
  *     ZONE_FAST_MARK  by highest zone type: free pages above which an order-0 allocation needs no further check; NEVER
  *                     while ZONE_BELOW_HIGH is set or something is set aside for atomic high orders
- *     ZONE_NODE       the zone's node
+ *     ZONE_PGALLOC    event that counts the zone's allocations, PGALLOC_*
  */
 import {
   EINVAL,
@@ -28,6 +28,7 @@ import {
   MIGRATE_MOVABLE,
   MIGRATE_UNMOVABLE,
   PAGEBLOCK_NR_PAGES,
+  PGALLOC_DMA,
   type TraceSink,
   WMARK_HIGH,
   WMARK_MIN,
@@ -47,7 +48,7 @@ export const ZONE_BOOSTED_WATERMARK = 4;
 export const ZONE_FLAGS = 0;
 export const ZONE_PCP = 1;
 export const ZONE_FAST_MARK = 2;
-export const ZONE_NODE = 7;
+export const ZONE_PGALLOC = 7;
 export const ZONE_WORDS = 8;
 
 const NEVER = 0x7fffffff;
@@ -94,7 +95,7 @@ export class ZoneTable {
     this.words = new Int32Array(nrZones * ZONE_WORDS + nrPcpWords);
     for (let zoneId = 0; zoneId < nrZones; zoneId++) {
       this.words[zoneId * ZONE_WORDS + ZONE_PCP] = -1;
-      this.words[zoneId * ZONE_WORDS + ZONE_NODE] = Math.floor(zoneId / MAX_NR_ZONES);
+      this.words[zoneId * ZONE_WORDS + ZONE_PGALLOC] = PGALLOC_DMA + (zoneId % MAX_NR_ZONES);
     }
     this.trace = trace;
   }
