@@ -18,7 +18,7 @@ export interface RunReport {
   /** Whether contents were checked; what does not agree would have ended the run. */
   readonly isVerified: boolean;
   /** Sentences on transfers to swap files that failed. */
-  readonly warnings: readonly string[];
+  readonly failures: readonly string[];
 }
 
 /** Work between looks at the clock is a block of a trace; this is how long the event loop may wait. */
@@ -88,7 +88,7 @@ async function replayOne(
     config,
     result: replay.result(),
     isVerified: machine.verify,
-    warnings: swapBackends.flatMap((backend) =>
+    failures: swapBackends.flatMap((backend) =>
       backend instanceof HostFileSwapBackend && backend.nrFailures > 0 ? [backend.describeFailures()] : [],
     ),
   };

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { HostFileSwapBackend } from "../src/host-file-swap.ts";
 import { Interrupted } from "../src/io.ts";
 import { chunksOf, pageframe, TINY_ARRAY_PAGES, TINY_ROUNDS, tinyTrace, useFolder } from "./helpers.ts";
 
@@ -203,6 +204,41 @@ describe("pageframe run", () => {
     expect(nrWritten).toBeGreaterThanOrEqual(26);
     expect((await pageframe(args)).exitCode).toBe(0);
     expect(existsSync(swapFile)).toBe(true);
+  });
+
+  it("notices a page that comes back otherwise than it went", async () => {
+    const trace = folder.write("tiny.lackey", tinyTrace());
+    const read = vi.spyOn(HostFileSwapBackend.prototype, "readPage").mockImplementation((_, into) => {
+      into.fill(0x55);
+      return 0;
+    });
+    const args = ["run", trace, "-m", "50%", "--swap-file", folder.path("swap.img"), "--verify"];
+    const { exitCode, stdout, stderr } = await pageframe(args);
+    read.mockRestore();
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toMatch(
+      /^pageframe: error: kernel BUG: vpn 0x4\w+ holds 85 at offset 0; \d+ was written there\n/,
+    );
+    expect(existsSync(folder.path("swap.img"))).toBe(false);
+  });
+
+  it("prints what happened when a swap file fails, and fails", async () => {
+    const trace = folder.write("tiny.lackey", tinyTrace());
+    const io = vi.spyOn(HostFileSwapBackend.prototype, "ioWithoutBytes").mockImplementation(function (
+      this: HostFileSwapBackend,
+      offset: number,
+    ) {
+      // The file ends before it.
+      return this.readPage(this.nrPages + offset, new Uint8Array(4096));
+    });
+    const args = ["run", trace, "-m", "50%", "--swap-file", folder.path("swap.img")];
+    const { exitCode, stdout, stderr } = await pageframe(args);
+    io.mockRestore();
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain("\npages swapped out ");
+    expect(stderr).toMatch(
+      /^pageframe: error: at 50%: swap file .*: \d+ transfers failed, the first with EIO\n/,
+    );
   });
 
   it("opens the swap files of a configuration", async () => {

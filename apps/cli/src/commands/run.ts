@@ -1,5 +1,6 @@
 /** `pageframe run`: replays a trace and says what happened. */
 import { type TraceSource } from "@pageframe/contracts";
+import { runError } from "../errors.ts";
 import { type Io } from "../io.ts";
 import { jsonReport } from "../json-report.ts";
 import { type MachineOptions, planMachine } from "../machine.ts";
@@ -19,13 +20,14 @@ export async function runCommand(tracePath: string, options: RunOptions, io: Io)
     const source: TraceSource = await openTrace(tracePath, io);
     return { source, reports: await replayAll(machine, source, swapFiles, io) };
   });
-  for (const { memory, warnings } of reports) {
-    for (const warning of warnings) io.stderr.write(`pageframe: warning: at ${memory.text}: ${warning}\n`);
-  }
   if (options.json === true) {
     io.stdout.write(jsonReport(source.metadata, reports));
   } else {
     const colors = colorsFor(io);
     io.stdout.write(`${describeTrace(source.metadata, colors)}\n${drawTable(reports, colors)}`);
   }
+  const failures = reports.flatMap(({ memory, failures }) =>
+    failures.map((text) => `at ${memory.text}: ${text}`),
+  );
+  if (failures.length > 0) throw runError(failures.join("; "), "the counts hold what these failures led to");
 }
