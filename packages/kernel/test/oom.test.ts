@@ -194,10 +194,12 @@ describe("the OOM killer", () => {
 
   it("tells who dies, with the numbers that decided", () => {
     const victims: number[][] = [];
-    const kernel = boot(
-      {},
-      { emit: (tracepoint, ...args) => void (tracepoint === TP_MARK_VICTIM && victims.push(args)) },
-    );
+    const sink: TraceSink = {
+      emit: (tracepoint, ...args) => {
+        if (tracepoint === TP_MARK_VICTIM) victims.push(args);
+      },
+    };
+    const kernel = boot({}, sink);
     const large = resident(kernel, "large", 300);
     const asker = resident(kernel, "asker", 1);
     asker.oomScoreAdj = -1000;

@@ -7,7 +7,6 @@ import {
   countersOf,
   faultsOf,
   fill,
-  mapPages,
   meminfoKib,
   settledFreePages,
   spawnWith,
