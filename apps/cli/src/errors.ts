@@ -7,8 +7,8 @@ import { CommanderError } from "commander";
 import { Interrupted, type Io } from "./io.ts";
 
 /** Exit codes: the run failed; wrong usage or bad input. */
-export const EXIT_FAILED = 1;
-export const EXIT_USAGE = 2;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
 
 /** A failure that is the user's to mend. */
 export class CliError extends Error {

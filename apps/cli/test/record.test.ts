@@ -3,7 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { pageframe, useFolder } from "./helpers.ts";
 
-const hasValgrind = spawnSync("valgrind", ["--version"]).status === 0;
+const valgrind = "valgrind";
+const hasValgrind = spawnSync(valgrind, ["--version"]).status === 0;
 const env = process.env as Record<string, string>;
 
 /** A stand-in that writes lackey text where Valgrind would, the last line half, and is killed. */

@@ -19,6 +19,7 @@ interface Ending {
   readonly signal: NodeJS.Signals | null;
 }
 
+const VALGRIND = "valgrind";
 /** Descriptor that Valgrind writes to: out of the way of those that programs count on getting. */
 const LOG_FD = 99;
 /** How long to wait for a log that something holds open after the program has ended. */
@@ -130,7 +131,7 @@ async function start(command: readonly string[], io: Io): Promise<ChildProcess> 
   const stdio: ("inherit" | "ignore" | "pipe")[] = ["inherit", "inherit", "inherit"];
   while (stdio.length < LOG_FD) stdio.push("ignore");
   stdio.push("pipe");
-  const child = spawn("valgrind", valgrindArgs, { stdio, env: { ...io.env } });
+  const child = spawn(VALGRIND, valgrindArgs, { stdio, env: { ...io.env } });
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
     child.once("error", (error) => {
