@@ -17,6 +17,7 @@ export * from "./page-flags.ts";
 export * from "./page-table.ts";
 export * from "./pte.ts";
 export * from "./reclaim-policy.ts";
+export * from "./riscv-pte.ts";
 export * from "./seat.ts";
 export * from "./swap-entry.ts";
 export * from "./swap.ts";

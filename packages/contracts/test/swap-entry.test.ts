@@ -4,10 +4,32 @@ import {
   MAX_SWAP_OFFSET,
   MAX_SWAPFILES,
   NO_SWAP_ENTRY,
+  pfnSwpPteHi,
+  pfnSwpPteLo,
+  PTE_MARKER_GUARD,
+  PTE_MARKER_HI,
+  PTE_MARKER_POISONED,
+  PTE_MARKER_UFFD_WP,
   PTE_SWP_EXCLUSIVE,
   PTE_SWP_SOFT_DIRTY,
   PTE_SWP_UFFD_WP,
+  pteIsMigration,
+  pteIsNonSwap,
+  pteIsPresent,
+  pteIsSwap,
+  pteMarkerLo,
+  pteMarkers,
+  pteMigrationIsDirty,
+  pteMigrationIsYoung,
+  pteSwpPfn,
+  pteSwpType,
   pteToSwapEntry,
+  SWP_DEVICE_EXCLUSIVE,
+  SWP_HWPOISON,
+  SWP_MIGRATION_READ,
+  SWP_MIGRATION_READ_EXCLUSIVE,
+  SWP_MIGRATION_WRITE,
+  SWP_PTE_MARKER,
   swapEntry,
   swapEntryToPteHi,
   swapEntryToPteLo,
@@ -59,5 +81,80 @@ describe("swap entries", () => {
     const largest = swapEntry(MAX_SWAPFILES - 1, MAX_SWAP_OFFSET);
     expect(largest | 0).toBe(largest);
     expect(NO_SWAP_ENTRY).toBe(-1);
+  });
+});
+
+const frameEntry = (
+  type: number,
+  pfn: number,
+  isYoung = false,
+  isDirty = false,
+): { lo: number; hi: number; all: bigint } => {
+  const lo = pfnSwpPteLo(pfn, 0);
+  const hi = pfnSwpPteHi(type, pfn, isYoung, isDirty);
+  return { lo, hi, all: (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0) };
+};
+
+describe("not-present entries that are no swap entries", () => {
+  it("use the types above the areas", () => {
+    expect([SWP_HWPOISON, SWP_MIGRATION_READ, SWP_MIGRATION_READ_EXCLUSIVE, SWP_MIGRATION_WRITE]).toEqual([
+      24, 25, 26, 27,
+    ]);
+    expect([SWP_DEVICE_EXCLUSIVE, SWP_PTE_MARKER]).toEqual([30, 31]);
+    expect(pteIsNonSwap(swapEntryToPteHi(swapEntry(MAX_SWAPFILES - 1, 7)))).toBe(false);
+    expect(pteIsNonSwap(frameEntry(SWP_HWPOISON, 7).hi)).toBe(true);
+  });
+
+  it("are migration entries with accessed and dirty above the frame", () => {
+    // Offset 1 inverted at bits 9..58: 07fffffffffffc00. Type 25 << 59: c800000000000000.
+    expect(frameEntry(SWP_MIGRATION_READ, 1).all).toBe(0xcffffffffffffc00n);
+    // Offset 0x12345 + bits 34 and 35, inverted: 3fff3fffedcba; << 9: 7ffe7fffdb97400. Type 27: d800000000000000.
+    const { lo, hi, all } = frameEntry(SWP_MIGRATION_WRITE, 0x12345, true, true);
+    expect(all).toBe(0xdfffe7fffdb97400n);
+    expect([pteIsMigration(hi), pteMigrationIsYoung(hi), pteMigrationIsDirty(hi)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([pteSwpType(hi), pteSwpPfn(lo, hi)]).toEqual([SWP_MIGRATION_WRITE, 0x12345]);
+    const clean = frameEntry(SWP_MIGRATION_READ_EXCLUSIVE, 0x7fffffff, true, false).hi;
+    expect([pteMigrationIsYoung(clean), pteMigrationIsDirty(clean)]).toEqual([true, false]);
+    expect(pteIsMigration(frameEntry(SWP_DEVICE_EXCLUSIVE, 1).hi)).toBe(false);
+  });
+
+  it("are poisoned frames", () => {
+    // Offset 0x12345 inverted << 9: 07fffffffdb97400. Type 24: c000000000000000.
+    expect(frameEntry(SWP_HWPOISON, 0x12345).all).toBe(0xc7fffffffdb97400n);
+  });
+
+  it("are markers: guard pages, poison, write protection of nothing", () => {
+    const marker = (bits: number): bigint =>
+      (BigInt(PTE_MARKER_HI >>> 0) << 32n) | BigInt(pteMarkerLo(bits) >>> 0);
+    // Type 31 and the inverted offset fill the entry with ones, but for the marker's bits at 9 up and bits 0..8.
+    expect(marker(PTE_MARKER_UFFD_WP)).toBe(0xfffffffffffffc00n);
+    expect(marker(PTE_MARKER_POISONED)).toBe(0xfffffffffffffa00n);
+    expect(marker(PTE_MARKER_GUARD)).toBe(0xfffffffffffff600n);
+    expect(pteMarkers(pteMarkerLo(PTE_MARKER_GUARD), PTE_MARKER_HI)).toBe(PTE_MARKER_GUARD);
+    const swapped = swapEntry(3, 5);
+    expect(pteMarkers(swapEntryToPteLo(swapped, 0), swapEntryToPteHi(swapped))).toBe(0);
+    expect([pteMarkers(0, 0), pteMarkers(-1, -1)]).toEqual([0, 0]);
+  });
+
+  it("give back type and frame, and are never present", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: SWP_HWPOISON, max: SWP_DEVICE_EXCLUSIVE }),
+        fc.nat(0x7fffffff),
+        fc.boolean(),
+        fc.boolean(),
+        (type, pfn, isYoung, isDirty) => {
+          const { lo, hi } = frameEntry(type, pfn, isYoung, isDirty);
+          expect([pteSwpType(hi), pteSwpPfn(lo, hi)]).toEqual([type, pfn]);
+          expect([pteMigrationIsYoung(hi), pteMigrationIsDirty(hi)]).toEqual([isYoung, isDirty]);
+          expect([pteIsPresent(lo), pteIsSwap(lo, hi)]).toEqual([false, true]);
+        },
+      ),
+      { seed: 6 },
+    );
   });
 });
