@@ -1,24 +1,25 @@
 /** Audit of a radix page table. Cold: O(tables). */
 import {
   bug,
+  leafPfn,
   PAGE_WORDS,
   PAGES_PER_LEVEL,
   type Pfn,
-  PT_LEVEL_PGD,
   PT_LEVEL_PTE,
-  PTE_P,
-  PTE_PROTNONE,
   PTE_WORDS,
-  ptePfn,
   PTRS_PER_TABLE,
+  riscvToCanonicalHi,
+  riscvToCanonicalLo,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
-import { isTablePointer, KERNEL_TOP_INDEX } from "./layout.ts";
+import { KERNEL_TOP_INDEX, type RadixLayout } from "./layout.ts";
+import { leafIsPresent } from "./leaf.ts";
 import { type SharedHalf, type TableCounts } from "./table-counts.ts";
 
 /** What the audit looks at. */
 export interface AuditedTables {
   readonly rootPfn: Pfn;
+  readonly layout: RadixLayout;
   readonly nrTables: Int32Array;
   readonly contents: FrameContents;
   readonly counts: TableCounts;
@@ -30,9 +31,10 @@ export interface AuditedTables {
  * is not aligned, or the top differs from the shared kernel half.
  */
 export function checkTables(tables: AuditedTables): void {
-  const nrFound = new Int32Array(PT_LEVEL_PGD + 1);
-  checkTable(tables, tables.rootPfn, PT_LEVEL_PGD, new Set<number>(), nrFound);
-  for (let level = PT_LEVEL_PTE; level <= PT_LEVEL_PGD; level++) {
+  const { nrLevels } = tables.layout;
+  const nrFound = new Int32Array(nrLevels + 1);
+  checkTable(tables, tables.rootPfn, nrLevels, new Set<number>(), nrFound);
+  for (let level = PT_LEVEL_PTE; level <= nrLevels; level++) {
     if (nrFound[level] !== tables.nrTables[level]) {
       bug(`${nrFound[level]} tables of level ${level} are linked and ${tables.nrTables[level]} counted`);
     }
@@ -47,7 +49,8 @@ function checkTable(
   seen: Set<number>,
   nrFound: Int32Array,
 ): void {
-  const { contents, counts } = tables;
+  const { contents, counts, layout } = tables;
+  const isTop = level === layout.nrLevels;
   if (seen.has(tablePfn)) bug(`pfn ${tablePfn} serves as two tables`);
   seen.add(tablePfn);
   nrFound[level]++;
@@ -63,13 +66,19 @@ function checkTable(
     if ((lo | hi) === 0) continue;
     nrPopulated++;
     if (level === PT_LEVEL_PTE) continue;
-    const isShared = level === PT_LEVEL_PGD && index >= KERNEL_TOP_INDEX && tables.kernelHalf !== null;
-    if (isTablePointer(lo)) {
-      if (!isShared) checkTable(tables, ptePfn(lo, hi), level - 1, seen, nrFound);
-    } else if (level === PT_LEVEL_PGD) {
-      bug(`top entry ${index} is a leaf`);
-    } else if ((lo & (PTE_P | PTE_PROTNONE)) !== 0 && ptePfn(lo, hi) % PAGES_PER_LEVEL[level] !== 0) {
-      bug(`leaf of level ${level} at index ${index} of pfn ${tablePfn} maps unaligned pfn ${ptePfn(lo, hi)}`);
+    const isShared = isTop && index >= KERNEL_TOP_INDEX && tables.kernelHalf !== null;
+    if ((lo & layout.pointerMask) === layout.pointerValue) {
+      const childPfn = ((lo >>> layout.pfnShift) | (hi << (32 - layout.pfnShift))) & 0x7fffffff;
+      if (!isShared) checkTable(tables, childPfn, level - 1, seen, nrFound);
+      continue;
+    }
+    if (level > layout.maxLeafLevel) bug(`entry ${index} of a table of level ${level} is a leaf`);
+    const leafLo = layout.isRiscv ? riscvToCanonicalLo(lo, hi, level) : lo;
+    const leafHi = layout.isRiscv ? riscvToCanonicalHi(lo, hi) : hi;
+    // The frame's bits below its alignment, but for PAT.
+    if (leafIsPresent(leafLo, level) && (leafLo & 0x3fffe000 & (PAGES_PER_LEVEL[level] * 4096 - 1)) !== 0) {
+      const pfn = leafPfn(leafLo, leafHi, PT_LEVEL_PTE);
+      bug(`leaf of level ${level} at index ${index} of pfn ${tablePfn} maps unaligned pfn ${pfn}`);
     }
   }
   if (nrPopulated !== counts.nrPopulated[slot]) {

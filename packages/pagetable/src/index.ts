@@ -1,6 +1,17 @@
 export { KernelHalf, PTE_KERNEL_LO, type KernelHalfConfig } from "./kernel-half.ts";
-export { DIRECT_MAP_VPN, directMapVpn, KERNEL_HALF_VPN, VMALLOC_START_VPN, VPN_LIMIT } from "./layout.ts";
+export {
+  DIRECT_MAP_VPN,
+  directMapVpn,
+  KERNEL_HALF_VPN,
+  RADIX4,
+  RADIX5,
+  type RadixLayout,
+  SV39,
+  SV48,
+  VMALLOC_START_VPN,
+  VPN_LIMIT,
+} from "./layout.ts";
 export { pageTables } from "./page-tables.ts";
 export { RadixPageTable, type PageTableConfig } from "./radix-page-table.ts";
 export { TableCounts, type SharedHalf } from "./table-counts.ts";
-export { decodePte, type DecodedPte, type WalkStep } from "./walk.ts";
+export { decodePte, type DecodedPte, decodeRiscvPte } from "./walk.ts";

@@ -5,6 +5,8 @@
  *     273..   direct map: frame n at DIRECT_MAP_VPN + n, in the largest leaves that fit
  *     402     vmalloc: an empty table of level 3
  *
+ * Those are the indices of four levels; the other layouts have their own (layout.ts).
+ *
  * Differs: Linux preallocates all 64 top entries of vmalloc (preallocate_vmalloc_pages()) and has KASAN, vmemmap, fixmap
  * and kernel text entries; one vmalloc entry spans 512 GiB here, and the others have nothing to show. Nor does the direct
  * map get split later for read-only kernel text, so DirectMap4k of a real machine is larger.
@@ -27,9 +29,10 @@ import {
   PTE_P,
   PTE_RW,
   type TableFrames,
+  type Vpn,
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
-import { directMapVpn, VMALLOC_START_VPN } from "./layout.ts";
+import { RADIX4, type RadixLayout } from "./layout.ts";
 import { RadixPageTable } from "./radix-page-table.ts";
 import { type SharedHalf, type TableCounts } from "./table-counts.ts";
 
@@ -44,19 +47,23 @@ export interface KernelHalfConfig {
   readonly ranges: readonly MemoryRange[];
   /** May leaves be 1 GiB (CPU feature pdpe1gb)? Default true. */
   readonly hasGbPages?: boolean;
+  /** Kind of radix table; RADIX4 by default. */
+  readonly layout?: RadixLayout;
 }
 
 /** The shared kernel half, and the page table of the kernel itself (init_mm). */
 export class KernelHalf implements SharedHalf {
   /** Page table over swapper_pg_dir: maps and unmaps kernel pages, seen at once by all address spaces. */
   readonly pageTable: RadixPageTable;
+  readonly layout: RadixLayout;
   /** Leaves of the direct map by level (1: DirectMap4k, 2: DirectMap2M, 3: DirectMap1G of /proc/meminfo). */
   readonly nrDirectMapLeaves: Int32Array;
 
   /** Builds the tables. Throws ENOMEM when frames for them run out. */
   constructor(config: KernelHalfConfig) {
-    const { contents, frames, hasGbPages = true } = config;
-    this.pageTable = new RadixPageTable({ contents, frames });
+    const { contents, frames, hasGbPages = true, layout = RADIX4 } = config;
+    this.layout = layout;
+    this.pageTable = new RadixPageTable({ contents, frames }, layout);
     this.nrDirectMapLeaves = new Int32Array(PT_LEVEL_PUD + 1);
     const maxLevel = hasGbPages ? PT_LEVEL_PUD : PT_LEVEL_PMD;
     for (let at = 0; at < config.ranges.length; at++) {
@@ -68,7 +75,7 @@ export class KernelHalf implements SharedHalf {
       }
       this.mapDirect(start, end, maxLevel);
     }
-    if (this.pageTable.allocEntry(VMALLOC_START_VPN, PT_LEVEL_PUD) < 0) throw outOfFrames("vmalloc");
+    if (this.pageTable.allocEntry(layout.vmallocVpn, layout.nrLevels - 1) < 0) throw outOfFrames("vmalloc");
     this.pageTable.sealTop();
   }
 
@@ -80,6 +87,11 @@ export class KernelHalf implements SharedHalf {
   /** Counts of all tables of the machine: address spaces made with this half use them too. */
   get counts(): TableCounts {
     return this.pageTable.counts;
+  }
+
+  /** Page at which the direct map shows a frame (__va). */
+  directMapVpn(pfn: Pfn): Vpn {
+    return this.layout.directMapVpn + pfn;
   }
 
   checkInvariants(): void {
@@ -97,7 +109,7 @@ export class KernelHalf implements SharedHalf {
       ) {
         level--;
       }
-      const error = this.pageTable.map(directMapVpn(pfn), level, pfn, PTE_KERNEL_LO, PTE_HI_NX);
+      const error = this.pageTable.map(this.directMapVpn(pfn), level, pfn, PTE_KERNEL_LO, PTE_HI_NX);
       if (error === -ENOMEM) throw outOfFrames("the direct map");
       if (error !== 0) bug(`pfn ${pfn} is in the direct map already: ranges overlap`);
       this.nrDirectMapLeaves[level]++;

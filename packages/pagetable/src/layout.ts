@@ -1,16 +1,28 @@
 /**
- * How a virtual page number is cut into indices, and what lies where in the 48-bit address space.
+ * How the address space of a radix table is cut up: levels, indices, entry format, what lies where in the kernel half.
  *
- *     vpn   bits 27..35 PGD (level 4) | 18..26 PUD (3) | 9..17 PMD (2) | 0..8 PTE (1)
+ *     vpn   bits 36..44 level 5 (PGD of five levels) | 27..35 level 4 (PGD, P4D of five) | 18..26 level 3 (PUD)
+ *           9..17 level 2 (PMD) | 0..8 level 1 (PTE)
  *
- *     0x000000000 .. 0x7ffffffff   user half, top entries 0..255
- *     0x800000000 .. 0xfffffffff   kernel half, top entries 256..511; printed with the high 16 bits set
- *
- * Source: Intel SDM vol. 3A section 5.5.4, figure 5-8; Linux 6.18 Documentation/arch/x86/x86_64/mm.rst.
+ * Levels above the top are folded away: with four levels the P4D is the PGD, with three the PUD is. The lower half of the
+ * top table is the user's, the upper half (index 256 up) the kernel's; a page of it is held without the sign extension.
+ * Source: Intel SDM vol. 3A section 5.5.4, figure 5-8; Linux 6.18 Documentation/arch/x86/x86_64/mm.rst,
+ * Documentation/arch/riscv/vm-layout.rst.
  */
-import { PTE_P, PTE_PS, PTRS_PER_TABLE, type Pfn, type Vpn, vpnLo } from "@pageframe/contracts";
+import {
+  PAGES_PER_LEVEL,
+  PTE_P,
+  PTE_PS,
+  PTE_TABLE_KERNEL,
+  PTE_TABLE_USER,
+  PTRS_PER_TABLE,
+  type Pfn,
+  RISCV_PTE_LEAF,
+  RISCV_PTE_V,
+  type Vpn,
+} from "@pageframe/contracts";
 
-/** First page of the kernel half. */
+/** First page of the kernel half of four levels. */
 export const KERNEL_HALF_VPN: number = 2 ** 35;
 /** First page number that four levels cannot translate. */
 export const VPN_LIMIT: number = 2 ** 36;
@@ -24,18 +36,103 @@ export const VMALLOC_START_VPN = 0xc90000000;
 /** log2 of the int32 words in a table: `entry >>> TABLE_WORDS_SHIFT` is the contents slot of its table. */
 export const TABLE_WORDS_SHIFT = 10;
 
-/** Index into the table of `level` (1..4) for a page number below VPN_LIMIT. */
+/** A kind of radix table. */
+export interface RadixLayout {
+  /** Name of the occupant that has it. */
+  readonly name: string;
+  readonly nrLevels: number;
+  /** Largest level of a leaf. */
+  readonly maxLeafLevel: number;
+  /** Is the form of entries in RAM RISC-V's (riscv-pte.ts), not x86-64's? */
+  readonly isRiscv: boolean;
+  /** An entry above level 1 points to a table when these bits have this value. */
+  readonly pointerMask: number;
+  readonly pointerValue: number;
+  /** Bits below the frame number. */
+  readonly pfnShift: number;
+  /** Flags of a pointer of user space, and of the kernel half. */
+  readonly tableUserLo: number;
+  readonly tableKernelLo: number;
+  /** First page that cannot be translated; the kernel half starts at half of it. */
+  readonly limitVpn: Vpn;
+  /** Where the kernel half shows frame 0 (PAGE_OFFSET), and where vmalloc starts. */
+  readonly directMapVpn: Vpn;
+  readonly vmallocVpn: Vpn;
+}
+
+const X86_ENTRIES = {
+  maxLeafLevel: 3,
+  isRiscv: false,
+  pointerMask: PTE_P | PTE_PS,
+  pointerValue: PTE_P,
+  pfnShift: 12,
+  tableUserLo: PTE_TABLE_USER,
+  tableKernelLo: PTE_TABLE_KERNEL,
+};
+
+const RISCV_ENTRIES = {
+  isRiscv: true,
+  pointerMask: RISCV_PTE_V | RISCV_PTE_LEAF,
+  pointerValue: RISCV_PTE_V,
+  pfnShift: 10,
+  tableUserLo: RISCV_PTE_V,
+  tableKernelLo: RISCV_PTE_V,
+};
+
+/** x86-64 with four levels. */
+export const RADIX4: RadixLayout = {
+  name: "radix4",
+  nrLevels: 4,
+  ...X86_ENTRIES,
+  limitVpn: VPN_LIMIT,
+  directMapVpn: DIRECT_MAP_VPN,
+  vmallocVpn: VMALLOC_START_VPN,
+};
+
+/** x86-64 with five levels (LA57): direct map at ff11000000000000, vmalloc at ffa0000000000000. */
+export const RADIX5: RadixLayout = {
+  name: "radix5",
+  nrLevels: 5,
+  ...X86_ENTRIES,
+  limitVpn: 2 ** 45,
+  directMapVpn: 0x111000000000,
+  vmallocVpn: 0x1a0000000000,
+};
+
+/** RISC-V with three levels: direct map at ffffffd600000000, vmalloc at ffffffc600000000. */
+export const SV39: RadixLayout = {
+  name: "sv39",
+  nrLevels: 3,
+  maxLeafLevel: 3,
+  ...RISCV_ENTRIES,
+  limitVpn: 2 ** 27,
+  directMapVpn: 0x5600000,
+  vmallocVpn: 0x4600000,
+};
+
+/** RISC-V with four levels and leaves of up to 512 GiB: direct map at ffffaf8000000000, vmalloc at ffff8f8000000000. */
+export const SV48: RadixLayout = {
+  name: "sv48",
+  nrLevels: 4,
+  maxLeafLevel: 4,
+  ...RISCV_ENTRIES,
+  limitVpn: 2 ** 36,
+  directMapVpn: 0xaf8000000,
+  vmallocVpn: 0x8f8000000,
+};
+
+/** Index into the table of `level` (1..5) for a page number. */
 export function tableIndex(vpn: Vpn, level: number): number {
-  if (level === 4) return (vpn / 134217728) & (PTRS_PER_TABLE - 1);
-  return (vpnLo(vpn) >>> (9 * (level - 1))) & (PTRS_PER_TABLE - 1);
+  return (vpn / PAGES_PER_LEVEL[level]) & (PTRS_PER_TABLE - 1);
 }
 
-/** Does an entry above level 1 point to a lower table, rather than be a leaf or hold nothing? */
-export function isTablePointer(lo: number): boolean {
-  return (lo & (PTE_P | PTE_PS)) === PTE_P;
+/** First page of the leaf of `level` that covers a page. */
+export function leafStart(vpn: Vpn, level: number): Vpn {
+  const nrPages = PAGES_PER_LEVEL[level];
+  return Math.floor(vpn / nrPages) * nrPages;
 }
 
-/** Page at which the direct map shows a frame (__va). */
+/** Page at which the direct map of four levels shows a frame (__va). */
 export function directMapVpn(pfn: Pfn): Vpn {
   return DIRECT_MAP_VPN + pfn;
 }

@@ -1,5 +1,6 @@
 /** The page-table seat's occupants. */
 import { type PageTable, type SeatTable } from "@pageframe/contracts";
+import { RADIX4, RADIX5, SV39, SV48 } from "./layout.ts";
 import { type PageTableConfig, RadixPageTable } from "./radix-page-table.ts";
 
 /** Kinds of page table by name; the first is the default. */
@@ -7,6 +8,21 @@ export const pageTables: SeatTable<PageTableConfig, PageTable> = [
   {
     name: "radix4",
     describe: "x86-64 radix tree of four levels, with 4 KiB, 2 MiB and 1 GiB leaves",
-    create: (config) => new RadixPageTable(config),
+    create: (config) => new RadixPageTable(config, RADIX4),
+  },
+  {
+    name: "radix5",
+    describe: "x86-64 radix tree of five levels (LA57): 57-bit addresses",
+    create: (config) => new RadixPageTable(config, RADIX5),
+  },
+  {
+    name: "sv39",
+    describe: "RISC-V radix tree of three levels: 39-bit addresses",
+    create: (config) => new RadixPageTable(config, SV39),
+  },
+  {
+    name: "sv48",
+    describe: "RISC-V radix tree of four levels, with leaves of up to 512 GiB",
+    create: (config) => new RadixPageTable(config, SV48),
   },
 ];

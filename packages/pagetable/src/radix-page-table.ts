@@ -1,72 +1,98 @@
 /**
- * Four-level x86-64 page table in simulated RAM. Hot: per fault and per page of every range operation.
+ * Radix page table in simulated RAM: x86-64 with four or five levels, RISC-V Sv39 and Sv48. Hot: per fault and per page of
+ * every range operation.
  *
- * A table is one frame: 512 entries of two int32 words, at `contents.slotOf[pfn] * 1024` in `contents.words`. The root
- * is a table of level 4 (PGD); an entry above level 1 is empty, points to a table one level down (P set, PS clear), or
- * is a leaf (2 MiB at level 2, 1 GiB at level 3). Non-empty entries without P (swap, PROT_NONE) are leaves too.
+ * A table is one frame: 512 entries of two int32 words, at `contents.slotOf[pfn] * 1024` in `contents.words`. The root is
+ * a table of the top level; an entry above level 1 is empty, points to a table one level down, or is a leaf (2 MiB at level
+ * 2, 1 GiB at level 3, 512 GiB at level 4 of Sv48). What points to a table, and where the frame number is:
+ *
+ *     x86-64   pte.ts         P set, PS clear            frame in bits 12..51
+ *     RISC-V   riscv-pte.ts   V set, R, W and X clear    frame in bits 10..53
+ *
+ * Non-empty entries that are not present to the processor (swap, PROT_NONE) are leaves too. A walker starts at `rootPfn`,
+ * takes index bits (level - 1) * 9 .. + 8 of the page number at each level, and ends at a leaf or at what is not present.
  *
  * Invariants: a table has one parent; its count of non-empty entries in `counts` is exact; `nrTables[level]` counts the
  * tables of this address space alone; with a kernel half, top entries 256..511 equal the kernel half's.
  * The processor may set A and D in entries at any time: that never changes whether an entry is empty.
- * Source: Intel SDM vol. 3A section 5.5.4; Linux 6.18 mm/memory.c, arch/x86/include/asm/pgtable_64.h.
+ * Source: Intel SDM vol. 3A sections 5.5.4, 5.5.5; RISC-V Privileged Architecture sections 12.3 to 12.5; Linux 6.18
+ * mm/memory.c, arch/x86/include/asm/pgtable_64.h.
  */
 import {
   bug,
   EEXIST,
   EINVAL,
+  ENOENT,
   ENOMEM,
+  flipHi,
+  flipLo,
   KernelError,
+  leafHi,
+  leafLo,
   NO_ENTRY,
   NO_PFN,
   PAGES_PER_LEVEL,
   PAGE_WORDS,
   type PageTable,
-  PT_LEVEL_PGD,
   PT_LEVEL_PTE,
   PT_LEVEL_PUD,
-  PTE_P,
-  PTE_PROTNONE,
-  PTE_PS,
-  PTE_TABLE_KERNEL,
-  PTE_TABLE_USER,
   PTE_WORDS,
-  pteHi,
-  pteLo,
-  ptePfn,
   PTRS_PER_TABLE,
   type Pfn,
+  riscvHi,
+  riscvLo,
+  riscvToCanonicalHi,
+  riscvToCanonicalLo,
   type TableFrames,
   type Vpn,
   vpnLo,
+  type WalkStep,
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
 import { checkTables } from "./check-tables.ts";
 import {
-  isTablePointer,
-  KERNEL_HALF_VPN,
   KERNEL_TOP_INDEX,
+  leafStart,
+  RADIX4,
+  type RadixLayout,
   TABLE_WORDS_SHIFT,
   tableIndex,
-  VPN_LIMIT,
 } from "./layout.ts";
+import {
+  checkLeaf,
+  checkWhole,
+  isPartOf,
+  leafIsPresent,
+  leafIsSplittable,
+  partHi,
+  partLo,
+  wholeHi,
+  wholeLo,
+} from "./leaf.ts";
+import { RadixCursor } from "./radix-cursor.ts";
 import { type SharedHalf, TableCounts } from "./table-counts.ts";
-import { collectWalk, type WalkStep } from "./walk.ts";
+import { collectWalk } from "./walk.ts";
 
-/** No table is remembered. */
-const NO_PREFIX = -1;
+/** `hotVpn` when no table is remembered: far above every page. */
+const NO_TABLE: number = 2 ** 60;
+const INDEX_WORDS_MASK: number = PTRS_PER_TABLE * PTE_WORDS - PTE_WORDS;
 
 /** What a page table is made of. */
 export interface PageTableConfig {
   readonly contents: FrameContents;
   readonly frames: TableFrames;
-  /** Shared kernel half; null or absent: the table owns all 512 top entries. */
+  /** Shared kernel half; null or absent: the table owns the whole address space. */
   readonly kernelHalf?: SharedHalf | null;
 }
 
-/** One address space's page table: `radix4`. */
+/** One address space's page table: `radix4`, `radix5`, `sv39`, `sv48`. */
 export class RadixPageTable implements PageTable {
   /** Frame of the top table; NO_PFN after destroy(). */
   rootPfn: Pfn = NO_PFN;
+  readonly layout: RadixLayout;
+  readonly nrLevels: number;
+  readonly maxLeafLevel: number;
+  readonly limitVpn: Vpn;
   readonly nrTables: Int32Array;
   lastLevel = 0;
   lastLo = 0;
@@ -76,23 +102,46 @@ export class RadixPageTable implements PageTable {
   readonly counts: TableCounts;
   /** After sealTop(), empty top entries stay empty. */
   isTopSealed = false;
-  private readonly frames: TableFrames;
+  /** Grows whenever a table is freed or a leaf becomes a table: cursors then look again where they are. */
+  generation = 0;
+  readonly isRiscv: boolean;
   /** First page past those whose tables belong to this address space alone. */
   readonly endOwnVpn: Vpn;
+  private readonly frames: TableFrames;
+  private readonly pointerMask: number;
+  private readonly pointerValue: number;
+  private readonly pfnShift: number;
   private rootBase = 0;
-  /** The level-1 table met last: page number / 512, and the index of its first word. */
-  private hotPrefix = NO_PREFIX;
+  /** The level-1 table met last: its first page, and the index of its first word. */
+  private hotVpn: number = NO_TABLE;
   private hotBase = 0;
 
-  /** Takes the root's frame and copies the kernel half's top entries. Throws ENOMEM when there is no frame. */
-  constructor(config: PageTableConfig) {
+  /**
+   * Takes the root's frame and copies the kernel half's top entries. Throws ENOMEM when there is no frame, EINVAL when the
+   * kernel half has another layout.
+   */
+  constructor(config: PageTableConfig, layout: RadixLayout = RADIX4) {
+    this.layout = layout;
+    this.nrLevels = layout.nrLevels;
+    this.maxLeafLevel = layout.maxLeafLevel;
+    this.limitVpn = layout.limitVpn;
+    this.isRiscv = layout.isRiscv;
+    this.pointerMask = layout.pointerMask;
+    this.pointerValue = layout.pointerValue;
+    this.pfnShift = layout.pfnShift;
     this.contents = config.contents;
     this.frames = config.frames;
     this.kernelHalf = config.kernelHalf ?? null;
+    if (this.kernelHalf !== null && this.kernelHalf.layout.name !== layout.name) {
+      throw new KernelError(
+        EINVAL,
+        `a page table of kind ${layout.name} cannot share a kernel half of kind ${this.kernelHalf.layout.name}`,
+      );
+    }
     this.counts = this.kernelHalf?.counts ?? new TableCounts();
-    this.nrTables = new Int32Array(PT_LEVEL_PGD + 1);
-    this.endOwnVpn = this.kernelHalf === null ? VPN_LIMIT : KERNEL_HALF_VPN;
-    this.rootPfn = this.newTable(PT_LEVEL_PGD);
+    this.nrTables = new Int32Array(layout.nrLevels + 1);
+    this.endOwnVpn = this.kernelHalf === null ? layout.limitVpn : layout.limitVpn / 2;
+    this.rootPfn = this.newTable(layout.nrLevels);
     if (this.rootPfn === NO_PFN) {
       throw new KernelError(ENOMEM, "a page table needs one frame for its root and none is free");
     }
@@ -102,16 +151,17 @@ export class RadixPageTable implements PageTable {
       for (let index = KERNEL_TOP_INDEX; index < PTRS_PER_TABLE; index++) {
         const words = this.contents.words;
         const from = source + index * PTE_WORDS;
-        this.writeEntry(this.rootBase + index * PTE_WORDS, words[from], words[from + 1]);
+        this.writeWords(this.rootBase + index * PTE_WORDS, words[from], words[from + 1]);
       }
     }
   }
 
-  /** Page numbers are below VPN_LIMIT. ~10 ns, ~2 ns in the same level-1 table as the last call. */
+  /** Page numbers are below `limitVpn`. ~10 ns, ~2 ns in the same level-1 table as the last call. */
   findEntry(vpn: Vpn): number {
-    if (((vpn / PTRS_PER_TABLE) | 0) === this.hotPrefix) {
+    const offset = vpn - this.hotVpn;
+    if (offset >= 0 && offset < PTRS_PER_TABLE) {
       this.lastLevel = PT_LEVEL_PTE;
-      return this.hotBase + (vpnLo(vpn) & (PTRS_PER_TABLE - 1)) * PTE_WORDS;
+      return this.hotBase + (offset << 1);
     }
     const entry = this.walk(vpn);
     if (this.lastLevel !== PT_LEVEL_PTE) {
@@ -126,24 +176,21 @@ export class RadixPageTable implements PageTable {
    * had. Calls bug() for a kernel page when the kernel half is shared: that half is edited through KernelHalf.
    */
   allocEntry(vpn: Vpn, level: number): number {
-    if (
-      level === PT_LEVEL_PTE &&
-      ((vpn / PTRS_PER_TABLE) | 0) === this.hotPrefix &&
-      vpn >= 0 &&
-      vpn < VPN_LIMIT
-    ) {
+    const offset = vpn - this.hotVpn;
+    if (level === PT_LEVEL_PTE && offset >= 0 && offset < PTRS_PER_TABLE) {
       this.lastLevel = PT_LEVEL_PTE;
-      return this.hotBase + (vpnLo(vpn) & (PTRS_PER_TABLE - 1)) * PTE_WORDS;
+      return this.hotBase + (offset << 1);
     }
     this.checkVpn(vpn);
-    const { contents } = this;
-    let entry = this.rootBase + tableIndex(vpn, PT_LEVEL_PGD) * PTE_WORDS;
-    for (let at = PT_LEVEL_PGD; at > level; at--) {
+    const { contents, nrLevels } = this;
+    let entry = this.rootBase + tableIndex(vpn, nrLevels) * PTE_WORDS;
+    let at = nrLevels;
+    for (; at > level; at--) {
       const lo = contents.words[entry];
       const hi = contents.words[entry + 1];
       let tablePfn: Pfn;
       if ((lo | hi) === 0) {
-        if (at === PT_LEVEL_PGD && this.isTopSealed) {
+        if (at === nrLevels && this.isTopSealed) {
           bug(
             `vpn 0x${vpn.toString(16)} needs a new top entry, and address spaces have copied the top already`,
           );
@@ -153,10 +200,9 @@ export class RadixPageTable implements PageTable {
           this.lastLevel = 0;
           return NO_ENTRY;
         }
-        const flags = vpn < KERNEL_HALF_VPN ? PTE_TABLE_USER : PTE_TABLE_KERNEL;
-        this.writeEntry(entry, pteLo(tablePfn, flags), pteHi(tablePfn, 0));
-      } else if (isTablePointer(lo)) {
-        tablePfn = ptePfn(lo, hi);
+        this.writePointer(entry, tablePfn, vpn);
+      } else if (this.isPointer(lo)) {
+        tablePfn = this.pointerPfn(lo, hi);
       } else {
         this.lastLevel = at;
         return NO_ENTRY;
@@ -165,17 +211,29 @@ export class RadixPageTable implements PageTable {
       if (at - 1 === PT_LEVEL_PTE) this.remember(vpn, base);
       entry = base + tableIndex(vpn, at - 1) * PTE_WORDS;
     }
-    this.lastLevel = level;
+    this.lastLevel = at;
     return entry;
+  }
+
+  entryLo(entry: number): number {
+    const { words } = this.contents;
+    if (!this.isRiscv) return words[entry];
+    return riscvToCanonicalLo(words[entry], words[entry + 1], this.levelOf(entry));
+  }
+
+  entryHi(entry: number): number {
+    const { words } = this.contents;
+    return this.isRiscv ? riscvToCanonicalHi(words[entry], words[entry + 1]) : words[entry + 1];
   }
 
   /** Calls bug() when the entry points to a table: free that first (freeTables). */
   setEntry(entry: number, lo: number, hi: number): void {
     if (entry < 0) bug(`entry ${entry} is none`);
-    if (isTablePointer(this.contents.words[entry]) && this.counts.level[entry >>> TABLE_WORDS_SHIFT] > 1) {
+    const level = this.levelOf(entry);
+    if (level > PT_LEVEL_PTE && this.isPointer(this.contents.words[entry])) {
       bug(`entry ${entry} points to a table, which would be lost`);
     }
-    this.writeEntry(entry, lo, hi);
+    this.writeLeaf(entry, level, lo, hi);
   }
 
   /** ~1 ns per page inside a level-1 table; missing and empty tables cost one step each. */
@@ -203,18 +261,18 @@ export class RadixPageTable implements PageTable {
     return endVpn;
   }
 
+  cursor(vpn: Vpn, endVpn: Vpn, splitEdges = false): RadixCursor {
+    return new RadixCursor(this, vpn, endVpn, splitEdges);
+  }
+
   /** Throws EINVAL when `vpn` or `pfn` is not aligned to the leaf. -EEXIST also when an empty table is in the way. */
   map(vpn: Vpn, level: number, pfn: Pfn, flagsLo: number, flagsHi: number): number {
-    if (level > PT_LEVEL_PTE) checkLeaf(vpn, level, pfn);
+    if (level > PT_LEVEL_PTE) checkLeaf(vpn, level, pfn, this.maxLeafLevel);
     const entry = this.allocEntry(vpn, level);
     if (entry === NO_ENTRY) return this.lastLevel > level ? -EEXIST : -ENOMEM;
     const { words } = this.contents;
     if ((words[entry] | words[entry + 1]) !== 0) return -EEXIST;
-    this.writeEntry(
-      entry,
-      pteLo(pfn, level > PT_LEVEL_PTE ? flagsLo | PTE_PS : flagsLo),
-      pteHi(pfn, flagsHi),
-    );
+    this.writeLeaf(entry, level, leafLo(pfn, level, flagsLo, flagsHi), leafHi(pfn, level, flagsLo, flagsHi));
     return 0;
   }
 
@@ -225,67 +283,99 @@ export class RadixPageTable implements PageTable {
     this.lastHi = 0;
     if (entry === NO_ENTRY) return 0;
     const { words } = this.contents;
-    const lo = words[entry];
-    const hi = words[entry + 1];
-    if ((lo | hi) === 0) return 0;
-    this.lastLo = lo;
-    this.lastHi = hi;
-    this.writeEntry(entry, 0, 0);
+    if ((words[entry] | words[entry + 1]) === 0) return 0;
+    this.lastLo = this.entryLo(entry);
+    this.lastHi = this.entryHi(entry);
+    this.writeWords(entry, 0, 0);
     return this.lastLevel;
   }
 
-  /**
-   * Present counts PROT_NONE. Calls bug() when the range cuts a large leaf: split it first. Differs: the frame number
-   * of a PROT_NONE entry is not inverted (Linux does, against L1TF).
-   */
+  /** Present counts PROT_NONE. Calls bug() when the range cuts a large leaf: split it first. */
   protect(vpn: Vpn, endVpn: Vpn, setLo: number, clearLo: number, setHi: number, clearHi: number): number {
-    const { contents } = this;
     let nrChanged = 0;
-    for (let at = this.nextPopulated(vpn, endVpn); at < endVpn; at = this.nextPopulated(at, endVpn)) {
-      const first = this.findEntry(at);
-      const level = this.lastLevel;
-      const nrPages = PAGES_PER_LEVEL[level];
-      let presentMask = PTE_P | PTE_PROTNONE;
-      let end = first + PTE_WORDS;
-      if (level === PT_LEVEL_PTE) {
-        const tableEnd = (first | (PAGE_WORDS - 1)) + 1;
-        end = Math.min(tableEnd, first + (endVpn - at) * PTE_WORDS);
-      } else {
-        presentMask |= PTE_PS;
-        const leafVpn = Math.floor(at / nrPages) * nrPages;
-        if (leafVpn < vpn || leafVpn + nrPages > endVpn) {
-          bug(`[0x${vpn.toString(16)}, 0x${endVpn.toString(16)}) cuts the leaf at 0x${leafVpn.toString(16)}`);
-        }
-        at = leafVpn;
-      }
-      const { words } = contents;
-      for (let entry = first; entry < end; entry += PTE_WORDS) {
-        const lo = words[entry];
-        if ((lo & presentMask) === 0) continue;
-        const hi = words[entry + 1];
-        const newLo = (lo & ~clearLo) | setLo;
-        const newHi = (hi & ~clearHi) | setHi;
-        if (newLo === lo && newHi === hi) continue;
-        this.writeEntry(entry, newLo, newHi);
-        nrChanged++;
-      }
-      at += ((end - first) / PTE_WORDS) * nrPages;
+    const cursor = this.cursor(vpn, endVpn);
+    while (cursor.next()) {
+      const { lo, hi, level } = cursor;
+      if (!leafIsPresent(lo, level)) continue;
+      if (level > PT_LEVEL_PTE) checkWhole(vpn, endVpn, cursor.vpn, level);
+      const newLo = (lo & ~clearLo) | setLo;
+      const newHi = (hi & ~clearHi) | setHi;
+      if (newLo === lo && newHi === hi) continue;
+      cursor.set(flipLo(lo, hi, newLo, newHi, level), flipHi(lo, hi, newLo, newHi, level));
+      nrChanged++;
     }
     return nrChanged;
   }
 
-  /** A ceiling of VPN_LIMIT or more is none. Calls bug() when something is still mapped. O(tables in the range). */
+  /** Differs: takes the table's frame when it splits; Linux has deposited one when the leaf was mapped. */
+  split(vpn: Vpn): number {
+    if (this.findLarge(vpn) === NO_ENTRY) return -ENOENT;
+    const level = this.lastLevel;
+    if (level === this.nrLevels && this.isTopSealed) {
+      bug(
+        `the leaf at vpn 0x${vpn.toString(16)} is in the top table, which address spaces have copied already`,
+      );
+    }
+    const tablePfn = this.newTable(level - 1);
+    if (tablePfn === NO_PFN) return -ENOMEM;
+    // Getting a frame may have reclaimed the leaf: read it only now.
+    const entry = this.findLarge(vpn);
+    const lo = entry === NO_ENTRY ? 0 : this.entryLo(entry);
+    const hi = entry === NO_ENTRY ? 0 : this.entryHi(entry);
+    if (this.lastLevel !== level || !leafIsSplittable(lo, hi, level)) {
+      this.freeTable(tablePfn, level - 1);
+      return entry === NO_ENTRY || this.lastLevel !== level ? -ENOENT : -EINVAL;
+    }
+    let at = this.contents.wordBase(tablePfn);
+    for (let part = 0; part < PTRS_PER_TABLE; part++, at += PTE_WORDS) {
+      this.writeLeaf(at, level - 1, partLo(lo, hi, level, part), partHi(lo, hi, level, part));
+    }
+    this.writePointer(entry, tablePfn, vpn);
+    this.generation++;
+    return 0;
+  }
+
+  /** O(512). */
+  collapse(vpn: Vpn, level: number): number {
+    if (level < 2 || level > this.maxLeafLevel) return -EINVAL;
+    const entry = this.findAtLevel(vpn, level);
+    if (entry === NO_ENTRY) return -EINVAL;
+    const { words, slotOf } = this.contents;
+    const tablePfn = this.pointerPfn(words[entry], words[entry + 1]);
+    const base = slotOf[tablePfn] * PAGE_WORDS;
+    if (this.counts.nrPopulated[base >>> TABLE_WORDS_SHIFT] !== PTRS_PER_TABLE) return -EINVAL;
+    const firstLo = this.entryLo(base);
+    const firstHi = this.entryHi(base);
+    let orOfLo = 0;
+    for (let part = 0; part < PTRS_PER_TABLE; part++) {
+      const lo = this.entryLo(base + part * PTE_WORDS);
+      const hi = this.entryHi(base + part * PTE_WORDS);
+      if (!isPartOf(firstLo, firstHi, lo, hi, level - 1, part)) return -EINVAL;
+      orOfLo |= lo;
+    }
+    words.fill(0, base, base + PAGE_WORDS);
+    this.freeTable(tablePfn, level - 1);
+    this.writeLeaf(
+      entry,
+      level,
+      wholeLo(firstLo, firstHi, orOfLo, level - 1),
+      wholeHi(firstLo, firstHi, level - 1),
+    );
+    return 0;
+  }
+
+  /** A ceiling of `limitVpn` or more is none. Calls bug() when something is still mapped. O(tables in the range). */
   freeTables(vpn: Vpn, endVpn: Vpn, floorVpn: Vpn, ceilingVpn: Vpn): void {
     const end = Math.min(endVpn, this.endOwnVpn);
-    if (vpn < end) this.freeBelow(this.rootBase, PT_LEVEL_PGD, 0, vpn, end, floorVpn, ceilingVpn);
+    if (vpn < end) this.freeBelow(this.rootBase, this.nrLevels, 0, vpn, end, floorVpn, ceilingVpn);
   }
 
   destroy(): void {
     const end = this.endOwnVpn;
-    this.freeBelow(this.rootBase, PT_LEVEL_PGD, 0, 0, end, 0, VPN_LIMIT);
+    this.freeBelow(this.rootBase, this.nrLevels, 0, 0, end, 0, this.limitVpn);
     const words = this.contents.words;
     words.fill(0, this.rootBase, this.rootBase + PAGE_WORDS);
-    this.freeTable(this.rootPfn, PT_LEVEL_PGD);
+    this.freeTable(this.rootPfn, this.nrLevels);
     this.rootPfn = NO_PFN;
   }
 
@@ -294,68 +384,108 @@ export class RadixPageTable implements PageTable {
     this.isTopSealed = true;
   }
 
-  /** Collects the entries that a walk for `vpn` reads, from the top to the leaf or the miss. Cold. */
   walkEntries(vpn: Vpn): WalkStep[] {
     this.checkWalkVpn(vpn);
-    return collectWalk(this.contents, this.rootPfn, vpn);
+    return collectWalk(this.contents, this.layout, this.rootPfn, vpn);
   }
 
   /** Compares counts, links and the shared half with the tables. O(tables). */
   checkInvariants(): void {
     checkTables(this);
-    if (this.hotPrefix !== NO_PREFIX) {
-      const { hotBase, hotPrefix } = this;
-      const entry = this.walk(hotPrefix * PTRS_PER_TABLE);
+    if (this.hotVpn !== NO_TABLE) {
+      const { hotBase, hotVpn } = this;
+      const entry = this.walk(hotVpn);
       if (this.lastLevel !== PT_LEVEL_PTE || entry !== hotBase) {
-        bug(`remembered level-1 table of vpn 0x${(hotPrefix * PTRS_PER_TABLE).toString(16)} is not there`);
+        bug(`remembered level-1 table of vpn 0x${hotVpn.toString(16)} is not there`);
       }
     }
   }
 
-  /** Walks down to the leaf or the first empty entry; returns that entry and sets `lastLevel`. */
-  private walk(vpn: Vpn): number {
-    const { contents } = this;
-    const { words, slotOf } = contents;
-    const vpnBits = vpnLo(vpn);
-    let entry = this.rootBase + tableIndex(vpn, PT_LEVEL_PGD) * PTE_WORDS;
-    let lo = words[entry];
-    if (!isTablePointer(lo)) {
-      this.lastLevel = PT_LEVEL_PGD;
-      return entry;
-    }
-    entry = slotOf[ptePfn(lo, words[entry + 1])] * PAGE_WORDS + ((vpnBits >>> 17) & 1022);
-    lo = words[entry];
-    if (!isTablePointer(lo)) {
-      this.lastLevel = PT_LEVEL_PUD;
-      return entry;
-    }
-    entry = slotOf[ptePfn(lo, words[entry + 1])] * PAGE_WORDS + ((vpnBits >>> 8) & 1022);
-    lo = words[entry];
-    if (!isTablePointer(lo)) {
-      this.lastLevel = PT_LEVEL_PUD - 1;
-      return entry;
-    }
-    const base = slotOf[ptePfn(lo, words[entry + 1])] * PAGE_WORDS;
-    this.remember(vpn, base);
+  /** Walks down to the leaf or the first empty entry; returns that entry and sets `lastLevel`. For this package. */
+  walkRemembered(vpn: Vpn): number {
+    const offset = vpn - this.hotVpn;
+    if (offset < 0 || offset >= PTRS_PER_TABLE) return this.walk(vpn);
     this.lastLevel = PT_LEVEL_PTE;
-    return base + ((vpnBits << 1) & 1022);
+    return this.hotBase + (offset << 1);
   }
 
-  private walkRemembered(vpn: Vpn): number {
-    if (((vpn / PTRS_PER_TABLE) | 0) !== this.hotPrefix) return this.walk(vpn);
-    this.lastLevel = PT_LEVEL_PTE;
-    return this.hotBase + (vpnLo(vpn) & (PTRS_PER_TABLE - 1)) * PTE_WORDS;
+  /** Writes a leaf of `level` given in canonical form, and counts it. For this package. */
+  writeLeaf(entry: number, level: number, lo: number, hi: number): void {
+    if (this.isRiscv) this.writeWords(entry, riscvLo(lo, hi, level), riscvHi(lo, hi));
+    else this.writeWords(entry, lo, hi);
+  }
+
+  private walk(vpn: Vpn): number {
+    const { words, slotOf } = this.contents;
+    const { pointerMask, pointerValue, pfnShift } = this;
+    const vpnBits = vpnLo(vpn);
+    let level = this.nrLevels;
+    let entry =
+      this.rootBase +
+      (level === PT_LEVEL_PUD ? (vpnBits >>> 17) & INDEX_WORDS_MASK : tableIndex(vpn, level) * PTE_WORDS);
+    while (true) {
+      const lo = words[entry];
+      if ((lo & pointerMask) !== pointerValue) break;
+      const pfn = ((lo >>> pfnShift) | (words[entry + 1] << (32 - pfnShift))) & 0x7fffffff;
+      const base = slotOf[pfn] * PAGE_WORDS;
+      level--;
+      if (level === PT_LEVEL_PTE) {
+        this.remember(vpn, base);
+        entry = base + ((vpnBits << 1) & INDEX_WORDS_MASK);
+        break;
+      }
+      if (level <= PT_LEVEL_PUD) entry = base + ((vpnBits >>> (9 * level - 10)) & INDEX_WORDS_MASK);
+      else entry = base + tableIndex(vpn, level) * PTE_WORDS;
+    }
+    this.lastLevel = level;
+    return entry;
+  }
+
+  /** Finds the large leaf, empty or not, that covers a page; NO_ENTRY when smaller entries or none do. */
+  private findLarge(vpn: Vpn): number {
+    const entry = this.findEntry(vpn);
+    return entry === NO_ENTRY || this.lastLevel === PT_LEVEL_PTE ? NO_ENTRY : entry;
+  }
+
+  /** Finds the entry of `level` for a page when it points to a table, else NO_ENTRY. */
+  private findAtLevel(vpn: Vpn, level: number): number {
+    const { words, slotOf } = this.contents;
+    let entry = this.rootBase + tableIndex(vpn, this.nrLevels) * PTE_WORDS;
+    for (let at = this.nrLevels; this.isPointer(words[entry]); at--) {
+      if (at === level) return entry;
+      const base = slotOf[this.pointerPfn(words[entry], words[entry + 1])] * PAGE_WORDS;
+      entry = base + tableIndex(vpn, at - 1) * PTE_WORDS;
+    }
+    return NO_ENTRY;
   }
 
   /** Remembers a level-1 table of this address space: shared ones may be freed behind its back. */
   private remember(vpn: Vpn, base: number): void {
     if (vpn >= this.endOwnVpn) return;
-    this.hotPrefix = (vpn / PTRS_PER_TABLE) | 0;
+    this.hotVpn = leafStart(vpn, 2);
     this.hotBase = base;
   }
 
-  /** Writes an entry of whatever kind and counts it. */
-  private writeEntry(entry: number, lo: number, hi: number): void {
+  private isPointer(lo: number): boolean {
+    return (lo & this.pointerMask) === this.pointerValue;
+  }
+
+  private pointerPfn(lo: number, hi: number): Pfn {
+    return ((lo >>> this.pfnShift) | (hi << (32 - this.pfnShift))) & 0x7fffffff;
+  }
+
+  private writePointer(entry: number, tablePfn: Pfn, vpn: Vpn): void {
+    const { layout } = this;
+    const flags = vpn < layout.limitVpn / 2 ? layout.tableUserLo : layout.tableKernelLo;
+    this.writeWords(entry, (tablePfn << layout.pfnShift) | flags, tablePfn >>> (32 - layout.pfnShift));
+  }
+
+  private levelOf(entry: number): number {
+    return this.counts.level[entry >>> TABLE_WORDS_SHIFT];
+  }
+
+  /** Writes an entry of whatever kind as it is in RAM, and counts it. */
+  private writeWords(entry: number, lo: number, hi: number): void {
     const { words } = this.contents;
     const wasEmpty = (words[entry] | words[entry + 1]) === 0;
     const isEmpty = (lo | hi) === 0;
@@ -375,7 +505,8 @@ export class RadixPageTable implements PageTable {
 
   /** Gives a table's frame back; its words are all zero. */
   private freeTable(tablePfn: Pfn, level: number): void {
-    this.hotPrefix = NO_PREFIX;
+    this.hotVpn = NO_TABLE;
+    this.generation++;
     this.counts.close(this.contents.slotOf[tablePfn]);
     this.nrTables[level]--;
     this.contents.releaseSlot(tablePfn);
@@ -405,9 +536,9 @@ export class RadixPageTable implements PageTable {
       const hi = contents.words[entry + 1];
       if ((lo | hi) === 0) continue;
       const childVpn = tableVpn + index * nrPages;
-      if (!isTablePointer(lo))
+      if (!this.isPointer(lo))
         bug(`a leaf of level ${level} is still mapped at vpn 0x${childVpn.toString(16)}`);
-      const childPfn = ptePfn(lo, hi);
+      const childPfn = this.pointerPfn(lo, hi);
       const slot = contents.slotOf[childPfn];
       if (level - 1 > PT_LEVEL_PTE && counts.nrPopulated[slot] !== 0) {
         this.freeBelow(slot * PAGE_WORDS, level - 1, childVpn, start, end, floor, ceiling);
@@ -418,30 +549,19 @@ export class RadixPageTable implements PageTable {
           `table of level ${level - 1} at vpn 0x${childVpn.toString(16)} still has ${counts.nrPopulated[slot]} entries`,
         );
       }
-      this.writeEntry(entry, 0, 0);
+      this.writeWords(entry, 0, 0);
       this.freeTable(childPfn, level - 1);
     }
   }
 
   private checkVpn(vpn: Vpn): void {
     this.checkWalkVpn(vpn);
-    if (vpn >= KERNEL_HALF_VPN && this.kernelHalf !== null) {
+    if (vpn >= this.endOwnVpn) {
       bug(`vpn 0x${vpn.toString(16)} is in the shared kernel half, which KernelHalf.pageTable edits`);
     }
   }
 
   private checkWalkVpn(vpn: Vpn): void {
-    if (vpn < 0 || vpn >= VPN_LIMIT) bug(`vpn ${vpn} is not below 2^36`);
-  }
-}
-
-function checkLeaf(vpn: Vpn, level: number, pfn: Pfn): void {
-  const nrPages = PAGES_PER_LEVEL[level];
-  if (level > PT_LEVEL_PUD || vpn % nrPages !== 0 || pfn % nrPages !== 0) {
-    throw new KernelError(
-      EINVAL,
-      `a leaf of level ${level} at vpn 0x${vpn.toString(16)} for pfn ${pfn}: leaves are of level 1 to 3, ` +
-        `with both numbers a multiple of their ${nrPages} pages`,
-    );
+    if (vpn < 0 || vpn >= this.limitVpn) bug(`vpn ${vpn} is not below 2^${Math.log2(this.limitVpn)}`);
   }
 }

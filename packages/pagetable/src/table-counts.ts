@@ -2,12 +2,13 @@
  * What is known of each table beyond its bytes, by its slot in the frame contents. Hot: per entry written.
  *
  *     nrPopulated  int16   entries that are not empty, 0..512
- *     level        uint8   1..4, or 0 where the slot holds no table
+ *     level        uint8   1..5, or 0 where the slot holds no table
  *
  * One instance serves all address spaces of a machine: a slot belongs to one frame. Differs: Linux keeps no such count
  * on x86; it relies on VMAs alone to know which tables are empty. Here a wrong guess is caught.
  */
 import { bug } from "@pageframe/contracts";
+import { type RadixLayout } from "./layout.ts";
 
 /** Populated entries and level of every table of a machine. */
 export class TableCounts {
@@ -52,5 +53,7 @@ export class TableCounts {
 export interface SharedHalf {
   /** Frame of the top table that holds entries 256..511. */
   readonly rootPfn: number;
+  /** Kind of table it is: what shares it has the same. */
+  readonly layout: RadixLayout;
   readonly counts: TableCounts;
 }

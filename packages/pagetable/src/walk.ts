@@ -1,75 +1,110 @@
 /** Page-table walks spelled out, for people: every entry read on the way, and what its bits mean. Cold. */
 import {
+  leafPfn,
   NO_PFN,
   NO_SWAP_ENTRY,
   PAGE_WORDS,
   type Pfn,
-  PT_LEVEL_PGD,
   PT_LEVEL_PTE,
   PTE_A,
   PTE_D,
   PTE_G,
   PTE_HI_NX,
+  PTE_MARKER_GUARD,
+  PTE_MARKER_POISONED,
+  PTE_MARKER_UFFD_WP,
   PTE_P,
+  PTE_PAT_LARGE,
   PTE_PCD,
   PTE_PS,
   PTE_PWT,
   PTE_RW,
   PTE_SOFT_DIRTY,
   PTE_SPECIAL,
+  PTE_SWP_EXCLUSIVE,
+  PTE_SWP_SOFT_DIRTY,
+  PTE_SWP_UFFD_WP,
   PTE_UFFD_WP,
   PTE_US,
   PTE_WORDS,
+  pteIsMigration,
   pteIsNone,
+  pteIsNonSwap,
   pteIsPresent,
-  ptePfn,
+  pteMarkers,
+  pteMigrationIsDirty,
+  pteMigrationIsYoung,
+  ptePkey,
+  pteSwpPfn,
+  pteSwpType,
   pteToSwapEntry,
+  RISCV_PTE_A,
+  RISCV_PTE_D,
+  RISCV_PTE_G,
+  RISCV_PTE_HI_IO,
+  RISCV_PTE_HI_NC,
+  RISCV_PTE_HI_SOFT_DIRTY,
+  RISCV_PTE_HI_UFFD_WP,
+  RISCV_PTE_R,
+  RISCV_PTE_SPECIAL,
+  RISCV_PTE_U,
+  RISCV_PTE_V,
+  RISCV_PTE_W,
+  RISCV_PTE_X,
+  riscvPfn,
+  SWP_DEVICE_WRITE,
+  SWP_HWPOISON,
+  SWP_MIGRATION_READ,
+  SWP_MIGRATION_READ_EXCLUSIVE,
   type SwapEntry,
   type Vpn,
+  type WalkStep,
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
-import { isTablePointer, tableIndex } from "./layout.ts";
+import { type RadixLayout, tableIndex } from "./layout.ts";
 
-/** One entry read on the way down. */
-export interface WalkStep {
-  /** 4 (PGD) down to 1 (PTE). */
-  readonly level: number;
-  readonly tablePfn: Pfn;
-  /** Index in the table, 0..511. */
-  readonly index: number;
-  readonly lo: number;
-  readonly hi: number;
-}
-
-/** Collects the entries from the root to the leaf, or to the empty entry that ends the walk. */
-export function collectWalk(contents: FrameContents, rootPfn: Pfn, vpn: Vpn): WalkStep[] {
+/** Collects the entries from the root of a radix table to the leaf, or to the empty entry that ends the walk. */
+export function collectWalk(
+  contents: FrameContents,
+  layout: RadixLayout,
+  rootPfn: Pfn,
+  vpn: Vpn,
+): WalkStep[] {
   const steps: WalkStep[] = [];
   let tablePfn = rootPfn;
-  for (let level = PT_LEVEL_PGD; level >= PT_LEVEL_PTE; level--) {
+  for (let level = layout.nrLevels; level >= PT_LEVEL_PTE; level--) {
     const index = tableIndex(vpn, level);
     const entry = contents.slotOf[tablePfn] * PAGE_WORDS + index * PTE_WORDS;
     const lo = contents.words[entry];
     const hi = contents.words[entry + 1];
     steps.push({ level, tablePfn, index, lo, hi });
-    if (!isTablePointer(lo)) break;
-    tablePfn = ptePfn(lo, hi);
+    if ((lo & layout.pointerMask) !== layout.pointerValue) break;
+    tablePfn = ((lo >>> layout.pfnShift) | (hi << (32 - layout.pfnShift))) & 0x7fffffff;
   }
   return steps;
 }
 
 /** What an entry says. */
 export interface DecodedPte {
-  /** `present` to the processor, `protnone` to the kernel alone, `swap` or another software form, `empty`. */
-  readonly kind: "empty" | "present" | "protnone" | "swap";
-  /** Frame of a present or PROT_NONE entry, else NO_PFN. */
+  /**
+   * `present` to the processor, `protnone` to the kernel alone, `swap`, `migration`, `device` or `poison` (hardware), a
+   * `marker`, `empty`.
+   */
+  readonly kind: "empty" | "present" | "protnone" | "swap" | "migration" | "device" | "poison" | "marker";
+  /** Frame of an entry that holds one, else NO_PFN. */
   readonly pfn: Pfn;
   /** Swap entry of a `swap` entry, else NO_SWAP_ENTRY. */
   readonly swapEntry: SwapEntry;
-  /** Names of the flags that are set, lowest bit first: P RW US PWT PCD A D PS G SPECIAL UFFD_WP SOFT_DIRTY PKn NX. */
+  /**
+   * Names of the flags that are set, lowest bit first: P RW US PWT PCD A D PS (PAT at level 1) G SPECIAL UFFD_WP SOFT_DIRTY PKn
+   * NX; of what is not present SOFT_DIRTY UFFD_WP EXCLUSIVE, READ or WRITE, A D, GUARD POISONED UFFD_WP.
+   */
   readonly flags: readonly string[];
 }
 
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
+type NamedBit = readonly [number, string];
+
+const FLAG_NAMES: readonly NamedBit[] = [
   [PTE_P, "P"],
   [PTE_RW, "RW"],
   [PTE_US, "US"],
@@ -83,20 +118,81 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [PTE_UFFD_WP, "UFFD_WP"],
   [PTE_SOFT_DIRTY, "SOFT_DIRTY"],
 ];
+const SWAP_FLAG_NAMES: readonly NamedBit[] = [
+  [PTE_SWP_SOFT_DIRTY, "SOFT_DIRTY"],
+  [PTE_SWP_UFFD_WP, "UFFD_WP"],
+  [PTE_SWP_EXCLUSIVE, "EXCLUSIVE"],
+];
+const MARKER_NAMES: readonly NamedBit[] = [
+  [PTE_MARKER_UFFD_WP, "UFFD_WP"],
+  [PTE_MARKER_POISONED, "POISONED"],
+  [PTE_MARKER_GUARD, "GUARD"],
+];
+const RISCV_FLAG_NAMES: readonly NamedBit[] = [
+  [RISCV_PTE_V, "V"],
+  [RISCV_PTE_R, "R"],
+  [RISCV_PTE_W, "W"],
+  [RISCV_PTE_X, "X"],
+  [RISCV_PTE_U, "U"],
+  [RISCV_PTE_G, "G"],
+  [RISCV_PTE_A, "A"],
+  [RISCV_PTE_D, "D"],
+  [RISCV_PTE_SPECIAL, "SPECIAL"],
+];
+const RISCV_HI_NAMES: readonly NamedBit[] = [
+  [RISCV_PTE_HI_SOFT_DIRTY, "SOFT_DIRTY"],
+  [RISCV_PTE_HI_UFFD_WP, "UFFD_WP"],
+  [RISCV_PTE_HI_NC, "NC"],
+  [RISCV_PTE_HI_IO, "IO"],
+];
 
-/**
- * Names what the two halves of an entry say. Bit 7 is called PS; in a PTE it is PAT. Of a not-present entry without
- * PROT_NONE the bits are a swap entry's, so no flags are named.
- */
-export function decodePte(lo: number, hi: number): DecodedPte {
+const namesOf = (names: readonly NamedBit[], bits: number): string[] =>
+  names.filter(([bit]) => (bits & bit) !== 0).map(([, name]) => name);
+
+/** Names what the two halves of a canonical entry say. `level` tells PAT from PS and finds the frame of a large leaf. */
+export function decodePte(lo: number, hi: number, level = 0): DecodedPte {
   if (pteIsNone(lo, hi)) return { kind: "empty", pfn: NO_PFN, swapEntry: NO_SWAP_ENTRY, flags: [] };
-  if (!pteIsPresent(lo)) return { kind: "swap", pfn: NO_PFN, swapEntry: pteToSwapEntry(lo, hi), flags: [] };
+  if (!pteIsPresent(lo)) return decodeSwapPte(lo, hi);
   const isProtNone = (lo & PTE_P) === 0;
-  const flags = FLAG_NAMES.filter(([bit]) => (lo & bit) !== 0).map(([, name]) =>
-    isProtNone && name === "G" ? "PROTNONE" : name,
+  const flags = namesOf(FLAG_NAMES, lo).map((name) =>
+    isProtNone && name === "G" ? "PROTNONE" : level === PT_LEVEL_PTE && name === "PS" ? "PAT" : name,
   );
-  const protectionKey = (hi >>> 27) & 15;
-  if (protectionKey !== 0) flags.push(`PK${protectionKey}`);
+  const isLargeLeaf = level > PT_LEVEL_PTE && (lo & PTE_PS) !== 0;
+  if (isLargeLeaf && (lo & PTE_PAT_LARGE) !== 0) flags.push("PAT");
+  if (ptePkey(hi) !== 0) flags.push(`PK${ptePkey(hi)}`);
   if ((hi & PTE_HI_NX) !== 0) flags.push("NX");
-  return { kind: isProtNone ? "protnone" : "present", pfn: ptePfn(lo, hi), swapEntry: NO_SWAP_ENTRY, flags };
+  const pfn = leafPfn(lo, hi, isLargeLeaf ? level : PT_LEVEL_PTE);
+  return { kind: isProtNone ? "protnone" : "present", pfn, swapEntry: NO_SWAP_ENTRY, flags };
+}
+
+/** Names what the two halves of a RISC-V entry say; without V it is in canonical form. */
+export function decodeRiscvPte(lo: number, hi: number): DecodedPte {
+  if ((lo & RISCV_PTE_V) === 0) return decodePte(lo, hi);
+  const flags = [...namesOf(RISCV_FLAG_NAMES, lo), ...namesOf(RISCV_HI_NAMES, hi)];
+  return { kind: "present", pfn: riscvPfn(lo, hi), swapEntry: NO_SWAP_ENTRY, flags };
+}
+
+function decodeSwapPte(lo: number, hi: number): DecodedPte {
+  const flags = namesOf(SWAP_FLAG_NAMES, lo);
+  if (!pteIsNonSwap(hi)) return { kind: "swap", pfn: NO_PFN, swapEntry: pteToSwapEntry(lo, hi), flags };
+  const type = pteSwpType(hi);
+  const markers = pteMarkers(lo, hi);
+  if (markers !== 0) {
+    return {
+      kind: "marker",
+      pfn: NO_PFN,
+      swapEntry: NO_SWAP_ENTRY,
+      flags: [...flags, ...namesOf(MARKER_NAMES, markers)],
+    };
+  }
+  let kind: DecodedPte["kind"] = "device";
+  if (type === SWP_HWPOISON) kind = "poison";
+  else if (pteIsMigration(hi)) {
+    kind = "migration";
+    flags.push(type === SWP_MIGRATION_READ || type === SWP_MIGRATION_READ_EXCLUSIVE ? "READ" : "WRITE");
+    if (type === SWP_MIGRATION_READ_EXCLUSIVE) flags.push("EXCLUSIVE");
+    if (pteMigrationIsYoung(hi)) flags.push("A");
+    if (pteMigrationIsDirty(hi)) flags.push("D");
+  } else flags.push(type === SWP_DEVICE_WRITE ? "WRITE" : "READ");
+  return { kind, pfn: pteSwpPfn(lo, hi), swapEntry: NO_SWAP_ENTRY, flags };
 }
