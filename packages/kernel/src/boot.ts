@@ -48,8 +48,8 @@ import { PagesOfAddressSpaces } from "./zap.ts";
 
 /** What a boot may be given besides its configuration. */
 export interface BootOptions {
-  /** Stores of the configured swap areas, in their order; memory where absent. */
-  readonly swapBackends?: readonly SwapBackend[];
+  /** Stores of the configured swap areas, in their order; memory where absent or null. */
+  readonly swapBackends?: readonly (SwapBackend | null)[];
   /** Listener of tracepoints from the first allocation on. */
   readonly trace?: TraceSink | null;
 }
@@ -97,7 +97,11 @@ function bootWithAvailable(config: KernelConfig, wantedPages: number, options: B
   const tried = new Set<number>();
   for (let boot = 0; boot < MAX_SIZING_BOOTS && !tried.has(nrRamPages); boot++) {
     tried.add(nrRamPages);
-    const sys = bootSystem(config, nrRamPages, options);
+    const sys = tryBoot(config, nrRamPages, options);
+    if (sys === null) {
+      nrRamPages *= 2;
+      continue;
+    }
     const available = availablePages(sys);
     if (available >= wantedPages && available < bestAvailable) {
       best = sys;
@@ -119,6 +123,16 @@ function bootWithAvailable(config: KernelConfig, wantedPages: number, options: B
     );
   }
   return best;
+}
+
+/** Boots a machine, or gives null when its reserves leave nothing for the kernel's own first allocations. */
+function tryBoot(config: KernelConfig, nrRamPages: number, options: BootOptions): System | null {
+  try {
+    return bootSystem(config, nrRamPages, options);
+  } catch (error) {
+    if (error instanceof KernelError && error.errno === ENOMEM) return null;
+    throw error;
+  }
 }
 
 /** Boots a machine with `nrRamPages` pages of RAM, divided among the nodes. */
