@@ -7,6 +7,8 @@ export const TLB_2M = 1;
 export const TLB_1G = 2;
 /** Absence of an entry. */
 export const TLB_MISS = -1;
+/** `stoppedEntry` of a run that translateRuns() did not look up. */
+export const TLB_NOT_LOOKED_UP = -2;
 
 /** Counts of one TLB since it was made: l1Hits + l2Hits + misses is the number of lookups. */
 export interface TlbStats {
@@ -19,24 +21,58 @@ export interface TlbStats {
   readonly entriesFlushed: number;
 }
 
+/** Who finds the translations that a TLB lacks. */
+export interface TlbWalker {
+  /**
+   * Finds the leaf entry for a page and checks that it allows `kind` of access. Returns 0 with the leaf fields set as
+   * Tlb.insert() takes them, or a negative number for a fault.
+   */
+  walk(vpnLo: number, vpnHi: number, kind: number): number;
+  readonly leafPfn: number;
+  readonly leafFlags: number;
+  readonly leafSize: number;
+}
+
 /**
  * Translations by (page number, PCID). Page numbers come as int32 low half and high half (13 bits), see `vpnLo` and
- * `vpnHi`. An entry is an index into `entryPfn` and `entryFlags`, valid until the next insert or flush.
+ * `vpnHi`. An entry is a row of `cells`, valid until the next insert or flush: its frame is `cells[pfnAt + entry]`, its
+ * flags are `cells[flagsAt + entry]`.
  */
 export interface Tlb {
   readonly name: string;
-  /** First frame of the page, for 2 MiB and 1 GiB entries the frame of the 4 KiB page at its start. */
-  readonly entryPfn: Int32Array;
   /**
-   * Low flags of the page-table entry (PTE_RW, PTE_US, PTE_D, PTE_G), TLB_ENTRY_NX for no-execute, PTE_PS for a
-   * large page, and TLB_ENTRY_1G when it has 1 GiB; insert() sets the last two by the page's size.
+   * Frames: of a large page the first one. Flags: low flags of the page-table entry (PTE_RW, PTE_US, PTE_D, PTE_G),
+   * TLB_ENTRY_NX for no-execute, PTE_PS for a large page and TLB_ENTRY_1G when it has 1 GiB; insert() sets the last two
+   * by the page's size.
    */
-  readonly entryFlags: Int32Array;
+  readonly cells: Int32Array;
+  readonly pfnAt: number;
+  readonly flagsAt: number;
   /** Lookups so far that the second level answered, and that none did: live, to classify one lookup. */
   readonly nrL2Hits: number;
   readonly nrMisses: number;
   /** Finds the entry for a page; a second-level hit is promoted. Counts. Returns TLB_MISS when there is none. */
   lookup(vpnLo: number, vpnHi: number, pcid: Asid): number;
+  /**
+   * Translates the runs [fromRun, toRun) of a batch (access-run.ts) as long as entries are found whose flags allow the
+   * access, ((flags ^ want[kind]) & mask[kind]) === 0, or `walker` finds what is missing; caches that. Counts as lookup()
+   * does; the accesses that a run folds are hits of the first level. Returns toRun, or the first run that cannot go on,
+   * with its lookup counted but not what it folds; `stoppedEntry` is then the entry that does not allow it, TLB_MISS
+   * when the walk faulted, or TLB_NOT_LOOKED_UP: a run with RUN_SPLIT is left to the caller.
+   *
+   * The loop over accesses is on this side of the seat, because a call an access costs more than the lookup.
+   */
+  translateRuns(
+    words: Int32Array,
+    fromRun: number,
+    toRun: number,
+    pcid: Asid,
+    want: Int32Array,
+    mask: Int32Array,
+    walker: TlbWalker,
+  ): number;
+  /** Why translateRuns() stopped. */
+  readonly stoppedEntry: number;
   /**
    * Puts a translation into the first and second level, in place of what they hold for that page; returns its index.
    * `flags` with PTE_G match any PCID. Cheapest right after the lookup that missed.
