@@ -1,8 +1,8 @@
 /**
- * Translates a stream of addresses through TLB, walk caches and real page tables; a page is mapped when it faults for
+ * Translates a stream of accesses through TLB, walk caches and real page tables; a page is mapped when it faults for
  * the first time. The work of a C program with the same TLB geometry, without walk caches and rights.
  */
-import { PTE_P, PTE_RW, PTE_US, RUN_READ, RUN_WRITE, vpnHi, vpnLo } from "@pageframe/contracts";
+import { PTE_P, PTE_RW, PTE_US, runKind, runVpnHi, vpnHi, vpnLo } from "@pageframe/contracts";
 import { FrameContents } from "@pageframe/memmap";
 import { Mmu, type MmuStats } from "@pageframe/mmu";
 import { SetAssociativeTlb } from "@pageframe/tlb";
@@ -42,9 +42,9 @@ export class DemandMapper {
     const { mmu } = this;
     let sum = 0;
     for (let at = 0; at < words.length; at += 2) {
-      const lo = (words[at] >>> 12) | (words[at + 1] << 20);
-      const hi = (words[at + 1] >>> 12) & 0xf;
-      const kind = words[at + 1] < 0 ? RUN_WRITE : RUN_READ;
+      const lo = words[at];
+      const hi = runVpnHi(words[at + 1]);
+      const kind = runKind(words[at + 1]);
       let pfn = mmu.translate(lo, hi, kind, true);
       if (pfn < 0) {
         this.mapPage(lo, hi);
@@ -57,13 +57,13 @@ export class DemandMapper {
 
   private runBatch(words: Int32Array, from: number, to: number): void {
     const { mmu } = this;
-    let at = mmu.accessAddresses(words, from, to);
+    let at = mmu.accessRuns(words, from, to);
     while (at < to) {
       const lo = vpnLo(mmu.faultVpn);
       const hi = vpnHi(mmu.faultVpn);
       this.mapPage(lo, hi);
-      mmu.retranslate(lo, hi, words[2 * at + 1] < 0 ? RUN_WRITE : RUN_READ, true);
-      at = mmu.accessAddresses(words, at + 1, to);
+      mmu.retranslate(lo, hi, runKind(words[2 * at + 1]), true);
+      at = mmu.accessRuns(words, at + 1, to);
     }
   }
 

@@ -12,7 +12,6 @@
  */
 import {
   type Asid,
-  bug,
   EINVAL,
   KernelError,
   type Pfn,
@@ -21,11 +20,11 @@ import {
   RUN_COUNT_SHIFT,
   RUN_KIND_MASK,
   RUN_KIND_SHIFT,
-  RUN_SPLIT,
   RUN_VPN_HI_MASK,
   TLB_4K,
   TLB_ENTRY_1G,
   TLB_MISS,
+  TLB_NOT_LOOKED_UP,
   type Tlb,
   type Vpn,
   vpnHi as highOf,
@@ -34,8 +33,9 @@ import {
   X86_PF_PROT,
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
-import { DEFAULT_WALK_CACHES, PageWalker, type WalkCachesConfig } from "./page-walker.ts";
-import { type ProtectionControls, RIGHT_USER, RightTable } from "./rights.ts";
+import { PageWalker } from "./page-walker.ts";
+import { type ProtectionControls, RIGHT_SUPERVISOR, RightTable } from "./rights.ts";
+import { DEFAULT_WALK_CACHES, type WalkCachesConfig } from "./walk-caches.ts";
 
 /** What an MMU is made of. Only `tlb` and `contents` must be given. */
 export interface MmuConfig extends Partial<ProtectionControls> {
@@ -44,7 +44,7 @@ export interface MmuConfig extends Partial<ProtectionControls> {
   readonly contents: FrameContents;
   /** Levels of the page table: 4 (default) or 5 (CR4.LA57). */
   readonly levels?: 4 | 5;
-  readonly walkCaches?: WalkCachesConfig;
+  readonly walkCaches?: Partial<WalkCachesConfig>;
 }
 
 /** Counts since the MMU was made. */
@@ -87,10 +87,10 @@ export class Mmu {
   private readonly rights: RightTable;
   private readonly want: Int32Array;
   private readonly hitMask: Int32Array;
+  private readonly runMask: Int32Array;
   private nrFaults = 0;
   private nrFaultRewalks = 0;
   private nrDirtyAssists = 0;
-  private nrAccesses = 0;
   private nrSplitL1Hits = 0;
   private nrSplitL2Hits = 0;
   private nrSplitWalks = 0;
@@ -105,13 +105,11 @@ export class Mmu {
     this.rights = new RightTable({ writeProtect, noExecute, smep, smap });
     this.want = this.rights.want;
     this.hitMask = this.rights.hitMask;
-    this.walker = new PageWalker(
-      config.contents,
-      this.rights,
-      noExecute,
-      config.levels ?? 4,
-      config.walkCaches ?? DEFAULT_WALK_CACHES,
-    );
+    this.runMask = this.rights.runMask;
+    this.walker = new PageWalker(config.contents, this.rights, noExecute, config.levels ?? 4, {
+      ...DEFAULT_WALK_CACHES,
+      ...config.walkCaches,
+    });
   }
 
   /** Frame of the current top table. */
@@ -127,18 +125,21 @@ export class Mmu {
   get stats(): MmuStats {
     const { walker } = this;
     const tlb = this.tlb.stats;
+    const l1Hits = tlb.l1Hits - this.nrSplitL1Hits;
+    const l2Hits = tlb.l2Hits - this.nrSplitL2Hits;
+    const walks = tlb.misses - this.nrSplitWalks;
     return {
-      accesses: this.nrAccesses,
-      l1Hits: tlb.l1Hits - this.nrSplitL1Hits,
-      l2Hits: tlb.l2Hits - this.nrSplitL2Hits,
-      walks: tlb.misses - this.nrSplitWalks,
+      accesses: l1Hits + l2Hits + walks,
+      l1Hits,
+      l2Hits,
+      walks,
       splitL1Hits: this.nrSplitL1Hits,
       splitL2Hits: this.nrSplitL2Hits,
       splitWalks: this.nrSplitWalks,
       walkReads: walker.nrReads,
-      pdeHits: walker.pde.nrHits,
-      pdpteHits: walker.pdpte.nrHits,
-      pml4eHits: walker.pml4e.nrHits,
+      pdeHits: walker.caches.nrPdeHits,
+      pdpteHits: walker.caches.nrPdpteHits,
+      pml4eHits: walker.caches.nrPml4eHits,
       faults: this.nrFaults,
       faultRewalks: this.nrFaultRewalks,
       dirtyAssists: this.nrDirtyAssists,
@@ -165,8 +166,7 @@ export class Mmu {
    * -(1 + page-fault error code).
    */
   translate(vpnLo: number, vpnHi: number, kind: number, isUser: boolean): number {
-    this.nrAccesses++;
-    return this.access(vpnLo, vpnHi, isUser ? kind | RIGHT_USER : kind);
+    return this.access(vpnLo, vpnHi, isUser ? kind : kind | RIGHT_SUPERVISOR);
   }
 
   /**
@@ -175,9 +175,8 @@ export class Mmu {
    */
   retranslate(vpnLo: number, vpnHi: number, kind: number, isUser: boolean): number {
     this.nrFaultRewalks++;
-    const pfn = this.walkAndFill(vpnLo, vpnHi, isUser ? kind | RIGHT_USER : kind);
+    const pfn = this.walkAndFill(vpnLo, vpnHi, isUser ? kind : kind | RIGHT_SUPERVISOR);
     if (pfn >= 0) {
-      this.nrAccesses += this.nrHeldBack;
       this.tlb.addL1Hits(this.nrHeldBack);
       this.nrHeldBack = 0;
     }
@@ -189,47 +188,22 @@ export class Mmu {
    * toRun. After a fault: handle it, retranslate() the run's page, go on with the next run.
    */
   accessRuns(words: Int32Array, fromRun: number, toRun: number): number {
+    const { tlb } = this;
     this.nrHeldBack = 0;
-    let nrFolded = 0;
-    let nrSplit = 0;
     let run = fromRun;
-    let pfn = 0;
-    for (; run < toRun; run++) {
+    while (run < toRun) {
+      run = tlb.translateRuns(words, run, toRun, this.pcid, this.want, this.runMask, this.walker);
+      if (run === toRun) break;
       const word1 = words[2 * run + 1];
-      const right = ((word1 >>> RUN_KIND_SHIFT) & RUN_KIND_MASK) | RIGHT_USER;
-      if ((word1 & RUN_SPLIT) === 0) {
-        pfn = this.access(words[2 * run], word1 & RUN_VPN_HI_MASK, right);
-      } else {
-        nrSplit++;
-        pfn = this.accessSplit(words[2 * run], word1 & RUN_VPN_HI_MASK, right);
-      }
-      if (pfn < 0) {
-        this.nrHeldBack = word1 >>> RUN_COUNT_SHIFT;
+      const nrFolded = word1 >>> RUN_COUNT_SHIFT;
+      if (this.finishRun(words[2 * run], word1) < 0) {
+        this.nrHeldBack = nrFolded;
         break;
       }
-      nrFolded += word1 >>> RUN_COUNT_SHIFT;
+      tlb.addL1Hits(nrFolded);
+      run++;
     }
-    this.nrAccesses += run - fromRun + (pfn < 0 ? 1 : 0) - nrSplit + nrFolded;
-    this.tlb.addL1Hits(nrFolded);
     return run;
-  }
-
-  /**
-   * Drives user accesses [from, to) given as 64-bit addresses in two words each, low half first; bit 63 marks a write.
-   * Returns the first access that faulted, or `to`; go on as with accessRuns().
-   */
-  accessAddresses(words: Int32Array, from: number, to: number): number {
-    this.nrHeldBack = 0;
-    let at = from;
-    let pfn = 0;
-    for (; at < to; at++) {
-      const lo = words[2 * at];
-      const hi = words[2 * at + 1];
-      pfn = this.access((lo >>> 12) | (hi << 20), (hi >>> 12) & RUN_VPN_HI_MASK, (hi >>> 31) | RIGHT_USER);
-      if (pfn < 0) break;
-    }
-    this.nrAccesses += at - from + (pfn < 0 ? 1 : 0);
-    return at;
   }
 
   /** Forgets one page of the current address space, global or not (INVLPG). */
@@ -240,42 +214,50 @@ export class Mmu {
   /** Forgets one page of an address space (INVPCID type 0, and global pages). */
   flushPage(vpn: Vpn, pcid: Asid): void {
     this.tlb.flushPage(lowOf(vpn), highOf(vpn), pcid);
-    this.walker.flushPcid(pcid);
+    this.walker.caches.flushPcid(pcid);
   }
 
   /** Forgets `nrPages` pages of an address space: as many INVLPG. */
   flushRange(vpn: Vpn, nrPages: number, pcid: Asid): void {
     this.tlb.flushRange(lowOf(vpn), highOf(vpn), nrPages, pcid);
-    this.walker.flushPcid(pcid);
+    this.walker.caches.flushPcid(pcid);
   }
 
   /** Forgets an address space but for global pages (INVPCID type 1). */
   flushPcid(pcid: Asid): void {
     this.tlb.flushPcid(pcid);
-    this.walker.flushPcid(pcid);
+    this.walker.caches.flushPcid(pcid);
   }
 
   /** Forgets everything; global pages too when `andGlobal` (INVPCID types 2 and 3). */
   flushAll(andGlobal: boolean): void {
     this.tlb.flushAll(andGlobal);
-    this.walker.flushAll();
+    this.walker.caches.flushAll();
   }
 
-  /** Checks the TLB, the walk caches and the counting. Cold. */
+  /** Checks the TLB. Cold. */
   checkInvariants(): void {
     this.tlb.checkInvariants();
-    this.walker.checkInvariants();
-    const { accesses, l1Hits, l2Hits, walks } = this.stats;
-    if (l1Hits + l2Hits + walks !== accesses) {
-      bug(`${accesses} accesses, but ${l1Hits} + ${l2Hits} hits and ${walks} walks`);
-    }
+  }
+
+  /** Does what the TLB left undone for the run at which it stopped. Returns as translate() does. */
+  private finishRun(vpnLo: number, word1: number): number {
+    const vpnHi = word1 & RUN_VPN_HI_MASK;
+    const kind = (word1 >>> RUN_KIND_SHIFT) & RUN_KIND_MASK;
+    const entry = this.tlb.stoppedEntry;
+    if (entry === TLB_MISS) return this.fault(-1 - this.walker.result, vpnLo, vpnHi);
+    if (entry === TLB_NOT_LOOKED_UP) return this.accessSplit(vpnLo, vpnHi, kind);
+    return this.useEntry(entry, vpnLo, vpnHi, kind);
   }
 
   private access(vpnLo: number, vpnHi: number, right: number): number {
     const { tlb } = this;
     const entry = tlb.lookup(vpnLo, vpnHi, this.pcid);
-    if (entry !== TLB_MISS && ((tlb.entryFlags[entry] ^ this.want[right]) & this.hitMask[right]) === 0) {
-      return tlb.entryPfn[entry];
+    if (
+      entry !== TLB_MISS &&
+      ((tlb.cells[tlb.flagsAt + entry] ^ this.want[right]) & this.hitMask[right]) === 0
+    ) {
+      return tlb.cells[tlb.pfnAt + entry];
     }
     return entry === TLB_MISS
       ? this.walkAndFill(vpnLo, vpnHi, right)
@@ -284,9 +266,10 @@ export class Mmu {
 
   /** Does what a hit needs beyond its frame number: a large page's part, the dirty bit, or a fault. */
   private useEntry(entry: number, vpnLo: number, vpnHi: number, right: number): number {
-    const flags = this.tlb.entryFlags[entry];
+    const { tlb } = this;
+    const flags = tlb.cells[tlb.flagsAt + entry];
     const lacking = (flags ^ this.want[right]) & this.hitMask[right] & ~PTE_PS;
-    if (lacking === 0) return frameOf(this.tlb.entryPfn[entry], flags, vpnLo);
+    if (lacking === 0) return frameOf(tlb.cells[tlb.pfnAt + entry], flags, vpnLo);
     if (lacking === PTE_D) return this.assistDirty(entry, vpnLo, vpnHi, right);
     return this.fault(this.rights.faultCode[right] | X86_PF_PROT, vpnLo, vpnHi);
   }
@@ -297,7 +280,8 @@ export class Mmu {
     this.nrDirtyAssists++;
     const result = walker.walk(vpnLo, vpnHi, right);
     if (result !== 0) return this.fault(-1 - result, vpnLo, vpnHi);
-    if (tlb.entryPfn[entry] === walker.leafPfn && (tlb.entryFlags[entry] | PTE_D) === walker.leafFlags) {
+    const flags = tlb.cells[tlb.flagsAt + entry];
+    if (tlb.cells[tlb.pfnAt + entry] === walker.leafPfn && (flags | PTE_D) === walker.leafFlags) {
       tlb.setEntryFlags(entry, PTE_D);
       return frameOf(walker.leafPfn, walker.leafFlags, vpnLo);
     }
@@ -325,7 +309,7 @@ export class Mmu {
     this.faultCode = code;
     this.faultVpn = vpnOf(vpnLo, vpnHi);
     this.tlb.dropPage(vpnLo, vpnHi, this.pcid);
-    this.walker.dropPath(vpnLo, vpnHi);
+    this.walker.caches.dropPath(vpnLo, vpnHi, this.pcid);
     return -1 - code;
   }
 

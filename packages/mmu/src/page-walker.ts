@@ -1,11 +1,14 @@
 /**
  * The hardware walk of a radix page table in simulated RAM, with its paging-structure caches. Hot: per TLB miss.
  *
- * Every level narrows the rights: RW and US of all levels are AND-ed, NX is OR-ed. `rights` holds PTE_RW and PTE_US as
- * they are and bit 31 set while execution is still allowed, so that one AND per level does it. The accessed bit is set
- * at every level that is used; a cached level has it set already, and is not read again.
- * Source: Intel SDM vol. 3A sections 4.5 (4-level and 5-level paging), 4.6, 4.7, 4.8, 4.10.3. Differs: physical addresses
- * have 43 bits, so that a frame number fits int32; protection keys are ignored (CR4.PKE clear).
+ * Every level narrows the rights: RW and US of all levels are AND-ed, NX is OR-ed. `deny` collects it with one OR a level:
+ * PTE_RW and PTE_US are set where a level lacks them, bit 31 where one has NX. The accessed bit is set at every level that
+ * is used; a cached level has it already, and is not read again.
+ *
+ * walk() is straight code from the cached entry down, because the processor that runs it overlaps the memory accesses of
+ * one walk with the next only when few instructions lie between them [a loop over levels: a tenth slower].
+ * Source: Intel SDM vol. 3A sections 4.5 (4-level and 5-level paging), 4.6 to 4.8, 4.10.3. Differs: physical addresses have
+ * 43 bits, so that a frame number fits int32; protection keys are ignored (CR4.PKE clear).
  */
 import {
   bug,
@@ -20,51 +23,42 @@ import {
   PTE_PS,
   PTE_RW,
   PTE_US,
-  PTE_WORDS,
-  ptePfn,
-  PTRS_PER_TABLE,
-  RUN_WRITE,
   TLB_1G,
   TLB_2M,
   TLB_4K,
   TLB_ENTRY_1G,
-  TLB_ENTRY_NX,
+  type TlbWalker,
   X86_PF_PROT,
   X86_PF_RSVD,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
-import { RIGHT_KIND_MASK, type RightTable } from "./rights.ts";
+import { type RightTable } from "./rights.ts";
 import {
-  WALK_CACHE_MISS,
   WALK_KEY_PCID_SHIFT,
   WALK_KEY_VALID,
-  WalkCache,
-  type WalkCacheConfig,
-} from "./walk-cache.ts";
-
-/** Sizes of the paging-structure caches. */
-export interface WalkCachesConfig {
-  /** PMD entries, which point to tables of PTEs. */
-  readonly pde: WalkCacheConfig;
-  /** PUD entries. */
-  readonly pdpte: WalkCacheConfig;
-  /** PGD entries (P4D with five levels). */
-  readonly pml4e: WalkCacheConfig;
-}
+  WALK_ROW_WORDS,
+  WalkCaches,
+  type WalkCachesConfig,
+} from "./walk-caches.ts";
 
 /**
- * What measurements found on Skylake; associativity is not known.
- * Source: van Schaik et al. 2017, "Reverse Engineering Hardware Page Table Caches", table 2.
+ * Copies for walk(): an imported constant is fetched through its module at every use, one of this module is not [random
+ * misses: 12.3 against 14.2 million a second].
  */
-export const DEFAULT_WALK_CACHES: WalkCachesConfig = {
-  pde: { entries: 32, ways: 4 },
-  pdpte: { entries: 4, ways: 4 },
-  pml4e: { entries: 2, ways: 2 },
-};
+const PRESENT: number = PTE_P;
+const ACCESSED: number = PTE_A;
+const LARGE: number = PTE_PS;
+const RW_US: number = PTE_RW | PTE_US;
+const NX: number = PTE_HI_NX;
+const D_G: number = PTE_D | PTE_G;
+const TABLE_WORDS: number = PAGE_WORDS;
+const ROW_WORDS: number = WALK_ROW_WORDS;
+const PCID_SHIFT: number = WALK_KEY_PCID_SHIFT;
+const KEY_VALID: number = WALK_KEY_VALID;
 
-const INDEX_MASK: number = PTRS_PER_TABLE - 1;
-const EXECUTE = 1 << 31;
-const ALL_RIGHTS: number = PTE_RW | PTE_US | EXECUTE;
+/** There is no table further down: the walk has ended, and `result` says how. */
+const WALK_ENDED = -1;
+const INDEX_MASK = 511;
 /** Frame-number bits 31..39, above the 43 bits of a physical address. */
 const HI_RESERVED = 0xff800;
 /** Address bits of a large page's own size; bit 12 is its PAT. */
@@ -72,25 +66,24 @@ const LO_RESERVED_2M = 0x1fe000;
 const LO_RESERVED_1G = 0x3fffe000;
 
 /** Walks the table that `rootPfn` names. A walk leaves what it found in the leaf fields. */
-export class PageWalker {
+export class PageWalker implements TlbWalker {
   /** Table of the highest level, and the PCID its cached entries carry: CR3. */
   rootPfn = 0;
   pcid = 0;
-  /** First frame of the page found. */
   leafPfn = 0;
-  /** Its flags as the TLB keeps them. */
   leafFlags = 0;
-  /** TLB_4K, TLB_2M or TLB_1G. */
   leafSize = 0;
+  /** What the last walk that did not set the leaf fields returned. */
+  result = 0;
   /** Entries read from simulated RAM. */
   nrReads = 0;
   readonly levels: number;
-  readonly pde: WalkCache;
-  readonly pdpte: WalkCache;
-  readonly pml4e: WalkCache;
+  readonly caches: WalkCaches;
   private readonly contents: FrameContents;
   private readonly rights: RightTable;
   private readonly hiReserved: number;
+  /** Rights taken away above the table that walkAbove() found. */
+  private denyAbove = 0;
 
   constructor(
     contents: FrameContents,
@@ -105,10 +98,8 @@ export class PageWalker {
     this.contents = contents;
     this.rights = rights;
     this.levels = levels;
-    this.hiReserved = HI_RESERVED | (noExecute ? 0 : PTE_HI_NX);
-    this.pde = new WalkCache("pde", caches.pde);
-    this.pdpte = new WalkCache("pdpte", caches.pdpte);
-    this.pml4e = new WalkCache("pml4e", caches.pml4e);
+    this.hiReserved = HI_RESERVED | (noExecute ? 0 : NX);
+    this.caches = new WalkCaches(caches);
   }
 
   /**
@@ -116,140 +107,175 @@ export class PageWalker {
    * -(1 + page-fault error code).
    */
   walk(vpnLo: number, vpnHi: number, right: number): number {
+    const { caches, hiReserved, rights } = this;
     const { words } = this.contents;
-    const tag = (this.pcid << WALK_KEY_PCID_SHIFT) | WALK_KEY_VALID;
-    const { pde, pdpte, pml4e } = this;
+    const { rows } = caches;
+    const tag = (this.pcid << PCID_SHIFT) | KEY_VALID;
+    const key = (vpnLo >>> 9) | (vpnHi << 23);
+    const keyHi = (vpnHi >>> 9) | tag;
+    const row = (key & caches.pdeMask) * ROW_WORDS;
+    let slot: number;
+    let deny: number;
+    let at: number;
+    let lo: number;
+    let hi: number;
+    if (rows[row] === key && rows[row + 1] === keyHi) {
+      slot = rows[row + 2];
+      deny = rows[row + 3];
+      caches.nrPdeHits++;
+    } else {
+      slot = this.walkAbove(vpnLo, vpnHi, tag, right);
+      if (slot === WALK_ENDED) return this.result;
+      at = slot * TABLE_WORDS + (key & INDEX_MASK) * 2;
+      lo = words[at];
+      hi = words[at + 1];
+      deny = this.denyAbove | (~lo & RW_US) | (hi & NX);
+      this.nrReads++;
+      if ((lo & (PRESENT | LARGE | ACCESSED)) !== (PRESENT | ACCESSED) || (hi & hiReserved) !== 0) {
+        if ((lo & (PRESENT | LARGE)) === (PRESENT | LARGE)) {
+          return this.useLargeLeaf(at, deny, right, TLB_2M, LARGE, LO_RESERVED_2M);
+        }
+        if (!this.useTable(at, right)) return this.result;
+      }
+      slot = this.slotOfTable((lo >>> 12) | (hi << 20), right);
+      if (slot === WALK_ENDED) return this.result;
+      rows[row] = key;
+      rows[row + 1] = keyHi & caches.pdeKeep;
+      rows[row + 2] = slot;
+      rows[row + 3] = deny;
+    }
+    at = slot * TABLE_WORDS + (vpnLo & INDEX_MASK) * 2;
+    lo = words[at];
+    hi = words[at + 1];
+    this.nrReads++;
+    if ((lo & PRESENT) === 0) return this.fault(right, 0);
+    if ((hi & hiReserved) !== 0) return this.fault(right, X86_PF_PROT | X86_PF_RSVD);
+    const flags = (deny | (~lo & RW_US) | (hi & NX)) ^ RW_US;
+    if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) {
+      return this.fault(right, X86_PF_PROT);
+    }
+    const used = lo | rights.sets[right];
+    if (used !== lo) words[at] = used;
+    this.leafFlags = flags | (used & D_G);
+    this.leafPfn = (lo >>> 12) | (hi << 20);
+    this.leafSize = TLB_4K;
+    return 0;
+  }
+
+  /**
+   * Slot of the PMD table for a page, with its `denyAbove`; or WALK_ENDED with a `result`: a fault, or 0 for a 1 GiB
+   * leaf.
+   */
+  private walkAbove(vpnLo: number, vpnHi: number, tag: number, right: number): number {
+    const { caches } = this;
+    const { words } = this.contents;
+    const { rows } = caches;
+    const pdpteKey = (vpnLo >>> 18) | (vpnHi << 14);
+    const pdpteRow = caches.pdpteFirst + (pdpteKey & caches.pdpteMask) * ROW_WORDS;
+    if (rows[pdpteRow] === pdpteKey && rows[pdpteRow + 1] === tag) {
+      caches.nrPdpteHits++;
+      this.denyAbove = rows[pdpteRow + 3];
+      return rows[pdpteRow + 2];
+    }
+    const pml4eKey = (vpnLo >>> 27) | (vpnHi << 5);
+    const pml4eRow = caches.pml4eFirst + (pml4eKey & caches.pml4eMask) * ROW_WORDS;
     let level: number;
     let slot: number;
-    let rights: number;
-    let cached = pde.find((vpnLo >>> 9) | (vpnHi << 23), (vpnHi >>> 9) | tag);
-    if (cached !== WALK_CACHE_MISS) {
-      level = 1;
-      slot = pde.slot[cached];
-      rights = pde.rights[cached];
-    } else if ((cached = pdpte.find((vpnLo >>> 18) | (vpnHi << 14), tag)) !== WALK_CACHE_MISS) {
-      level = 2;
-      slot = pdpte.slot[cached];
-      rights = pdpte.rights[cached];
-    } else if ((cached = pml4e.find((vpnLo >>> 27) | (vpnHi << 5), tag)) !== WALK_CACHE_MISS) {
+    let deny: number;
+    if (rows[pml4eRow] === pml4eKey && rows[pml4eRow + 1] === tag) {
+      caches.nrPml4eHits++;
       level = 3;
-      slot = pml4e.slot[cached];
-      rights = pml4e.rights[cached];
+      slot = rows[pml4eRow + 2];
+      deny = rows[pml4eRow + 3];
     } else {
       level = this.levels;
-      slot = this.slotOf(this.rootPfn, level);
-      rights = ALL_RIGHTS;
+      slot = this.slotOfTable(this.rootPfn, right);
+      deny = 0;
     }
-    while (slot !== NO_SLOT) {
-      const at = slot * PAGE_WORDS + indexAt(vpnLo, vpnHi, level) * PTE_WORDS;
+    for (; level >= 3 && slot !== WALK_ENDED; level--) {
+      const index = level === 3 ? pdpteKey : level === 4 ? pml4eKey : vpnHi >>> 4;
+      const at = slot * TABLE_WORDS + (index & INDEX_MASK) * 2;
       const lo = words[at];
       const hi = words[at + 1];
       this.nrReads++;
-      if ((lo & PTE_P) === 0) break;
-      rights &= (lo & (PTE_RW | PTE_US)) | (~hi & EXECUTE);
-      if (level === 1) return this.useLeaf(words, at, lo, hi, rights, right, TLB_4K, 0, 0);
-      if ((lo & PTE_PS) !== 0) {
-        if (level === 2)
-          return this.useLeaf(words, at, lo, hi, rights, right, TLB_2M, PTE_PS, LO_RESERVED_2M);
-        if (level === 3)
-          return this.useLeaf(
-            words,
-            at,
-            lo,
-            hi,
-            rights,
-            right,
-            TLB_1G,
-            PTE_PS | TLB_ENTRY_1G,
-            LO_RESERVED_1G,
-          );
+      deny |= (~lo & RW_US) | (hi & NX);
+      if (level === 3 && (lo & (PRESENT | LARGE)) === (PRESENT | LARGE)) {
+        this.result = this.useLargeLeaf(at, deny, right, TLB_1G, LARGE | TLB_ENTRY_1G, LO_RESERVED_1G);
+        return WALK_ENDED;
       }
-      if ((hi & this.hiReserved) !== 0 || (lo & PTE_PS) !== 0) {
-        return -1 - (this.rights.faultCode[right] | X86_PF_PROT | X86_PF_RSVD);
-      }
-      if ((lo & PTE_A) === 0) words[at] = lo | PTE_A;
-      slot = this.slotOf(ptePfn(lo, hi), level - 1);
-      if (slot === NO_SLOT) break;
-      if (level === 2) pde.insert((vpnLo >>> 9) | (vpnHi << 23), (vpnHi >>> 9) | tag, slot, rights);
-      else if (level === 3) pdpte.insert((vpnLo >>> 18) | (vpnHi << 14), tag, slot, rights);
-      else if (level === 4) pml4e.insert((vpnLo >>> 27) | (vpnHi << 5), tag, slot, rights);
-      level--;
+      if (!this.useTable(at, right)) return WALK_ENDED;
+      slot = this.slotOfTable((lo >>> 12) | (hi << 20), right);
+      if (level === 5 || slot === WALK_ENDED) continue;
+      const row = level === 4 ? pml4eRow : pdpteRow;
+      rows[row] = level === 4 ? pml4eKey : pdpteKey;
+      rows[row + 1] = tag & (level === 4 ? caches.pml4eKeep : caches.pdpteKeep);
+      rows[row + 2] = slot;
+      rows[row + 3] = deny;
     }
-    return -1 - this.rights.faultCode[right];
+    this.denyAbove = deny;
+    return slot;
   }
 
-  /** Forgets the cached entries that a walk for one page could start from. */
-  dropPath(vpnLo: number, vpnHi: number): void {
-    const tag = (this.pcid << WALK_KEY_PCID_SHIFT) | WALK_KEY_VALID;
-    this.pde.dropKey((vpnLo >>> 9) | (vpnHi << 23), (vpnHi >>> 9) | tag);
-    this.pdpte.dropKey((vpnLo >>> 18) | (vpnHi << 14), tag);
-    this.pml4e.dropKey((vpnLo >>> 27) | (vpnHi << 5), tag);
+  /** Checks the entry at word `at`, which points to a table, and sets A. False with a `result` when it faults. */
+  private useTable(at: number, right: number): boolean {
+    const { words } = this.contents;
+    const lo = words[at];
+    if ((lo & PRESENT) === 0) {
+      this.fault(right, 0);
+      return false;
+    }
+    if ((lo & LARGE) !== 0 || (words[at + 1] & this.hiReserved) !== 0) {
+      this.fault(right, X86_PF_PROT | X86_PF_RSVD);
+      return false;
+    }
+    if ((lo & ACCESSED) === 0) words[at] = lo | ACCESSED;
+    return true;
   }
 
-  /** Forgets cached entries of one PCID. */
-  flushPcid(pcid: number): void {
-    this.pde.flushPcid(pcid);
-    this.pdpte.flushPcid(pcid);
-    this.pml4e.flushPcid(pcid);
-  }
-
-  /** Forgets all cached entries. */
-  flushAll(): void {
-    this.pde.flushAll();
-    this.pdpte.flushAll();
-    this.pml4e.flushAll();
-  }
-
-  checkInvariants(): void {
-    this.pde.checkInvariants();
-    this.pdpte.checkInvariants();
-    this.pml4e.checkInvariants();
-  }
-
-  private useLeaf(
-    words: Int32Array,
+  /** Ends a walk at the 2 MiB or 1 GiB leaf at word `at`; returns as walk() does. */
+  private useLargeLeaf(
     at: number,
-    lo: number,
-    hi: number,
-    rights: number,
+    deny: number,
     right: number,
     pageSize: number,
     sizeFlags: number,
     loReserved: number,
   ): number {
-    const table = this.rights;
+    const { rights } = this;
+    const { words } = this.contents;
+    const lo = words[at];
+    const hi = words[at + 1];
     if ((hi & this.hiReserved) !== 0 || (lo & loReserved) !== 0) {
-      return -1 - (table.faultCode[right] | X86_PF_PROT | X86_PF_RSVD);
+      return this.fault(right, X86_PF_PROT | X86_PF_RSVD);
     }
-    const flags = (rights & (PTE_RW | PTE_US)) | (~rights & TLB_ENTRY_NX);
-    if (((flags ^ table.want[right]) & table.mask[right]) !== 0) {
-      return -1 - (table.faultCode[right] | X86_PF_PROT);
-    }
-    const used = lo | ((right & RIGHT_KIND_MASK) === RUN_WRITE ? PTE_A | PTE_D : PTE_A);
+    const flags = deny ^ RW_US;
+    if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) return this.fault(right, X86_PF_PROT);
+    const used = lo | rights.sets[right];
     if (used !== lo) words[at] = used;
-    this.leafFlags = flags | (used & (PTE_D | PTE_G)) | sizeFlags;
-    this.leafPfn = pageSize === TLB_4K ? ptePfn(lo, hi) : largePfn(lo, hi);
+    this.leafFlags = flags | (used & D_G) | sizeFlags;
+    // Bit 12 of the entry is the page's PAT bit, not bit 0 of its frame number.
+    this.leafPfn = ((lo >>> 12) | (hi << 20)) & ~1;
     this.leafSize = pageSize;
     return 0;
   }
 
-  /** Contents slot of a table. A table without bytes reads as empty: NO_SLOT. */
-  private slotOf(pfn: number, level: number): number {
+  /**
+   * Contents slot of a table, or WALK_ENDED with a `result`: a table without bytes reads as zeros, so its entries are not
+   * present.
+   */
+  private slotOfTable(pfn: number, right: number): number {
     const { slotOf } = this.contents;
-    if (pfn >= slotOf.length) {
-      bug(`the level-${level} table is at pfn ${pfn}, and the machine has ${slotOf.length} frames`);
-    }
-    return slotOf[pfn];
+    if (pfn >= slotOf.length)
+      bug(`a page table is at pfn ${pfn}, and the machine has ${slotOf.length} frames`);
+    const slot = slotOf[pfn];
+    if (slot !== NO_SLOT) return slot;
+    this.fault(right, 0);
+    return WALK_ENDED;
   }
-}
 
-/** First frame of a 2 MiB or 1 GiB leaf: without the PAT bit, which is bit 0 of the frame number. */
-function largePfn(lo: number, hi: number): number {
-  return ptePfn(lo, hi) & ~1;
-}
-
-/** Index into the table of a level, 0..511. */
-export function indexAt(vpnLo: number, vpnHi: number, level: number): number {
-  if (level <= 3) return (vpnLo >>> (9 * (level - 1))) & INDEX_MASK;
-  return level === 4 ? ((vpnLo >>> 27) | (vpnHi << 5)) & INDEX_MASK : (vpnHi >>> 4) & INDEX_MASK;
+  /** Ends a walk with a page fault; returns as walk() does. */
+  private fault(right: number, code: number): number {
+    this.result = -1 - (this.rights.faultCode[right] | code);
+    return this.result;
+  }
 }

@@ -1,16 +1,17 @@
 /**
  * Access rights as masks, so that one comparison checks an access. Hot: per access.
  *
- * A `right` is what an access asks for: bits 0..1 RUN_READ, RUN_WRITE or RUN_EXEC, bit 2 RIGHT_USER. With `flags` as the
+ * A `right` is what an access asks for: bits 0..1 RUN_READ, RUN_WRITE or RUN_EXEC, bit 2 RIGHT_SUPERVISOR. With `flags` as the
  * TLB keeps them (PTE_RW, PTE_US, PTE_D, PTE_PS, TLB_ENTRY_NX), an access is allowed when
  *
  *     ((flags ^ want[right]) & mask[right]) === 0
  *
  * `hitMask` has in addition the bits that let a TLB hit be used as it is: PTE_D for a write, and no PTE_PS, because the
- * frame of a large page's part must be computed first.
+ * frame of a large page's part must be computed first. `runMask` is for who does not ask for the frame.
  * Source: Intel SDM vol. 3A section 4.6.1 (rights), 4.7 (error code).
  */
 import {
+  PTE_A,
   PTE_D,
   PTE_PS,
   PTE_RW,
@@ -23,8 +24,8 @@ import {
   X86_PF_WRITE,
 } from "@pageframe/contracts";
 
-/** Bit of a `right`: the access comes from user mode. */
-export const RIGHT_USER = 4;
+/** Bit of a `right`: the access comes from supervisor mode. */
+export const RIGHT_SUPERVISOR = 4;
 /** Bits of a `right` that hold the kind of access. */
 export const RIGHT_KIND_MASK = 3;
 const NR_RIGHTS = 8;
@@ -46,6 +47,10 @@ export class RightTable {
   readonly want: Int32Array = new Int32Array(NR_RIGHTS);
   readonly mask: Int32Array = new Int32Array(NR_RIGHTS);
   readonly hitMask: Int32Array = new Int32Array(NR_RIGHTS);
+  /** As `mask`, and PTE_D for a write: an entry that may be used as it is, if a large page's part does not matter. */
+  readonly runMask: Int32Array = new Int32Array(NR_RIGHTS);
+  /** What an access sets in the leaf entry: PTE_A, and PTE_D for a write. */
+  readonly sets: Int32Array = new Int32Array(NR_RIGHTS);
   /** X86_PF_WRITE, X86_PF_USER and X86_PF_INSTR of a fault on an access with this right. */
   readonly faultCode: Int32Array = new Int32Array(NR_RIGHTS);
 
@@ -55,7 +60,7 @@ export class RightTable {
 
   private fill(right: number, { writeProtect, noExecute, smep, smap }: ProtectionControls): void {
     const kind = right & RIGHT_KIND_MASK;
-    const isUser = (right & RIGHT_USER) !== 0;
+    const isUser = (right & RIGHT_SUPERVISOR) === 0;
     let mask = 0;
     let want = 0;
     if (isUser) {
@@ -70,8 +75,11 @@ export class RightTable {
     }
     if (kind === RUN_EXEC && noExecute) mask |= TLB_ENTRY_NX;
     this.mask[right] = mask;
-    this.hitMask[right] = mask | PTE_PS | (kind === RUN_WRITE ? PTE_D : 0);
-    this.want[right] = want | (kind === RUN_WRITE ? PTE_D : 0);
+    const dirty = kind === RUN_WRITE ? PTE_D : 0;
+    this.runMask[right] = mask | dirty;
+    this.hitMask[right] = mask | dirty | PTE_PS;
+    this.want[right] = want | dirty;
+    this.sets[right] = PTE_A | dirty;
     this.faultCode[right] =
       (isUser ? X86_PF_USER : 0) |
       (kind === RUN_WRITE ? X86_PF_WRITE : 0) |

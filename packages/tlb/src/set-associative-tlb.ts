@@ -1,123 +1,100 @@
 /**
- * A two-level, set-associative, PCID-tagged TLB for three page sizes. Hot: per access.
+ * A two-level, set-associative, PCID-tagged TLB for three page sizes, with exact LRU. Hot: per access.
  *
- * Five arrays (tlb-config.ts) lie one after another in one index space, first level first:
- *
- *     l1 | l1Large | l1Huge | l2 | l2Huge        entry = first of array + set * ways + way, set = page & (sets - 1)
- *
- * Replacement is exact LRU per set: in the first level by `age`, the clock of the last use, 0 when empty; in the second
- * by lists (lru-sets.ts). A hit in the first level does not touch the second.
- *
- * Invariants: no set holds a tag twice; an entry that both levels hold is equal in both; empty ways are the least
- * recent of their set; `validList[0 .. nrValid)` are the valid entries, and `validAt` says where in it each one is, so
- * that a flush costs what it drops.
+ * A hit in the first level does not touch the second; a hit in the second is copied into the first; a miss fills both.
+ * Entries and their layout are in tlb-store.ts. Most entries are plain: 4 KiB, not global. One comparison finds them;
+ * the others are looked for only while there are any.
  */
 import {
   type Asid,
-  bug,
   PTE_G,
+  PTE_PS,
+  RUN_COUNT_SHIFT,
+  RUN_KIND_MASK,
+  RUN_KIND_SHIFT,
+  RUN_SPLIT,
+  RUN_VPN_HI_MASK,
   TLB_1G,
   TLB_2M,
   TLB_4K,
   TLB_MISS,
+  TLB_NOT_LOOKED_UP,
   type Tlb,
   type TlbStats,
+  type TlbWalker,
   vpnHi as highOf,
   vpnLo as lowOf,
   vpnOf,
 } from "@pageframe/contracts";
-import { LARGE_FLAGS, largeFlags } from "./large-flags.ts";
-import { LruSets } from "./lru-sets.ts";
-import { nrSets, type TlbConfig, tlbConfig } from "./tlb-config.ts";
+import { checkStore } from "./check-store.ts";
+import { type TlbConfig } from "./tlb-config.ts";
+import { FLAGS, L2, L2_HUGE, LINK, MAX_CLOCK, NO_ENTRY, PFN, TlbStore, USE } from "./tlb-store.ts";
 import {
+  flagsForSize,
   pageHiOf,
   pageLoOf,
   TAG_GLOBAL,
   TAG_PCID_SHIFT,
   TAG_SIZE_SHIFT,
+  TAG_SPECIAL,
   TAG_VALID,
-  TAG_VPN_HI_MASK,
   tagPcid,
   tagServes,
   tagSize,
 } from "./tlb-tag.ts";
 
-const NO_ENTRY = -1;
-/** Rows of `arrayFirst`, `arrayWays`, `arraySetMask`. The first level's arrays have their page size as row. */
-const L1_2M: number = TLB_2M;
-const L1_1G: number = TLB_1G;
-const L2 = 3;
-const L2_HUGE = 4;
-const NR_ARRAYS = 5;
+/**
+ * Copies for the hot functions: an imported constant is fetched through its module at every use, one of this module is
+ * not [random misses: 12.3 against 14.2 million a second].
+ */
+const VPN_HI_MASK: number = RUN_VPN_HI_MASK;
+const KIND_SHIFT: number = RUN_KIND_SHIFT;
+const KIND_MASK: number = RUN_KIND_MASK;
+const SPLIT_BIT: number = RUN_SPLIT;
+const COUNT_SHIFT: number = RUN_COUNT_SHIFT;
+const PCID_SHIFT: number = TAG_PCID_SHIFT;
+const VALID_BIT: number = TAG_VALID;
+const SPECIAL_BITS: number = TAG_SPECIAL;
+const SPECIAL_FLAGS: number = PTE_G | PTE_PS;
+const LAST_TICK: number = MAX_CLOCK;
+const MISS: number = TLB_MISS;
+const PFN_SECTION: number = PFN;
+const FLAGS_SECTION: number = FLAGS;
+const USE_SECTION: number = USE;
+const LINK_SECTION: number = LINK;
+
+/** What the tag of a plain entry never has: no page missed, or the miss has been filled. */
+const NO_TAG = 0;
 
 /** The default occupant of the TLB seat. */
-export class SetAssociativeTlb implements Tlb {
+export class SetAssociativeTlb extends TlbStore implements Tlb {
   readonly name = "set-associative";
-  readonly config: TlbConfig;
-  readonly entryPfn: Int32Array;
-  readonly entryFlags: Int32Array;
+  readonly pfnAt: number;
+  readonly flagsAt: number;
   nrL2Hits = 0;
   nrMisses = 0;
-
-  private readonly tagLo: Int32Array;
-  private readonly tagHi: Int32Array;
-  /** Ticks once per lookup and once per insert. */
-  private clock = 0;
-  private readonly l1Ways: number;
-  private readonly l1SetMask: number;
-  /** Clock of the last use; first level only. */
-  private readonly age: Float64Array;
-  /** Where the second level had this entry when the first got it, or NO_ENTRY; first level only. */
-  private readonly l2Copy: Int32Array;
-  private readonly lru: LruSets;
-  private readonly lruHuge: LruSets;
-  /** First entry of each array; one more marks the end. */
-  private readonly arrayFirst: Int32Array = new Int32Array(NR_ARRAYS + 1);
-  private readonly arrayWays: Int32Array = new Int32Array(NR_ARRAYS);
-  private readonly arraySetMask: Int32Array = new Int32Array(NR_ARRAYS);
-  private readonly validList: Uint16Array;
-  private readonly validAt: Uint16Array;
-  private nrValid = 0;
-  /** Valid entries of 2 MiB and 1 GiB: such pages are searched for only when there are any. */
-  private nrLarge = 0;
-  private nrInserts = 0;
+  stoppedEntry: number = TLB_MISS;
+  /** Runs that one pass of translateRuns() handles, so that the clock is checked once. */
+  private readonly maxBatch: number;
+  private nrLookups = 0;
   private nrFolded = 0;
   private nrFlushes = 0;
   private nrEntriesFlushed = 0;
-  /** Page of the last lookup that missed, until something is inserted: inserting it needs no search. */
+  /** Plain tag of the last lookup that missed, until something is inserted: inserting it needs no search. */
   private missedLo = 0;
-  private missedHi: number = NO_ENTRY;
-  private missedPcid = 0;
+  private missedTag: number = NO_TAG;
 
   /** What the config leaves out is Skylake's. Throws EINVAL for a geometry that cannot be. */
   constructor(config: Partial<TlbConfig> = {}) {
-    this.config = tlbConfig(config);
-    const { l1, l1Large, l1Huge, l2, l2Huge } = this.config;
-    [l1, l1Large, l1Huge, l2, l2Huge].forEach((array, row) => {
-      this.arrayWays[row] = array.entries === 0 ? 0 : array.ways;
-      this.arraySetMask[row] = Math.max(nrSets(array) - 1, 0);
-      this.arrayFirst[row + 1] = this.arrayFirst[row] + array.entries;
-    });
-    const nrEntries = this.arrayFirst[NR_ARRAYS];
-    const nrL1Entries = this.arrayFirst[L2];
-    this.l1Ways = l1.ways;
-    this.l1SetMask = this.arraySetMask[TLB_4K];
-    this.entryPfn = new Int32Array(nrEntries);
-    this.entryFlags = new Int32Array(nrEntries);
-    this.tagLo = new Int32Array(nrEntries);
-    this.tagHi = new Int32Array(nrEntries);
-    this.age = new Float64Array(nrL1Entries);
-    this.l2Copy = new Int32Array(nrL1Entries).fill(NO_ENTRY);
-    this.lru = new LruSets(nrL1Entries, nrSets(l2), this.arrayWays[L2]);
-    this.lruHuge = new LruSets(this.arrayFirst[L2_HUGE], nrSets(l2Huge), this.arrayWays[L2_HUGE]);
-    this.validList = new Uint16Array(nrEntries);
-    this.validAt = new Uint16Array(nrEntries);
+    super(config);
+    this.pfnAt = PFN_SECTION * this.nrRows;
+    this.flagsAt = FLAGS_SECTION * this.nrRows;
+    this.maxBatch = Math.trunc(MAX_CLOCK / 2 / this.tick);
   }
 
   get stats(): TlbStats {
-    const nrLookups = this.clock - this.nrInserts;
     return {
-      l1Hits: nrLookups - this.nrL2Hits - this.nrMisses + this.nrFolded,
+      l1Hits: this.nrLookups - this.nrL2Hits - this.nrMisses + this.nrFolded,
       l2Hits: this.nrL2Hits,
       misses: this.nrMisses,
       flushes: this.nrFlushes,
@@ -125,64 +102,113 @@ export class SetAssociativeTlb implements Tlb {
     };
   }
 
-  /** Valid entries of all levels. */
-  get nrValidEntries(): number {
-    return this.nrValid;
+  lookup(vpnLo: number, vpnHi: number, pcid: Asid): number {
+    const { cells, nrRows } = this;
+    const tag = vpnHi | (pcid << PCID_SHIFT) | VALID_BIT;
+    this.nrLookups++;
+    this.clock += this.tick;
+    if (this.clock >= LAST_TICK) this.renumberUses();
+    const first = (vpnLo & this.l1SetMask) * this.l1Stride;
+    const end = first + this.l1Stride;
+    let entry = first;
+    while (entry < end && (cells[entry] !== vpnLo || cells[nrRows + entry] !== tag)) entry++;
+    if (entry === end) return this.lookupFurther(vpnLo, tag);
+    cells[USE_SECTION * nrRows + entry] = this.clock + (entry - first);
+    return entry;
   }
 
-  lookup(vpnLo: number, vpnHi: number, pcid: Asid): number {
-    const clock = this.clock + 1;
-    this.clock = clock;
-    const { tagLo, tagHi, l1Ways } = this;
-    const tag = vpnHi | (pcid << TAG_PCID_SHIFT) | TAG_VALID;
-    let entry = (vpnLo & this.l1SetMask) * l1Ways;
-    const end = entry + l1Ways;
-    do {
-      if (
-        tagLo[entry] === vpnLo &&
-        (tagHi[entry] === tag || tagHi[entry] === (vpnHi | TAG_GLOBAL | TAG_VALID))
-      ) {
-        this.age[entry] = clock;
-        return entry;
+  translateRuns(
+    words: Int32Array,
+    fromRun: number,
+    toRun: number,
+    pcid: Asid,
+    want: Int32Array,
+    mask: Int32Array,
+    walker: TlbWalker,
+  ): number {
+    const { cells, nrRows, tick, l1Stride, l1SetMask } = this;
+    const flagsAt = FLAGS_SECTION * nrRows;
+    const useAt = USE_SECTION * nrRows;
+    const owner = (pcid << PCID_SHIFT) | VALID_BIT;
+    if (this.clock > LAST_TICK - this.maxBatch * tick) this.renumberUses();
+    const endRun = Math.min(toRun, fromRun + this.maxBatch);
+    let { clock } = this;
+    let nrFolded = 0;
+    let stoppedEntry = TLB_NOT_LOOKED_UP;
+    let run = fromRun;
+    for (; run < endRun; run++) {
+      const vpnLo = words[2 * run];
+      const word1 = words[2 * run + 1];
+      if ((word1 & SPLIT_BIT) !== 0) break;
+      const tag = (word1 & VPN_HI_MASK) | owner;
+      const kind = (word1 >>> KIND_SHIFT) & KIND_MASK;
+      clock += tick;
+      const first = (vpnLo & l1SetMask) * l1Stride;
+      const end = first + l1Stride;
+      let entry = first;
+      for (; entry < end; entry += 4) {
+        if (cells[entry] === vpnLo && cells[nrRows + entry] === tag) break;
+        if (cells[entry + 1] === vpnLo && cells[nrRows + entry + 1] === tag) {
+          entry += 1;
+          break;
+        }
+        if (cells[entry + 2] === vpnLo && cells[nrRows + entry + 2] === tag) {
+          entry += 2;
+          break;
+        }
+        if (cells[entry + 3] === vpnLo && cells[nrRows + entry + 3] === tag) {
+          entry += 3;
+          break;
+        }
       }
-    } while (++entry < end);
-    return this.lookupFurther(vpnLo, vpnHi, pcid, tag);
+      if (entry < end) {
+        cells[useAt + entry] = clock + (entry - first);
+      } else {
+        this.clock = clock;
+        entry = this.lookupFurther(vpnLo, tag);
+        if (entry === MISS) {
+          if (walker.walk(vpnLo, word1 & VPN_HI_MASK, kind) !== 0) {
+            stoppedEntry = MISS;
+            break;
+          }
+          this.fillMissed(vpnLo, tag, walker.leafSize, walker.leafPfn, walker.leafFlags);
+          nrFolded += word1 >>> COUNT_SHIFT;
+          continue;
+        }
+      }
+      if (((cells[flagsAt + entry] ^ want[kind]) & mask[kind]) !== 0) {
+        stoppedEntry = entry;
+        break;
+      }
+      nrFolded += word1 >>> COUNT_SHIFT;
+    }
+    this.clock = clock;
+    this.nrFolded += nrFolded;
+    this.nrLookups += run - fromRun;
+    if (run === endRun) {
+      return run === toRun ? run : this.translateRuns(words, run, toRun, pcid, want, mask, walker);
+    }
+    this.stoppedEntry = stoppedEntry;
+    if (stoppedEntry !== TLB_NOT_LOOKED_UP) this.nrLookups++;
+    return run;
   }
 
   insert(vpnLo: number, vpnHi: number, pcid: Asid, pageSize: number, pfn: number, flags: number): number {
-    if (vpnLo !== this.missedLo || vpnHi !== this.missedHi || pcid !== this.missedPcid) {
-      this.dropPage(vpnLo, vpnHi, pcid);
-    }
-    this.missedHi = NO_ENTRY;
-    this.clock++;
-    this.nrInserts++;
-    const pageLo = pageLoOf(vpnLo, vpnHi, pageSize);
-    const owner = (flags & PTE_G) !== 0 ? TAG_GLOBAL : pcid << TAG_PCID_SHIFT;
-    const tag = pageHiOf(vpnHi, pageSize) | owner | (pageSize << TAG_SIZE_SHIFT) | TAG_VALID;
-    const kept = (flags & ~LARGE_FLAGS) | largeFlags(pageSize);
-    const copy = this.fillL2(pageLo, tag, pageSize === TLB_1G ? L2_HUGE : L2, pfn, kept);
-    return this.fillL1(pageLo, tag, pageSize, pfn, kept, copy);
+    const plainTag = vpnHi | (pcid << PCID_SHIFT) | VALID_BIT;
+    if (vpnLo !== this.missedLo || plainTag !== this.missedTag) this.dropPage(vpnLo, vpnHi, pcid);
+    this.clock += this.tick;
+    if (this.clock >= LAST_TICK) this.renumberUses();
+    return this.fillMissed(vpnLo, plainTag, pageSize, pfn, flagsForSize(flags, pageSize));
   }
 
   setEntryFlags(entry: number, flags: number): void {
-    this.entryFlags[entry] |= flags;
+    this.cells[this.flagsAt + entry] |= flags;
     const copy = this.copyInL2(entry);
-    if (copy !== NO_ENTRY) this.entryFlags[copy] |= flags;
+    if (copy !== NO_ENTRY) this.cells[this.flagsAt + copy] |= flags;
   }
 
   addL1Hits(nr: number): void {
     this.nrFolded += nr;
-  }
-
-  dropPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
-    if (this.nrValid === 0) return;
-    this.dropFrom(TLB_4K, vpnLo, vpnHi, pcid, TLB_4K);
-    this.dropFrom(L2, vpnLo, vpnHi, pcid, TLB_4K);
-    if (this.nrLarge === 0) return;
-    this.dropFrom(L1_2M, vpnLo, vpnHi, pcid, TLB_2M);
-    this.dropFrom(L2, vpnLo, vpnHi, pcid, TLB_2M);
-    this.dropFrom(L1_1G, vpnLo, vpnHi, pcid, TLB_1G);
-    this.dropFrom(L2_HUGE, vpnLo, vpnHi, pcid, TLB_1G);
   }
 
   flushPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
@@ -203,8 +229,8 @@ export class SetAssociativeTlb implements Tlb {
     } else {
       const start = vpnOf(vpnLo, vpnHi);
       for (let at = before - 1; at >= 0; at--) {
-        const entry = this.validList[at];
-        if (!tagServes(this.tagHi[entry], pcid)) continue;
+        const entry = this.validEntry(at);
+        if (!tagServes(this.cells[this.nrRows + entry], pcid)) continue;
         const firstVpn = this.entryVpn(entry);
         if (firstVpn < start + nrPages && start < firstVpn + this.entryPages(entry)) this.dropEntry(entry);
       }
@@ -215,8 +241,8 @@ export class SetAssociativeTlb implements Tlb {
   flushPcid(pcid: Asid): void {
     const before = this.nrValid;
     for (let at = before - 1; at >= 0; at--) {
-      const entry = this.validList[at];
-      const tag = this.tagHi[entry];
+      const entry = this.validEntry(at);
+      const tag = this.cells[this.nrRows + entry];
       if ((tag & TAG_GLOBAL) === 0 && tagPcid(tag) === pcid) this.dropEntry(entry);
     }
     this.countFlush(before);
@@ -225,8 +251,8 @@ export class SetAssociativeTlb implements Tlb {
   flushAll(andGlobal: boolean): void {
     const before = this.nrValid;
     for (let at = before - 1; at >= 0; at--) {
-      const entry = this.validList[at];
-      if (andGlobal || (this.tagHi[entry] & TAG_GLOBAL) === 0) this.dropEntry(entry);
+      const entry = this.validEntry(at);
+      if (andGlobal || (this.cells[this.nrRows + entry] & TAG_GLOBAL) === 0) this.dropEntry(entry);
     }
     this.countFlush(before);
   }
@@ -234,107 +260,158 @@ export class SetAssociativeTlb implements Tlb {
   forEachEntry(
     visit: (vpnLo: number, vpnHi: number, pcid: number, pageSize: number, pfn: number, flags: number) => void,
   ): void {
+    const { cells, pfnAt, flagsAt } = this;
     for (let at = 0; at < this.nrValid; at++) {
-      const entry = this.validList[at];
-      if (entry < this.arrayFirst[L2] && this.copyInL2(entry) !== NO_ENTRY) continue;
-      const tag = this.tagHi[entry];
+      const entry = this.validEntry(at);
+      if (entry < this.l2First && this.copyInL2(entry) !== NO_ENTRY) continue;
+      const tag = cells[this.nrRows + entry];
       const vpn = this.entryVpn(entry);
-      const flags = this.entryFlags[entry];
-      visit(lowOf(vpn), highOf(vpn), tagPcid(tag), tagSize(tag), this.entryPfn[entry], flags);
+      visit(
+        lowOf(vpn),
+        highOf(vpn),
+        tagPcid(tag),
+        tagSize(tag),
+        cells[pfnAt + entry],
+        cells[flagsAt + entry],
+      );
     }
   }
 
   checkInvariants(): void {
-    let nrLarge = 0;
-    let nrValid = 0;
-    for (let array = 0; array < NR_ARRAYS; array++) {
-      for (let entry = this.arrayFirst[array]; entry < this.arrayFirst[array + 1]; entry++) {
-        if (this.tagHi[entry] === 0) continue;
-        nrValid++;
-        if (tagSize(this.tagHi[entry]) !== TLB_4K) nrLarge++;
-        this.checkEntry(entry, array);
-      }
-    }
-    if (nrValid !== this.nrValid) bug(`${nrValid} TLB entries are valid, ${this.nrValid} counted`);
-    if (nrLarge !== this.nrLarge) bug(`${nrLarge} large TLB entries are valid, ${this.nrLarge} counted`);
-    for (const lru of [this.lru, this.lruHuge]) {
-      for (let set = 0; set < lru.nrSets; set++) {
-        const order = lru.order(set);
-        const firstEmpty = order.findIndex((entry) => this.tagHi[entry] === 0);
-        if (firstEmpty >= 0 && order.slice(firstEmpty).some((entry) => this.tagHi[entry] !== 0)) {
-          bug(`TLB set of entry ${order[0]} has an empty way more recent than a valid one`);
-        }
-      }
-    }
+    checkStore(this);
   }
 
-  /** Searches the large pages of the first level, then the second level, and promotes what is found there. */
-  private lookupFurther(vpnLo: number, vpnHi: number, pcid: Asid, tag: number): number {
-    if (this.nrLarge !== 0) {
-      const large = this.findLarge(L1_2M, L1_1G, vpnLo, vpnHi, pcid);
-      if (large !== NO_ENTRY) {
-        this.age[large] = this.clock;
-        return large;
+  /** Searches the first level for what is not plain, then the second level, and promotes what is found there. */
+  private lookupFurther(vpnLo: number, tag: number): number {
+    if (this.nrSpecial !== 0) {
+      const special = this.findSpecial(TLB_4K, TLB_2M, TLB_1G, vpnLo, tag);
+      if (special !== NO_ENTRY) {
+        const at = USE_SECTION * this.nrRows + special;
+        this.cells[at] = this.clock + (this.cells[at] & (this.tick - 1));
+        return special;
       }
     }
-    const { tagLo, tagHi } = this;
-    const ways = this.arrayWays[L2];
-    const set = vpnLo & this.arraySetMask[L2];
-    let entry = this.arrayFirst[L2] + set * ways;
-    for (const end = entry + ways; entry < end; entry++) {
-      if (
-        tagLo[entry] === vpnLo &&
-        (tagHi[entry] === tag || tagHi[entry] === (vpnHi | TAG_GLOBAL | TAG_VALID))
-      ) {
-        this.nrL2Hits++;
-        this.lru.touch(set, entry);
-        return this.promote(entry, TLB_4K);
+    const { cells, nrRows, l2Stride } = this;
+    const set = vpnLo & this.l2SetMask;
+    let entry = this.l2First + set * l2Stride;
+    const end = entry + l2Stride;
+    for (; entry < end; entry += 4) {
+      if (cells[entry] === vpnLo && cells[nrRows + entry] === tag) break;
+      if (cells[entry + 1] === vpnLo && cells[nrRows + entry + 1] === tag) {
+        entry += 1;
+        break;
+      }
+      if (cells[entry + 2] === vpnLo && cells[nrRows + entry + 2] === tag) {
+        entry += 2;
+        break;
+      }
+      if (cells[entry + 3] === vpnLo && cells[nrRows + entry + 3] === tag) {
+        entry += 3;
+        break;
       }
     }
-    if (this.nrLarge !== 0) {
-      const large = this.findLarge(L2, L2_HUGE, vpnLo, vpnHi, pcid);
-      if (large !== NO_ENTRY) {
-        this.nrL2Hits++;
-        const pageSize = tagSize(tagHi[large]);
-        const lru = pageSize === TLB_1G ? this.lruHuge : this.lru;
-        lru.touch(Math.trunc((large - lru.first) / lru.ways), large);
-        return this.promote(large, pageSize);
-      }
+    if (entry < end) return this.promote(entry, set);
+    if (this.nrSpecial !== 0) {
+      const special = this.findSpecial(L2, L2, L2_HUGE, vpnLo, tag);
+      if (special !== NO_ENTRY) return this.promote(special, this.lruSetOf(special));
     }
     this.nrMisses++;
     this.missedLo = vpnLo;
-    this.missedHi = vpnHi;
-    this.missedPcid = pcid;
-    return TLB_MISS;
+    this.missedTag = tag;
+    return MISS;
   }
 
-  /** Searches one array for the 2 MiB page and another for the 1 GiB page that hold a 4 KiB page. */
-  private findLarge(array2M: number, array1G: number, vpnLo: number, vpnHi: number, pcid: Asid): number {
-    const entry = this.findIn(array2M, vpnLo, vpnHi, pcid, TLB_2M);
-    return entry !== NO_ENTRY ? entry : this.findIn(array1G, vpnLo, vpnHi, pcid, TLB_1G);
-  }
-
-  private findIn(array: number, vpnLo: number, vpnHi: number, pcid: Asid, pageSize: number): number {
-    const { tagLo, tagHi } = this;
-    const pageLo = pageLoOf(vpnLo, vpnHi, pageSize);
-    const common = pageHiOf(vpnHi, pageSize) | (pageSize << TAG_SIZE_SHIFT) | TAG_VALID;
-    const ways = this.arrayWays[array];
-    const first = this.arrayFirst[array] + (pageLo & this.arraySetMask[array]) * ways;
-    for (let entry = first; entry < first + ways; entry++) {
-      if (tagLo[entry] !== pageLo) continue;
-      const tag = tagHi[entry];
-      if (tag === (common | (pcid << TAG_PCID_SHIFT)) || tag === (common | TAG_GLOBAL)) return entry;
-    }
-    return NO_ENTRY;
+  /** Searches one array for each page size. */
+  private findSpecial(
+    array4K: number,
+    array2M: number,
+    array1G: number,
+    vpnLo: number,
+    plainTag: number,
+  ): number {
+    const vpnHi = plainTag & VPN_HI_MASK;
+    const pcid = tagPcid(plainTag);
+    let entry = this.findIn(array2M, vpnLo, vpnHi, pcid, TLB_2M);
+    if (entry === NO_ENTRY) entry = this.findIn(array4K, vpnLo, vpnHi, pcid, TLB_4K);
+    return entry === NO_ENTRY ? this.findIn(array1G, vpnLo, vpnHi, pcid, TLB_1G) : entry;
   }
 
   /** Copies an entry of the second level into the first. */
-  private promote(copy: number, pageSize: number): number {
-    const { tagLo, tagHi, entryPfn, entryFlags } = this;
-    return this.fillL1(tagLo[copy], tagHi[copy], pageSize, entryPfn[copy], entryFlags[copy], copy);
+  private promote(copy: number, lruSet: number): number {
+    this.nrL2Hits++;
+    this.touchL2(lruSet, copy);
+    const { cells, nrRows } = this;
+    const tag = cells[nrRows + copy];
+    const flags = cells[FLAGS_SECTION * nrRows + copy];
+    return this.fillL1(cells[copy], tag, tagSize(tag), cells[PFN_SECTION * nrRows + copy], flags, copy);
   }
 
-  /** Writes over the least recently used way of the first level; returns it. */
+  /** Puts a page that neither level holds into both; `flags` tell its size. Returns the entry of the first. */
+  private fillMissed(vpnLo: number, plainTag: number, pageSize: number, pfn: number, flags: number): number {
+    this.missedTag = NO_TAG;
+    if (this.nrSpecial !== 0 || (flags & SPECIAL_FLAGS) !== 0 || this.l2Stride === 0) {
+      return this.fillSpecial(vpnLo, plainTag, pageSize, pfn, flags);
+    }
+    // What fillL2() and fillL1() do, when every entry is plain.
+    const { cells, nrRows, lruHead, tick } = this;
+    const linkAt = LINK_SECTION * nrRows;
+    const useAt = USE_SECTION * nrRows;
+    const set = vpnLo & this.l2SetMask;
+    const copy = cells[linkAt + lruHead[set]];
+    lruHead[set] = copy;
+    if (cells[nrRows + copy] === 0) this.noteValid(copy);
+    cells[copy] = vpnLo;
+    cells[nrRows + copy] = plainTag;
+    cells[PFN_SECTION * nrRows + copy] = pfn;
+    cells[FLAGS_SECTION * nrRows + copy] = flags;
+    const first = (vpnLo & this.l1SetMask) * this.l1Stride;
+    const end = useAt + first + this.l1Stride;
+    let least = cells[useAt + first];
+    for (let at = useAt + first + 1; at < end; at++) {
+      const difference = (cells[at] - least) | 0;
+      least = (least + (difference & (difference >> 31))) | 0;
+    }
+    const way = least & (tick - 1);
+    const victim = first + way;
+    if (least < tick) this.noteValid(victim);
+    cells[victim] = vpnLo;
+    cells[nrRows + victim] = plainTag;
+    cells[PFN_SECTION * nrRows + victim] = pfn;
+    cells[FLAGS_SECTION * nrRows + victim] = flags;
+    cells[useAt + victim] = this.clock + way;
+    cells[linkAt + victim] = copy;
+    return victim;
+  }
+
+  private fillSpecial(vpnLo: number, plainTag: number, pageSize: number, pfn: number, flags: number): number {
+    const vpnHi = plainTag & VPN_HI_MASK;
+    const pageLo = pageLoOf(vpnLo, vpnHi, pageSize);
+    const owner = (flags & PTE_G) !== 0 ? TAG_GLOBAL : tagPcid(plainTag) << PCID_SHIFT;
+    const tag = pageHiOf(vpnHi, pageSize) | owner | (pageSize << TAG_SIZE_SHIFT) | VALID_BIT;
+    const array = pageSize === TLB_1G ? L2_HUGE : L2;
+    let copy = NO_ENTRY;
+    if (this.arrayStride[array] !== 0) {
+      copy = this.fillL2(pageLo, tag, this.lruSetOf(this.setFirst(array, pageLo)), pfn, flags);
+    }
+    return this.fillL1(pageLo, tag, pageSize, pfn, flags, copy);
+  }
+
+  /** Writes over the least recently used way of a set of the second level; returns it. */
+  private fillL2(pageLo: number, tag: number, lruSet: number, pfn: number, flags: number): number {
+    const { cells, nrRows, lruHead } = this;
+    const victim = cells[LINK_SECTION * nrRows + lruHead[lruSet]];
+    lruHead[lruSet] = victim;
+    const old = cells[nrRows + victim];
+    if (old === 0) this.noteValid(victim);
+    if (((old | tag) & SPECIAL_BITS) !== 0) this.countSpecial(old, tag);
+    cells[victim] = pageLo;
+    cells[nrRows + victim] = tag;
+    cells[PFN_SECTION * nrRows + victim] = pfn;
+    cells[FLAGS_SECTION * nrRows + victim] = flags;
+    return victim;
+  }
+
+  /** Writes over the least recently used way of a set of the first level; returns it. */
   private fillL1(
     pageLo: number,
     tag: number,
@@ -343,118 +420,35 @@ export class SetAssociativeTlb implements Tlb {
     flags: number,
     copy: number,
   ): number {
-    const { age } = this;
-    const ways = this.arrayWays[pageSize];
-    let victim = this.arrayFirst[pageSize] + (pageLo & this.arraySetMask[pageSize]) * ways;
-    let oldest = age[victim];
-    for (let entry = victim + 1, end = victim + ways; entry < end; entry++) {
-      if (age[entry] < oldest) {
-        oldest = age[entry];
-        victim = entry;
-      }
+    const { cells, nrRows, tick } = this;
+    const first = this.setFirst(pageSize, pageLo);
+    const useAt = USE_SECTION * nrRows;
+    const end = useAt + first + this.arrayStride[pageSize];
+    let least = cells[useAt + first];
+    for (let at = useAt + first + 1; at < end; at++) {
+      const difference = (cells[at] - least) | 0;
+      least = (least + (difference & (difference >> 31))) | 0;
     }
-    if (oldest === 0) this.noteValid(victim, pageSize);
-    age[victim] = this.clock;
-    this.tagLo[victim] = pageLo;
-    this.tagHi[victim] = tag;
-    this.entryPfn[victim] = pfn;
-    this.entryFlags[victim] = flags;
-    this.l2Copy[victim] = copy;
+    const way = least & (tick - 1);
+    const victim = first + way;
+    if (least < tick) this.noteValid(victim);
+    const old = cells[nrRows + victim];
+    if (((old | tag) & SPECIAL_BITS) !== 0) this.countSpecial(old, tag);
+    cells[victim] = pageLo;
+    cells[nrRows + victim] = tag;
+    cells[PFN_SECTION * nrRows + victim] = pfn;
+    cells[FLAGS_SECTION * nrRows + victim] = flags;
+    cells[useAt + victim] = this.clock + way;
+    cells[LINK_SECTION * nrRows + victim] = copy;
     return victim;
   }
 
-  /** Writes over the least recently used way of the second level; returns it, or NO_ENTRY when there is no such array. */
-  private fillL2(pageLo: number, tag: number, array: number, pfn: number, flags: number): number {
-    if (this.arrayWays[array] === 0) return NO_ENTRY;
-    const lru = array === L2 ? this.lru : this.lruHuge;
-    const victim = lru.takeLeastRecent(pageLo & this.arraySetMask[array]);
-    const old = this.tagHi[victim];
-    if (old === 0) this.noteValid(victim, tagSize(tag));
-    else if (tagSize(old) !== tagSize(tag)) this.nrLarge += tagSize(tag) === TLB_4K ? -1 : 1;
-    this.tagLo[victim] = pageLo;
-    this.tagHi[victim] = tag;
-    this.entryPfn[victim] = pfn;
-    this.entryFlags[victim] = flags;
-    return victim;
-  }
-
-  private noteValid(entry: number, pageSize: number): void {
-    this.validAt[entry] = this.nrValid;
-    this.validList[this.nrValid++] = entry;
-    if (pageSize !== TLB_4K) this.nrLarge++;
-  }
-
-  /** Empties what one array holds for a page: it may be there twice, global and not. */
-  private dropFrom(array: number, vpnLo: number, vpnHi: number, pcid: Asid, pageSize: number): void {
-    let entry = this.findIn(array, vpnLo, vpnHi, pcid, pageSize);
-    while (entry !== NO_ENTRY) {
-      this.dropEntry(entry);
-      entry = this.findIn(array, vpnLo, vpnHi, pcid, pageSize);
-    }
-  }
-
-  private dropEntry(entry: number): void {
-    if (tagSize(this.tagHi[entry]) !== TLB_4K) this.nrLarge--;
-    this.tagHi[entry] = 0;
-    const at = this.validAt[entry];
-    const last = this.validList[--this.nrValid];
-    this.validList[at] = last;
-    this.validAt[last] = at;
-    if (entry < this.arrayFirst[L2]) this.age[entry] = 0;
-    else if (entry < this.arrayFirst[L2_HUGE]) this.lru.demote(entry);
-    else this.lruHuge.demote(entry);
+  private countSpecial(old: number, tag: number): void {
+    this.nrSpecial += Number((tag & SPECIAL_BITS) !== 0) - Number((old & SPECIAL_BITS) !== 0);
   }
 
   private countFlush(nrValidBefore: number): void {
     this.nrFlushes++;
     this.nrEntriesFlushed += nrValidBefore - this.nrValid;
-  }
-
-  /** The second level's copy of an entry of the first, or NO_ENTRY when it has been replaced. */
-  private copyInL2(entry: number): number {
-    const copy = this.l2Copy[entry];
-    if (copy === NO_ENTRY) return NO_ENTRY;
-    return this.tagHi[copy] === this.tagHi[entry] && this.tagLo[copy] === this.tagLo[entry] ? copy : NO_ENTRY;
-  }
-
-  /** 4 KiB pages of an entry. */
-  private entryPages(entry: number): number {
-    return 512 ** tagSize(this.tagHi[entry]);
-  }
-
-  /** First 4 KiB page of an entry. */
-  private entryVpn(entry: number): number {
-    return vpnOf(this.tagLo[entry], this.tagHi[entry] & TAG_VPN_HI_MASK) * this.entryPages(entry);
-  }
-
-  private checkEntry(entry: number, array: number): void {
-    const { tagLo, tagHi } = this;
-    const pageSize = tagSize(tagHi[entry]);
-    const isHome = array < L2 ? pageSize === array : (pageSize === TLB_1G) === (array === L2_HUGE);
-    if (!isHome) bug(`TLB entry ${entry} of page size ${pageSize} is in array ${array}`);
-    if (this.validList[this.validAt[entry]] !== entry) bug(`TLB entry ${entry} is not in the valid list`);
-    if ((this.entryFlags[entry] & LARGE_FLAGS) !== largeFlags(pageSize)) {
-      bug(`TLB entry ${entry} has page size ${pageSize} and flags 0x${this.entryFlags[entry].toString(16)}`);
-    }
-    const ways = this.arrayWays[array];
-    const first = this.arrayFirst[array] + (tagLo[entry] & this.arraySetMask[array]) * ways;
-    if (entry < first || entry >= first + ways) bug(`TLB entry ${entry} is in the wrong set`);
-    for (let other = first; other < first + ways; other++) {
-      if (other === entry) continue;
-      if (tagLo[other] === tagLo[entry] && tagHi[other] === tagHi[entry]) {
-        bug(`TLB entries ${entry} and ${other} hold the same page`);
-      }
-      if (array < L2 && this.age[other] === this.age[entry])
-        bug(`TLB entries ${entry} and ${other} are as old`);
-    }
-    if (array >= L2) return;
-    if (this.age[entry] < 1 || this.age[entry] > this.clock) {
-      bug(`TLB entry ${entry} was last used at ${this.age[entry]} of ${this.clock}`);
-    }
-    const copy = this.copyInL2(entry);
-    if (copy === NO_ENTRY) return;
-    if (this.entryPfn[copy] !== this.entryPfn[entry] || this.entryFlags[copy] !== this.entryFlags[entry]) {
-      bug(`TLB entries ${entry} and ${copy} are one page with different translations`);
-    }
   }
 }

@@ -33,8 +33,8 @@ export const SKYLAKE_TLB: TlbConfig = {
   l2Huge: { entries: 16, ways: 4 },
 };
 
-/** Most entries of all arrays together: an entry's index fits 16 bits. */
-export const MAX_TLB_ENTRIES = 65535;
+/** Most entries of all arrays together. */
+export const MAX_TLB_ENTRIES = 65536;
 
 const ARRAYS = ["l1", "l1Large", "l1Huge", "l2", "l2Huge"] as const;
 

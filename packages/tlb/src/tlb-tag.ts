@@ -1,18 +1,20 @@
 /**
- * Tags of TLB entries: two int32 words. A page number counts in units of its own size. Hot: per access.
+ * Tags of TLB entries: two int32 words. A page number counts in units of its own size. Hot: per walk.
  *
  *     tagLo   bits 0..31   low half of the page number
  *     tagHi   bits 0..12   high half of the page number      bits 25..26  page size: TLB_4K, TLB_2M, TLB_1G
  *             bits 13..24  PCID, 0 when global               bit  27      global
  *                                                            bit  28      valid; the word is 0 when not
  */
-import { TLB_2M, TLB_4K } from "@pageframe/contracts";
+import { PTE_PS, TLB_1G, TLB_2M, TLB_4K, TLB_ENTRY_1G } from "@pageframe/contracts";
 
-export const TAG_VPN_HI_MASK = 0x1fff;
-export const TAG_PCID_SHIFT = 13;
-export const TAG_SIZE_SHIFT = 25;
-export const TAG_GLOBAL: number = 1 << 27;
-export const TAG_VALID: number = 1 << 28;
+const TAG_VPN_HI_MASK = 0x1fff;
+const TAG_PCID_SHIFT = 13;
+const TAG_SIZE_SHIFT = 25;
+const TAG_GLOBAL: number = 1 << 27;
+const TAG_VALID: number = 1 << 28;
+/** Set in the tags of large and of global pages: what a comparison with a plain tag cannot find. */
+const TAG_SPECIAL: number = (3 << TAG_SIZE_SHIFT) | TAG_GLOBAL;
 
 const PCID_MASK = 0xfff;
 const SIZE_MASK = 3;
@@ -44,3 +46,12 @@ export function tagSize(tagHi: number): number {
 export function tagServes(tagHi: number, pcid: number): boolean {
   return (tagHi & TAG_GLOBAL) !== 0 || tagPcid(tagHi) === pcid;
 }
+
+/** Flags of an entry with the bits that tell its page size, whatever they were before. */
+export function flagsForSize(flags: number, pageSize: number): number {
+  const others = flags & ~(PTE_PS | TLB_ENTRY_1G);
+  if (pageSize === TLB_4K) return others;
+  return others | (pageSize === TLB_1G ? PTE_PS | TLB_ENTRY_1G : PTE_PS);
+}
+
+export { TAG_VPN_HI_MASK, TAG_PCID_SHIFT, TAG_SIZE_SHIFT, TAG_GLOBAL, TAG_VALID, TAG_SPECIAL };

@@ -1,11 +1,12 @@
 /**
- * Five streams of addresses, drawn with splitmix64 from seed 7. An address is two int32 words, low half first; bit 63
- * marks a write (one access in four). 1 MiB = 256 pages.
+ * Five streams of accesses, drawn with splitmix64 from seed 7: reads, and one write in four. Each access is a run of its
+ * own (access-run.ts in contracts): nothing is folded, so that every access is looked up.
  *
  *     seq     64-byte steps through 1 GiB           hot   32 pages, at random
  *     rnd256  256 MiB, at random                    mix   one of seq, rnd256 and zipf, at random
  *     zipf    a million pages, Zipf with exponent 1
  */
+import { packRun, RUN_READ, RUN_WRITE } from "@pageframe/contracts";
 
 /** Names of the streams. */
 export const STREAM_NAMES = ["seq", "rnd256", "zipf", "hot", "mix"] as const;
@@ -60,9 +61,9 @@ class SplitMix64 {
   }
 }
 
-/** Makes the first `nrAddresses` of a stream, 2 words each. */
-export function addressStream(name: StreamName, nrAddresses: number): Int32Array {
-  const words = new Int32Array(2 * nrAddresses);
+/** Makes the first `nrAccesses` of a stream, 2 words each. */
+export function accessStream(name: StreamName, nrAccesses: number): Int32Array {
+  const words = new Int32Array(2 * nrAccesses);
   const random = new SplitMix64(7);
   const cumulated = zipfWeights();
   let step = 0;
@@ -88,8 +89,8 @@ export function addressStream(name: StreamName, nrAddresses: number): Int32Array
     } else {
       offset = ((lo >>> 12) & 31) * 4096 + inPage;
     }
-    words[at] = offset | 0;
-    words[at + 1] = areaHi | (isWrite ? 1 << 31 : 0);
+    words[at] = (offset >>> 12) | (areaHi << 20);
+    words[at + 1] = packRun(areaHi >>> 12, isWrite ? RUN_WRITE : RUN_READ, false, 1);
   }
   return words;
 }
