@@ -37,6 +37,7 @@ import { type KernelConfig, type KernelConfigInput, MIN_MEMORY_BYTES, parseKerne
 import { Evictor } from "./evict.ts";
 import { Files } from "./files.ts";
 import { Kernel } from "./kernel.ts";
+import { OutsideSink } from "./outside-sink.ts";
 import { LruPageReleaser } from "./pages.ts";
 import { MemoryPressure } from "./pressure.ts";
 import { formatBytes, formatPages, parseBytes, parsePages } from "./sizes.ts";
@@ -86,13 +87,21 @@ export function bootKernel(input: KernelConfigInput = {}, options: BootOptions =
       `memory ${config.memory} is too small to boot; the minimum is ${formatBytes(MIN_MEMORY_BYTES)}`,
     );
   }
-  return new Kernel(bootWithAvailable(config, parsePages(config.memory), options));
+  const { trace = null } = options;
+  const found = bootWithAvailable(config, parsePages(config.memory), { ...options, trace: null });
+  if (trace === null) return new Kernel(found.sys);
+  // Whoever listens hears of one machine, not of those that looked for its size.
+  return new Kernel(bootSystem(config, found.nrRamPages, { ...options, trace: new OutsideSink(trace) }));
 }
 
 /** Finds the smallest RAM that leaves at least `wantedPages` available, and boots it. */
-function bootWithAvailable(config: KernelConfig, wantedPages: number, options: BootOptions): System {
+function bootWithAvailable(
+  config: KernelConfig,
+  wantedPages: number,
+  options: BootOptions,
+): { sys: System; nrRamPages: number } {
   let nrRamPages = wantedPages + parsePages(config.kernelImage) + 256 * config.nodes;
-  let best: System | null = null;
+  let best: { sys: System; nrRamPages: number } | null = null;
   let bestAvailable = Infinity;
   const tried = new Set<number>();
   for (let boot = 0; boot < MAX_SIZING_BOOTS && !tried.has(nrRamPages); boot++) {
@@ -104,7 +113,7 @@ function bootWithAvailable(config: KernelConfig, wantedPages: number, options: B
     }
     const available = availablePages(sys);
     if (available >= wantedPages && available < bestAvailable) {
-      best = sys;
+      best = { sys, nrRamPages };
       bestAvailable = available;
     }
     if (available === wantedPages) break;
@@ -114,7 +123,7 @@ function bootWithAvailable(config: KernelConfig, wantedPages: number, options: B
   while (best === null) {
     const sys = bootSystem(config, ++nrRamPages, options);
     bestAvailable = availablePages(sys);
-    if (bestAvailable >= wantedPages) best = sys;
+    if (bestAvailable >= wantedPages) best = { sys, nrRamPages };
   }
   if (bestAvailable > wantedPages + MAX_SURPLUS_PAGES) {
     throw new KernelError(

@@ -26,7 +26,6 @@ import {
   type ReclaimHost,
   swapEntryToPteHi,
   swapEntryToPteLo,
-  TP_MM_VMSCAN_WRITE_FOLIO,
   VM_EXEC,
 } from "@pageframe/contracts";
 import { NO_LINK } from "@pageframe/memmap";
@@ -104,7 +103,6 @@ export class Evictor implements ReclaimHost {
       const result = writeToSwap(sys, pfn);
       if (result < 0) return EVICT_IO_ERROR;
       sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
-      sys.trace?.emit(TP_MM_VMSCAN_WRITE_FOLIO, pfn, memmap.private[pfn], 0, 0);
     }
     dropFromSwapCache(sys, pfn);
     putUserPage(sys, pfn, 0);

@@ -33,6 +33,7 @@ import {
   vpnLo,
   vpnOfAddress,
 } from "@pageframe/contracts";
+import { type MmuStats } from "@pageframe/mmu";
 import { auditSystem } from "./audit.ts";
 import { handleUserFault } from "./fault.ts";
 import { createTask, exitTask, forkTask, switchTo } from "./lifecycle.ts";
@@ -166,10 +167,7 @@ export class Kernel {
       if (signal !== null || task.hasExited) break;
       run = mmu.accessRuns(words, run + 1, nrRuns);
     }
-    const after = mmu.stats;
-    sys.time.spend(CAUSE_ACCESS, after.accesses - before.accesses);
-    sys.time.spend(CAUSE_TLB_L2, after.l2Hits - before.l2Hits);
-    sys.time.spend(CAUSE_WALK, after.walks - before.walks);
+    this.spendOnTranslation(before, mmu.stats);
     return signal;
   }
 
@@ -273,9 +271,19 @@ export class Kernel {
   private accessPage(task: Task, vpn: Vpn, kind: number): TaskSignal | null {
     switchTo(this.sys, task.cpu, living(task));
     const { mmu } = this.sys.cpus[task.cpu];
-    this.sys.time.spend(CAUSE_ACCESS, 1);
-    if (mmu.translate(vpnLo(vpn), vpnHi(vpn), kind, true) >= 0) return null;
-    return this.faultUntilDone(task, vpnLo(vpn), vpnHi(vpn), kind);
+    const before = mmu.stats;
+    const pfn = mmu.translate(vpnLo(vpn), vpnHi(vpn), kind, true);
+    const signal = pfn >= 0 ? null : this.faultUntilDone(task, vpnLo(vpn), vpnHi(vpn), kind);
+    this.spendOnTranslation(before, mmu.stats);
+    return signal;
+  }
+
+  /** Spends the time of the accesses between two looks at a CPU's counts. */
+  private spendOnTranslation(before: MmuStats, after: MmuStats): void {
+    const { time } = this.sys;
+    time.spend(CAUSE_ACCESS, after.accesses - before.accesses);
+    time.spend(CAUSE_TLB_L2, after.l2Hits - before.l2Hits);
+    time.spend(CAUSE_WALK, after.walks - before.walks);
   }
 
   /** Handles faults of one access until it works; the task has exited when SIGKILL comes back. */
