@@ -56,6 +56,9 @@ export const RISCV_PTE_HI_NC: number = 1 << 29;
 /** In the high half: memory type IO. */
 export const RISCV_PTE_HI_IO: number = 1 << 30;
 
+const RISCV_PTE_HI_FLAGS: number =
+  RISCV_PTE_HI_SOFT_DIRTY | RISCV_PTE_HI_UFFD_WP | RISCV_PTE_HI_NC | RISCV_PTE_HI_IO;
+
 /** Frame number of a valid RISC-V entry. */
 export function riscvPfn(lo: number, hi: number): number {
   return (lo >>> 10) | ((hi & 0x1ff) << 22);
@@ -87,27 +90,31 @@ export function riscvLo(lo: number, hi: number, level: number): number {
 /** High half in RAM of a leaf whose canonical halves are given. */
 export function riscvHi(lo: number, hi: number): number {
   if ((lo & PTE_P) === 0) return hi;
-  const type = (lo & PTE_PCD) !== 0 ? RISCV_PTE_HI_IO : (lo & PTE_PWT) !== 0 ? RISCV_PTE_HI_NC : 0;
-  return ((hi & 0x7ff) >>> 2) | type | ((lo & PTE_SOFT_DIRTY) << 16) | ((lo & PTE_UFFD_WP) << 18);
+  const bits = ((hi & 0x7ff) >>> 2) | ((lo & PTE_SOFT_DIRTY) << 16) | ((lo & PTE_UFFD_WP) << 18);
+  if ((lo & (PTE_PCD | PTE_PWT)) === 0) return bits;
+  return bits | ((lo & PTE_PCD) !== 0 ? RISCV_PTE_HI_IO : RISCV_PTE_HI_NC);
 }
 
 /** Canonical low half of an entry of `level` that is `lo`, `hi` in RAM. A pointer reads as one of x86-64 does. */
 export function riscvToCanonicalLo(lo: number, hi: number, level: number): number {
   if ((lo & RISCV_PTE_V) === 0) return lo;
-  const pfnBits = riscvPfn(lo, hi) << 12;
+  const pfnBits = (lo >>> 10) << 12;
   if ((lo & RISCV_PTE_LEAF) === 0) return pfnBits | PTE_TABLE_USER;
-  return (
+  const bits =
     PTE_P |
     ((lo & (RISCV_PTE_W | RISCV_PTE_A | RISCV_PTE_D)) >>> 1) |
     ((lo & RISCV_PTE_U) >>> 2) |
     ((lo & RISCV_PTE_G) << 3) |
     ((lo & RISCV_PTE_SPECIAL) << 1) |
     (level > 1 ? PTE_PS : 0) |
+    pfnBits;
+  if ((hi & RISCV_PTE_HI_FLAGS) === 0) return bits;
+  return (
+    bits |
     ((hi & RISCV_PTE_HI_NC) !== 0 ? PTE_PWT : 0) |
     ((hi & RISCV_PTE_HI_IO) !== 0 ? PTE_PCD : 0) |
     ((hi & RISCV_PTE_HI_SOFT_DIRTY) >>> 16) |
-    ((hi & RISCV_PTE_HI_UFFD_WP) >>> 18) |
-    pfnBits
+    ((hi & RISCV_PTE_HI_UFFD_WP) >>> 18)
   );
 }
 
@@ -115,5 +122,5 @@ export function riscvToCanonicalLo(lo: number, hi: number, level: number): numbe
 export function riscvToCanonicalHi(lo: number, hi: number): number {
   if ((lo & RISCV_PTE_V) === 0) return hi;
   const isLeaf = (lo & RISCV_PTE_LEAF) !== 0;
-  return (riscvPfn(lo, hi) >>> 20) | (isLeaf && (lo & RISCV_PTE_X) === 0 ? PTE_HI_NX : 0);
+  return (lo >>> 30) | ((hi & 0x1ff) << 2) | (isLeaf && (lo & RISCV_PTE_X) === 0 ? PTE_HI_NX : 0);
 }
