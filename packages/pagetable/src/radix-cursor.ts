@@ -13,7 +13,11 @@ import {
   PAGE_WORDS,
   type PageTableCursor,
   PT_LEVEL_PTE,
+  PTE_A,
+  PTE_D,
+  PTE_SOFT_DIRTY,
   PTE_WORDS,
+  RISCV_PTE_V,
   riscvToCanonicalHi,
   riscvToCanonicalLo,
   type Vpn,
@@ -76,11 +80,16 @@ export class RadixCursor implements PageTableCursor {
       const { words } = this.contents;
       const end = this.scanEnd;
       for (let entry = this.scanEntry; entry < end; entry += PTE_WORDS) {
-        if ((words[entry] | words[entry + 1]) !== 0) {
-          this.scanEntry = entry + PTE_WORDS;
-          this.take(this.scanOrigin + (entry >>> 1), PT_LEVEL_PTE, entry);
-          return true;
-        }
+        const lo = words[entry];
+        const hi = words[entry + 1];
+        if ((lo | hi) === 0) continue;
+        this.scanEntry = entry + PTE_WORDS;
+        this.vpn = this.scanOrigin + (entry >>> 1);
+        this.level = PT_LEVEL_PTE;
+        this.entry = entry;
+        this.lo = this.isRiscv ? riscvToCanonicalLo(lo, hi, PT_LEVEL_PTE) : lo;
+        this.hi = this.isRiscv ? riscvToCanonicalHi(lo, hi) : hi;
+        return true;
       }
       if (end !== 0) {
         this.atVpn = this.scanOrigin + (end >>> 1);
@@ -139,10 +148,27 @@ export class RadixCursor implements PageTableCursor {
   }
 
   harvest(mask: number): number {
-    this.take(this.vpn, this.level, this.entry);
-    const bits = this.lo & mask;
-    if (bits === 0 || !leafIsPresent(this.lo, this.level)) return 0;
-    this.set(this.lo & ~bits, this.hi);
+    const { entry } = this;
+    const { words } = this.contents;
+    const lo = words[entry];
+    if (this.isRiscv && (lo & RISCV_PTE_V) !== 0) return this.harvestRiscv(mask);
+    const bits = lo & mask;
+    if (bits === 0 || !leafIsPresent(lo, this.level)) return 0;
+    this.lo = words[entry] = lo & ~bits;
+    return bits;
+  }
+
+  /** Of a valid entry in RAM, A and D are one bit further up; soft-dirty is in the high half. */
+  private harvestRiscv(mask: number): number {
+    const { entry } = this;
+    const { words } = this.contents;
+    const lo = words[entry];
+    const hi = words[entry + 1];
+    const bits = ((lo >>> 1) & (PTE_A | PTE_D) & mask) | ((hi >>> 16) & PTE_SOFT_DIRTY & mask);
+    if (bits === 0) return 0;
+    words[entry] = lo & ~((bits & (PTE_A | PTE_D)) << 1);
+    words[entry + 1] = hi & ~((bits & PTE_SOFT_DIRTY) << 16);
+    this.lo &= ~bits;
     return bits;
   }
 
