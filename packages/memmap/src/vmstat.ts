@@ -25,13 +25,19 @@ export class VmStat {
   readonly node: Float64Array;
   /** By VM_EVENT_NAMES: `events[PGFAULT]`. */
   readonly events: Float64Array;
+  /** All of the above in one array, in that order: for code that counts into several of them per page. */
+  readonly all: Float64Array;
 
   constructor(nrNodes: number) {
     this.nrNodes = nrNodes;
-    this.zone = new Float64Array(nrNodes * MAX_NR_ZONES * NR_ZONE_STATS);
-    this.numa = new Float64Array(nrNodes * MAX_NR_ZONES * NR_NUMA_STATS);
-    this.node = new Float64Array(nrNodes * NR_NODE_STATS);
-    this.events = new Float64Array(VM_EVENT_NAMES.length);
+    const numaAt = nrNodes * MAX_NR_ZONES * NR_ZONE_STATS;
+    const nodeAt = numaAt + nrNodes * MAX_NR_ZONES * NR_NUMA_STATS;
+    const eventsAt = nodeAt + nrNodes * NR_NODE_STATS;
+    this.all = new Float64Array(eventsAt + VM_EVENT_NAMES.length);
+    this.zone = this.all.subarray(0, numaAt);
+    this.numa = this.all.subarray(numaAt, nodeAt);
+    this.node = this.all.subarray(nodeAt, eventsAt);
+    this.events = this.all.subarray(eventsAt);
   }
 
   /** Adds to a per-zone counter. */
