@@ -7,20 +7,23 @@
  *     PCP_HIGH          pages above which a free gives some back; moves between the next two
  *     PCP_HIGH_MIN, PCP_HIGH_MAX
  *     PCP_BATCH         pages that move at a time, at least
- *     PCP_FLAGS         PREV_FREE_HIGH_ORDER: the last free was of order 1..3
+ *     PCP_FLAGS         1 when the last free was of order 1..3 (PCPF_PREV_FREE_HIGH_ORDER), else 0
  *     PCP_ALLOC_FACTOR  refills in a row double the batch up to 2^5 times
  *     PCP_FREE_COUNT    pages freed in a row; widens what is given back at a time
+ *     PCP_FREE_MAX      where PCP_FREE_COUNT stops: batch << 5
+ *     PCP_HIGH_RUN      pages freed in a row from which blocks of order 1..3 are all given back: batch + high_min / 2
  *     PCP_LOCALITY      NUMA_LOCAL or NUMA_OTHER: is the zone on the CPU's node?
- *     PCP_RINGS         NR_PCP_LISTS rings: `order * 3 + migratetype` for orders 0..3, then 2 MiB blocks: not movable,
+ *     PCP_LISTS         NR_PCP_LISTS lists: `order * 3 + migratetype` for orders 0..3, then 2 MiB blocks: not movable,
  *                       movable
  *
- * A ring is four words: block k, from the front, is `slots[RING_BASE + ((RING_FRONT + k) & RING_MASK)]`, for k below
- * RING_LENGTH. Frees and allocations work at the front, refills and returns to the zone at the back.
+ * A list is four words: its blocks are `slots[LIST_BOTTOM .. LIST_TOP - 1]`, the longest unused at the bottom, in a
+ * piece of `slots` from LIST_BASE to LIST_END. Frees and allocations work at the top, refills find the list empty,
+ * returns to the zone take from the bottom.
  *
  * The first frame of a listed block has flags ON_PCP_LIST, the others none; refcounts are 0.
  * Source: Linux 6.18 mm/page_alloc.c: nr_pcp_alloc(), nr_pcp_high(), nr_pcp_free(), free_pcppages_bulk(),
  * free_frozen_page_commit(), decay_pcp_high().
- * Differs: rings instead of linked lists, in the same order: a page's list links would cost two cache misses;
+ * Differs: arrays instead of linked lists, in the same order: a page's links would cost two cache misses;
  * no cache-size hint (PCPF_FREE_HIGH_BATCH); decay is a step that the kernel calls, not a timer.
  */
 import {
@@ -48,36 +51,46 @@ import {
   ZONE_WORDS,
 } from "./zone-table.ts";
 
-export const PCP_COUNT = 0;
-export const PCP_HIGH = 1;
-export const PCP_HIGH_MIN = 2;
-export const PCP_HIGH_MAX = 3;
-export const PCP_BATCH = 4;
-export const PCP_FLAGS = 5;
-export const PCP_ALLOC_FACTOR = 6;
-export const PCP_FREE_COUNT = 7;
-export const PCP_LOCALITY = 8;
-export const PCP_RINGS = 9;
+const PCP_COUNT = 0;
+const PCP_HIGH = 1;
+const PCP_HIGH_MIN = 2;
+const PCP_HIGH_MAX = 3;
+const PCP_BATCH = 4;
+const PCP_FLAGS = 5;
+const PCP_ALLOC_FACTOR = 6;
+const PCP_FREE_COUNT = 7;
+const PCP_FREE_MAX = 8;
+const PCP_HIGH_RUN = 9;
+const PCP_LOCALITY = 10;
+const PCP_LISTS = 11;
 
-export const RING_BASE = 0;
-export const RING_MASK = 1;
-export const RING_FRONT = 2;
-export const RING_LENGTH = 3;
-export const RING_WORDS = 4;
+const LIST_TOP = 0;
+const LIST_BOTTOM = 1;
+const LIST_BASE = 2;
+const LIST_END = 3;
+const LIST_WORDS = 4;
 
 /** Lists of the orders up to PAGE_ALLOC_COSTLY_ORDER. */
 const NR_LOWORDER_PCP_LISTS: number = MIGRATE_PCPTYPES * (PAGE_ALLOC_COSTLY_ORDER + 1);
 /** Lists of one CPU and zone: three types in four orders, and two for huge pages. */
-export const NR_PCP_LISTS: number = NR_LOWORDER_PCP_LISTS + 2;
-export const PCP_WORDS: number = PCP_RINGS + NR_PCP_LISTS * RING_WORDS;
+const NR_PCP_LISTS: number = NR_LOWORDER_PCP_LISTS + 2;
+/** int32 words of one record. */
+export const PCP_WORDS: number = PCP_LISTS + NR_PCP_LISTS * LIST_WORDS;
 /** Flags word of a block on a per-CPU list: an order that no block has. */
 export const ON_PCP_LIST: number = PG_ORDER_MASK;
 
 /** Batches grow to 2^5 times their size (CONFIG_PCP_BATCH_SCALE_MAX). */
 const PCP_BATCH_SCALE_MAX = 5;
-const PREV_FREE_HIGH_ORDER = 1;
-/** Slots that a ring starts with; it doubles when full. */
-const FIRST_RING_SLOTS = 16;
+/** Slots that a list starts with; they double when full. */
+const FIRST_LIST_SLOTS = 16;
+// V8 folds a constant of this module into the code, and loads one that is imported: 19 against 23 M pairs/s.
+const RECORD_WORDS: number = PCP_WORDS;
+const PCP_OF_ZONE: number = ZONE_PCP;
+const FLAGS_OF_ZONE: number = ZONE_FLAGS;
+const WORDS_OF_ZONE: number = ZONE_WORDS;
+const LISTED: number = ON_PCP_LIST;
+const NONE: number = NO_PFN;
+const HUGE_ORDER: number = PAGEBLOCK_ORDER;
 
 /** What /proc/zoneinfo prints of one CPU's lists of a zone. */
 export interface PagesetView {
@@ -94,18 +107,18 @@ export function isPcpOrder(order: number): boolean {
 }
 
 /** Index of the list that holds blocks of a type and order. */
-export function ringIndex(migratetype: number, order: number): number {
+export function listIndex(migratetype: number, order: number): number {
   if (order === PAGEBLOCK_ORDER) return NR_LOWORDER_PCP_LISTS + (migratetype === MIGRATE_MOVABLE ? 1 : 0);
   return order * MIGRATE_PCPTYPES + migratetype;
 }
 
-function ringOrder(index: number): number {
+function listOrder(index: number): number {
   return index >= NR_LOWORDER_PCP_LISTS ? PAGEBLOCK_ORDER : (index / MIGRATE_PCPTYPES) | 0;
 }
 
 /** The lists of all CPUs and zones. */
 export class PerCpuPages {
-  /** Blocks of all rings. Replaced when it grows. */
+  /** Blocks of all lists. Replaced when it grows. */
   slots: Int32Array;
   private nrSlotsUsed: number;
   private readonly nrCpus: number;
@@ -145,54 +158,72 @@ export class PerCpuPages {
       words[at + PCP_BATCH] = batch;
       words[at + PCP_HIGH_MIN] = highMin;
       words[at + PCP_HIGH_MAX] = highMax;
+      words[at + PCP_FREE_MAX] = batch << PCP_BATCH_SCALE_MAX;
+      words[at + PCP_HIGH_RUN] = batch + (highMin >> 1);
     }
+  }
+
+  /** Takes the block used last from list `index`; NO_PFN when the list is empty. */
+  pop(zoneId: number, cpu: number, order: number, index: number): number {
+    const { words } = this;
+    const at = (words[zoneId * WORDS_OF_ZONE + PCP_OF_ZONE] + Math.imul(cpu, RECORD_WORDS)) | 0;
+    const list = (at + PCP_LISTS + index * LIST_WORDS) | 0;
+    const top = words[list + LIST_TOP];
+    if (top === words[list + LIST_BOTTOM]) return NONE;
+    words[list + LIST_TOP] = top - 1;
+    words[at + PCP_COUNT] -= 1 << order;
+    words[at + PCP_FREE_COUNT] >>= 1;
+    const pfn = this.slots[top - 1];
+    this.flags[pfn] = 0;
+    return pfn;
   }
 
   /** Takes a block, refilling from the zone when the list is empty; NO_PFN when the zone has none either. */
   take(zoneId: number, cpu: number, order: number, migratetype: number, allocFlags: number): number {
     const { words } = this;
     const at = this.record(zoneId, cpu);
-    words[at + PCP_FREE_COUNT] >>= 1;
-    const ring = at + PCP_RINGS + ringIndex(migratetype, order) * RING_WORDS;
-    if (words[ring + RING_LENGTH] === 0) this.refill(at, ring, zoneId, order, migratetype, allocFlags);
-    const length = words[ring + RING_LENGTH];
-    if (length === 0) return NO_PFN;
-    const front = words[ring + RING_FRONT];
-    const pfn = this.slots[words[ring + RING_BASE] + front];
-    words[ring + RING_FRONT] = (front + 1) & words[ring + RING_MASK];
-    words[ring + RING_LENGTH] = length - 1;
-    words[at + PCP_COUNT] -= 1 << order;
-    this.flags[pfn] = 0;
-    return pfn;
+    const index = listIndex(migratetype, order);
+    const list = at + PCP_LISTS + index * LIST_WORDS;
+    if (words[list + LIST_TOP] === words[list + LIST_BOTTOM]) {
+      this.refill(at, list, zoneId, order, migratetype, allocFlags);
+      if (words[list + LIST_TOP] === words[list + LIST_BOTTOM]) words[at + PCP_FREE_COUNT] >>= 1;
+    }
+    return this.pop(zoneId, cpu, order, index);
   }
 
   /** Puts a block without flags on list `index`, and gives some back to the zone when there are too many. */
   give(pfn: number, zoneId: number, cpu: number, order: number, index: number): void {
     const { words } = this;
-    const at = words[zoneId * ZONE_WORDS + ZONE_PCP] + cpu * PCP_WORDS;
-    const ring = at + PCP_RINGS + index * RING_WORDS;
-    const length = words[ring + RING_LENGTH];
-    if (length > words[ring + RING_MASK]) this.growRing(ring);
-    const front = (words[ring + RING_FRONT] - 1) & words[ring + RING_MASK];
-    this.slots[words[ring + RING_BASE] + front] = pfn;
-    words[ring + RING_FRONT] = front;
-    words[ring + RING_LENGTH] = length + 1;
-    this.flags[pfn] = ON_PCP_LIST;
-    const count = words[at + PCP_COUNT] + (1 << order);
+    const at = (words[zoneId * WORDS_OF_ZONE + PCP_OF_ZONE] + Math.imul(cpu, RECORD_WORDS)) | 0;
+    const list = (at + PCP_LISTS + index * LIST_WORDS) | 0;
+    let top = words[list + LIST_TOP];
+    if (top === words[list + LIST_END]) top = this.makeRoom(list);
+    this.slots[top] = pfn;
+    words[list + LIST_TOP] = top + 1;
+    this.flags[pfn] = LISTED;
+    const count = (words[at + PCP_COUNT] + (1 << order)) | 0;
     words[at + PCP_COUNT] = count;
     words[at + PCP_ALLOC_FACTOR] >>= 1;
-    const batch = words[at + PCP_BATCH];
     const nrFreed = words[at + PCP_FREE_COUNT];
+    if (nrFreed < words[at + PCP_FREE_MAX]) words[at + PCP_FREE_COUNT] = nrFreed + (1 << order);
     // Orders come in random turn: a branch on them would be mispredicted half of the time, so this is arithmetic.
-    const isHighOrder = order < PAGEBLOCK_ORDER ? -order >>> 31 : 0;
-    const isHighOrderRun =
-      nrFreed >= batch + (words[at + PCP_HIGH_MIN] >> 1) && (words[at + PCP_FLAGS] & isHighOrder) !== 0;
+    const isHighOrder = order < HUGE_ORDER ? -order >>> 31 : 0;
+    const isHighOrderRun = nrFreed >= words[at + PCP_HIGH_RUN] && (words[at + PCP_FLAGS] & isHighOrder) !== 0;
     words[at + PCP_FLAGS] = isHighOrder;
-    if (nrFreed < batch << PCP_BATCH_SCALE_MAX) words[at + PCP_FREE_COUNT] = nrFreed + (1 << order);
     // PCP_HIGH starts at 0 and may be out of its bounds after they changed; then it is too low here at worst.
-    if (count < words[at + PCP_HIGH] && !isHighOrderRun && words[zoneId * ZONE_WORDS + ZONE_FLAGS] === 0)
-      return;
-    this.giveBack(at, zoneId, index, isHighOrderRun);
+    if (
+      count >= words[at + PCP_HIGH] ||
+      isHighOrderRun ||
+      words[zoneId * WORDS_OF_ZONE + FLAGS_OF_ZONE] !== 0
+    ) {
+      this.giveBack(at, zoneId, index, isHighOrderRun);
+    }
+  }
+
+  /** NUMA_LOCAL or NUMA_OTHER: is the zone on the CPU's node? */
+  locality(zoneId: number, cpu: number): number {
+    const { words } = this;
+    return words[words[zoneId * WORDS_OF_ZONE + PCP_OF_ZONE] + Math.imul(cpu, RECORD_WORDS) + PCP_LOCALITY];
   }
 
   /** Pages of a zone on all CPUs' lists. */
@@ -261,37 +292,55 @@ export class PerCpuPages {
     this.words[at + PCP_LOCALITY] = locality;
     this.words[at + PCP_BATCH] = 1;
     for (let index = 0; index < NR_PCP_LISTS; index++) {
-      const ring = at + PCP_RINGS + index * RING_WORDS;
-      this.words[ring + RING_BASE] = this.nrSlotsUsed;
-      this.words[ring + RING_MASK] = FIRST_RING_SLOTS - 1;
-      this.nrSlotsUsed += FIRST_RING_SLOTS;
+      this.placeList(at + PCP_LISTS + index * LIST_WORDS, this.nrSlotsUsed, FIRST_LIST_SLOTS);
+      this.nrSlotsUsed += FIRST_LIST_SLOTS;
     }
   }
 
-  /** Doubles a ring: its blocks move to new slots, in order from index 0. Cold. */
-  private growRing(ring: number): void {
+  /** Gives an empty list its piece of `slots`. */
+  private placeList(list: number, base: number, nrSlots: number): void {
     const { words } = this;
-    const nrOld = words[ring + RING_MASK] + 1;
+    words[list + LIST_TOP] = base;
+    words[list + LIST_BOTTOM] = base;
+    words[list + LIST_BASE] = base;
+    words[list + LIST_END] = base + nrSlots;
+  }
+
+  /** Makes room above a list's top: slides it down, or doubles its piece. Returns the new top. */
+  private makeRoom(list: number): number {
+    const { words } = this;
+    const bottom = words[list + LIST_BOTTOM];
+    const top = words[list + LIST_TOP];
+    const base = words[list + LIST_BASE];
+    const nrSlots = words[list + LIST_END] - base;
+    if (bottom - base >= nrSlots >> 1) {
+      this.slots.copyWithin(base, bottom, top);
+      words[list + LIST_BOTTOM] = base;
+    } else {
+      const newBase = this.reserveSlots(nrSlots * 2);
+      this.slots.copyWithin(newBase, bottom, top);
+      this.placeList(list, newBase, nrSlots * 2);
+    }
+    words[list + LIST_TOP] = words[list + LIST_BOTTOM] + (top - bottom);
+    return words[list + LIST_TOP];
+  }
+
+  /** Takes unused slots, growing the array when there are too few; returns the first. Cold. */
+  private reserveSlots(nrSlots: number): number {
     const base = this.nrSlotsUsed;
-    this.nrSlotsUsed += nrOld * 2;
+    this.nrSlotsUsed += nrSlots;
     if (this.nrSlotsUsed > this.slots.length) {
       const slots = new Int32Array(Math.max(this.nrSlotsUsed, this.slots.length * 2));
       slots.set(this.slots);
       this.slots = slots;
     }
-    for (let block = 0; block < words[ring + RING_LENGTH]; block++) {
-      this.slots[base + block] =
-        this.slots[words[ring + RING_BASE] + ((words[ring + RING_FRONT] + block) & words[ring + RING_MASK])];
-    }
-    words[ring + RING_BASE] = base;
-    words[ring + RING_MASK] = nrOld * 2 - 1;
-    words[ring + RING_FRONT] = 0;
+    return base;
   }
 
-  /** Fills an empty ring from the zone, as far as the zone can. */
+  /** Fills an empty list from the zone, as far as the zone can: what was taken first is handed out first. */
   private refill(
     at: number,
-    ring: number,
+    list: number,
     zoneId: number,
     order: number,
     migratetype: number,
@@ -299,12 +348,22 @@ export class PerCpuPages {
   ): void {
     const { words } = this;
     const nr = this.refillSize(at, zoneId, order);
-    while (words[ring + RING_MASK] < nr) this.growRing(ring);
-    const base = words[ring + RING_BASE];
-    const nrTaken = this.core.rmqueueBulk(zoneId, order, nr, migratetype, allocFlags, this.slots, base);
-    for (let slot = base; slot < base + nrTaken; slot++) this.flags[this.slots[slot]] = ON_PCP_LIST;
-    words[ring + RING_FRONT] = 0;
-    words[ring + RING_LENGTH] = nrTaken;
+    let base = words[list + LIST_BASE];
+    let nrSlots = words[list + LIST_END] - base;
+    if (nrSlots < nr) {
+      while (nrSlots < nr) nrSlots *= 2;
+      base = this.reserveSlots(nrSlots);
+    }
+    this.placeList(list, base, nrSlots);
+    const { slots, flags } = this;
+    const nrTaken = this.core.rmqueueBulk(zoneId, order, nr, migratetype, allocFlags, slots, base);
+    for (let low = base, high = base + nrTaken - 1; low < high; low++, high--) {
+      const first = slots[low];
+      slots[low] = slots[high];
+      slots[high] = first;
+    }
+    for (let slot = base; slot < base + nrTaken; slot++) flags[slots[slot]] = LISTED;
+    words[list + LIST_TOP] = base + nrTaken;
     words[at + PCP_COUNT] += nrTaken << order;
   }
 
@@ -384,12 +443,10 @@ export class PerCpuPages {
     let nrLeft = Math.min(nr, words[at + PCP_COUNT]);
     let list = index;
     while (nrLeft > 0) {
-      const ring = at + PCP_RINGS + list * RING_WORDS;
-      const order = ringOrder(list);
-      while (nrLeft > 0 && words[ring + RING_LENGTH] > 0) {
-        const last = words[ring + RING_FRONT] + words[ring + RING_LENGTH] - 1;
-        const pfn = this.slots[words[ring + RING_BASE] + (last & words[ring + RING_MASK])];
-        words[ring + RING_LENGTH]--;
+      const head = at + PCP_LISTS + list * LIST_WORDS;
+      const order = listOrder(list);
+      while (nrLeft > 0 && words[head + LIST_BOTTOM] < words[head + LIST_TOP]) {
+        const pfn = this.slots[words[head + LIST_BOTTOM]++];
         words[at + PCP_COUNT] -= 1 << order;
         nrLeft -= 1 << order;
         this.flags[pfn] = 0;
@@ -405,14 +462,12 @@ export class PerCpuPages {
   private checkRecord(at: number, zoneId: number, isFree: Uint8Array): void {
     let nrPages = 0;
     for (let list = 0; list < NR_PCP_LISTS; list++) {
-      const ring = at + PCP_RINGS + list * RING_WORDS;
-      const [base, mask, front, length] = this.words.subarray(ring, ring + RING_WORDS);
-      const size = 1 << ringOrder(list);
-      nrPages += length * size;
-      if (length > mask + 1) bug(`a per-CPU list of ${mask + 1} slots holds ${length} blocks`);
-      for (let block = 0; block < length; block++) {
-        this.checkBlock(this.slots[base + ((front + block) & mask)], size, zoneId, isFree);
-      }
+      const head = at + PCP_LISTS + list * LIST_WORDS;
+      const [top, bottom, base, end] = this.words.subarray(head, head + LIST_WORDS);
+      const size = 1 << listOrder(list);
+      nrPages += (top - bottom) * size;
+      if (!(base <= bottom && bottom <= top && top <= end)) bug(`a per-CPU list overruns its slots`);
+      for (let slot = bottom; slot < top; slot++) this.checkBlock(this.slots[slot], size, zoneId, isFree);
     }
     const counted = this.words[at + PCP_COUNT];
     if (counted !== nrPages)
