@@ -4,6 +4,8 @@
  * `PAGEFRAME_SHRINK` set, a failure is shrunk, which takes long.
  */
 import {
+  ENOMEM,
+  KernelError,
   MAP_ANONYMOUS,
   MAP_FIXED,
   MAP_PRIVATE,
@@ -138,12 +140,25 @@ class World {
     this.replaceKilled();
   }
 
+  /** Starts a program in a place; when there is no memory even for that, others end first. */
   private fresh(at: number): ProgramModel {
     const cpu = at % this.kernel.sys.cpus.length;
-    const task = this.kernel.spawn(`p${at}`, cpu);
+    const task = this.spawn(`p${at}`, cpu);
     task.mm.space.startBrk = HEAP;
     task.mm.space.brkAddress = HEAP;
     return new ProgramModel(task, new Map());
+  }
+
+  private spawn(name: string, cpu: number): Task {
+    for (const other of [null, ...this.programs]) {
+      if (other !== null) this.kernel.exit(other.task);
+      try {
+        return this.kernel.spawn(name, cpu);
+      } catch (error) {
+        if (!(error instanceof KernelError) || error.errno !== ENOMEM) throw error;
+      }
+    }
+    throw new Error(`no memory for ${name} with no other program there`);
   }
 
   private mmap(program: ProgramModel, page: number, nr: number, prot: number, isFile: boolean): void {
@@ -263,51 +278,75 @@ function addressOf(page: number): number {
   return (ARENA_VPN + page) * PAGE_SIZE;
 }
 
-/** Machines that press in different ways. */
-const MACHINES: readonly { readonly name: string; readonly config: KernelConfigInput }[] = [
+/** What a machine must have gone through by the end, so that a quiet run is no test of pressure. */
+interface Pressure {
+  readonly isSwapping?: boolean;
+  readonly isKilling?: boolean;
+}
+
+const SWAP_4M = [{ size: "4MiB" }];
+
+/** Machines that press in different ways. `memory` is what is free after boot: the programs want some 500 pages. */
+const MACHINES: readonly ({ readonly name: string; readonly config: KernelConfigInput } & Pressure)[] = [
   { name: "roomy", config: { memory: "8MiB", swap: [], contents: "sparse" } },
-  { name: "swapping", config: { memory: "700KiB", swap: [{ size: "4MiB" }], contents: "sparse" } },
+  { name: "swapping", config: { memory: "200KiB", swap: SWAP_4M, contents: "sparse" }, isSwapping: true },
   {
-    name: "two CPUs, swapping",
-    config: { memory: "900KiB", cpus: 2, swap: [{ size: "4MiB" }], contents: "dense" },
+    name: "two CPUs and dense contents, swapping",
+    config: { memory: "280KiB", cpus: 2, swap: SWAP_4M, contents: "dense" },
+    isSwapping: true,
   },
   {
     name: "CLOCK",
-    config: { memory: "700KiB", swap: [{ size: "4MiB" }], contents: "sparse", seats: { reclaim: "clock" } },
+    config: { memory: "200KiB", swap: SWAP_4M, contents: "sparse", seats: { reclaim: "clock" } },
+    isSwapping: true,
   },
   {
     name: "FIFO",
-    config: { memory: "700KiB", swap: [{ size: "4MiB" }], contents: "sparse", seats: { reclaim: "fifo" } },
+    config: { memory: "200KiB", swap: SWAP_4M, contents: "sparse", seats: { reclaim: "fifo" } },
+    isSwapping: true,
   },
   {
-    name: "bitmap allocator",
+    name: "bitmap allocator, first-fit swap",
     config: {
-      memory: "800KiB",
-      swap: [{ size: "4MiB" }],
+      memory: "200KiB",
+      swap: SWAP_4M,
       contents: "sparse",
-      seats: { frameAllocator: "bitmap-first-fit" },
+      seats: { frameAllocator: "bitmap-first-fit", swapSlots: "first-fit" },
     },
+    isSwapping: true,
   },
   {
-    name: "little swap, killing",
-    config: { memory: "600KiB", swap: [{ size: "256KiB" }], contents: "sparse" },
+    name: "little swap",
+    config: { memory: "180KiB", swap: [{ size: "64KiB" }], contents: "sparse" },
+    isSwapping: true,
+    isKilling: true,
   },
 ];
 
 describe("a machine under random programs", () => {
   const nrMachines = Math.max(MACHINES.length, Math.ceil(NR_STEPS / STEPS_PER_MACHINE));
   const nrRounds = Math.ceil(nrMachines / MACHINES.length);
-  it.each(MACHINES)(`stays whole and gives back what was written: $name (seed ${SEED})`, ({ config }) => {
-    const perRun = Math.ceil(NR_STEPS / (nrRounds * MACHINES.length));
+  const perRun = Math.ceil(NR_STEPS / (nrRounds * MACHINES.length));
+  it.each(MACHINES)(`stays whole and gives back what was written: $name (seed ${SEED})`, (machine) => {
+    let nrSwappedOut = 0;
+    let nrSwappedIn = 0;
+    let nrKilled = 0;
     fc.assert(
       fc.property(fc.array(step, { minLength: perRun, maxLength: perRun, size: "max" }), (steps) => {
-        const world = new World(config);
+        const world = new World(machine.config);
         for (const each of steps) {
           world.run(each);
           world.kernel.audit();
         }
+        const { pswpin, pswpout, oom_kill } = world.kernel.vmstat();
+        nrSwappedIn += pswpin;
+        nrSwappedOut += pswpout;
+        nrKilled += oom_kill;
       }),
       { seed: SEED, numRuns: nrRounds, endOnFailure: process.env["PAGEFRAME_SHRINK"] === undefined },
     );
+    expect(nrSwappedOut > 0, `${nrSwappedOut} pages swapped out`).toBe(machine.isSwapping === true);
+    expect(nrSwappedIn > 0, `${nrSwappedIn} pages swapped in`).toBe(machine.isSwapping === true);
+    if (machine.isKilling === true) expect(nrKilled).toBeGreaterThan(0);
   });
 });
