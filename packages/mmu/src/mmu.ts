@@ -20,12 +20,14 @@ import {
   RUN_COUNT_SHIFT,
   RUN_KIND_MASK,
   RUN_KIND_SHIFT,
+  RUN_READ,
   RUN_VPN_HI_MASK,
   TLB_4K,
   TLB_ENTRY_1G,
   TLB_MISS,
   TLB_NOT_LOOKED_UP,
   type Tlb,
+  type Vaddr,
   type Vpn,
   vpnHi as highOf,
   vpnLo as lowOf,
@@ -33,6 +35,7 @@ import {
   X86_PF_PROT,
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
+import { type Explanation, explainTranslation } from "./explain.ts";
 import { PageWalker } from "./page-walker.ts";
 import { type ProtectionControls, RIGHT_SUPERVISOR, RightTable } from "./rights.ts";
 import { DEFAULT_WALK_CACHES, type WalkCachesConfig } from "./walk-caches.ts";
@@ -85,6 +88,7 @@ export class Mmu {
   faultVpn: Vpn = 0;
   private pcid: Asid = 0;
   private readonly rights: RightTable;
+  private readonly hasNoExecute: boolean;
   private readonly want: Int32Array;
   private readonly hitMask: Int32Array;
   private readonly runMask: Int32Array;
@@ -103,6 +107,7 @@ export class Mmu {
     this.tlb = config.tlb;
     this.contents = config.contents;
     this.rights = new RightTable({ writeProtect, noExecute, smep, smap });
+    this.hasNoExecute = noExecute;
     this.want = this.rights.want;
     this.hitMask = this.rights.hitMask;
     this.runMask = this.rights.runMask;
@@ -204,6 +209,16 @@ export class Mmu {
       run++;
     }
     return run;
+  }
+
+  /**
+   * Says how an address is translated now, level by level, as the page table has it: reads no cache, sets nothing, counts
+   * nothing. Cold.
+   */
+  translateAddress(vaddr: Vaddr, kind: number = RUN_READ, isUser = true): Explanation {
+    const right = isUser ? kind : kind | RIGHT_SUPERVISOR;
+    const { levels, rootPfn } = this.walker;
+    return explainTranslation(this.contents, this.rights, this.hasNoExecute, levels, rootPfn, vaddr, right);
   }
 
   /** Forgets one page of the current address space, global or not (INVLPG). */

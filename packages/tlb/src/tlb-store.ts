@@ -116,7 +116,7 @@ export class TlbStore {
     return this.arrayFirst[array] + (pageLo & this.arraySetMask[array]) * this.arrayStride[array];
   }
 
-  /** Entry of one array for the page of `pageSize` that holds a 4 KiB page, owned by `pcid` or global; or NO_ENTRY. */
+  /** Entry of one array for the page of `pageSize` that holds a 4 KiB page, owned by `pcid`, else global; or NO_ENTRY. */
   findIn(array: number, vpnLo: number, vpnHi: number, pcid: number, pageSize: number): number {
     const { cells, nrRows } = this;
     const pageLo = pageLoOf(vpnLo, vpnHi, pageSize);
@@ -125,12 +125,14 @@ export class TlbStore {
     const global = common | TAG_GLOBAL;
     const first = this.setFirst(array, pageLo);
     const end = first + this.arrayStride[array];
+    let found = NO_ENTRY;
     for (let entry = first; entry < end; entry++) {
       if (cells[entry] !== pageLo) continue;
       const tag = cells[nrRows + entry];
-      if (tag === owned || tag === global) return entry;
+      if (tag === owned) return entry;
+      if (tag === global) found = entry;
     }
-    return NO_ENTRY;
+    return found;
   }
 
   /** Makes an entry of the second level the most recent of its set. */
