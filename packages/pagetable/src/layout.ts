@@ -79,28 +79,29 @@ const RISCV_ENTRIES = {
   tableKernelLo: RISCV_PTE_V,
 };
 
+// Frozen, so that a copy of a machine shares them with tables made later.
 /** x86-64 with four levels. */
-export const RADIX4: RadixLayout = {
+export const RADIX4: RadixLayout = Object.freeze({
   name: "radix4",
   nrLevels: 4,
   ...X86_ENTRIES,
   limitVpn: VPN_LIMIT,
   directMapVpn: DIRECT_MAP_VPN,
   vmallocVpn: VMALLOC_START_VPN,
-};
+});
 
 /** x86-64 with five levels (LA57): direct map at ff11000000000000, vmalloc at ffa0000000000000. */
-export const RADIX5: RadixLayout = {
+export const RADIX5: RadixLayout = Object.freeze({
   name: "radix5",
   nrLevels: 5,
   ...X86_ENTRIES,
   limitVpn: 2 ** 45,
   directMapVpn: 0x111000000000,
   vmallocVpn: 0x1a0000000000,
-};
+});
 
 /** RISC-V with three levels: direct map at ffffffd600000000, vmalloc at ffffffc600000000. */
-export const SV39: RadixLayout = {
+export const SV39: RadixLayout = Object.freeze({
   name: "sv39",
   nrLevels: 3,
   maxLeafLevel: 3,
@@ -108,10 +109,10 @@ export const SV39: RadixLayout = {
   limitVpn: 2 ** 27,
   directMapVpn: 0x5600000,
   vmallocVpn: 0x4600000,
-};
+});
 
 /** RISC-V with four levels and leaves of up to 512 GiB: direct map at ffffaf8000000000, vmalloc at ffff8f8000000000. */
-export const SV48: RadixLayout = {
+export const SV48: RadixLayout = Object.freeze({
   name: "sv48",
   nrLevels: 4,
   maxLeafLevel: 4,
@@ -119,7 +120,7 @@ export const SV48: RadixLayout = {
   limitVpn: 2 ** 36,
   directMapVpn: 0xaf8000000,
   vmallocVpn: 0x8f8000000,
-};
+});
 
 /** Index into the table of `level` (1..5) for a page number. */
 export function tableIndex(vpn: Vpn, level: number): number {
