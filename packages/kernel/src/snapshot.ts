@@ -96,7 +96,7 @@ export function restoreSnapshot(snapshot: Snapshot): void {
 
 /**
  * Makes an independent copy of everything reachable from `root`: a second kernel that goes its own way. Objects with
- * external state are shared unless `replace` gives another for them.
+ * external state are shared unless `replace` gives another for them, and so are constants.
  */
 export function cloneGraph<Root extends object>(
   root: Root,
@@ -135,6 +135,7 @@ export function cloneGraph<Root extends object>(
       return set;
     }
     if (isExternalState(object)) return remember(object, replace?.(object) ?? object);
+    if (isConstant(object)) return remember(object, object);
     const copy = Object.create(Object.getPrototypeOf(object) as object | null) as Fields;
     remember(object, copy);
     for (const [name, value] of Object.entries(object)) copy[name] = copyOf(value);
@@ -146,6 +147,16 @@ export function cloneGraph<Root extends object>(
     return copy;
   };
   return copyOf(root) as Root;
+}
+
+/** Is it a frozen value through and through? Such constants are shared: what is made after a copy refers to them too. */
+function isConstant(object: object): boolean {
+  return (
+    Object.isFrozen(object) &&
+    Object.values(object).every(
+      (value) => typeof value !== "object" || value === null || isConstant(value as object),
+    )
+  );
 }
 
 /** A number that is equal for equal states (FNV-1a over all reachable values, in order of discovery). O(state). */
