@@ -20,6 +20,10 @@ export default defineConfig({
   resolve: { conditions: fromSource },
   ssr: { resolve: { conditions: fromSource } },
   test: {
+    // Coverage makes everything several times slower: random programs run shorter there, and whole under `npm test`.
+    env: process.argv.includes("--coverage")
+      ? { PAGEFRAME_STEPS: process.env["PAGEFRAME_STEPS"] ?? "2100" }
+      : {},
     projects: [project("packages"), project("apps"), project("tools", everyPackage)],
     passWithNoTests: true,
     // Property tests and spawned programs on a busy two-core machine.

@@ -22,7 +22,6 @@ export const TP_MM_VMSCAN_LRU_SHRINK_ACTIVE = 15;
 export const TP_OOM_SCORE_ADJ_UPDATE = 16;
 export const TP_MARK_VICTIM = 17;
 export const TP_TLB_FLUSH = 18;
-export const TP_VM_UNMAPPED_AREA = 19;
 
 /** What the arguments of an event are called, by tracepoint. */
 export const TRACEPOINTS: readonly { readonly name: string; readonly args: readonly string[] }[] = [
@@ -45,7 +44,6 @@ export const TRACEPOINTS: readonly { readonly name: string; readonly args: reado
   { name: "oom_score_adj_update", args: ["pid", "oom_score_adj"] },
   { name: "mark_victim", args: ["pid", "total_vm_pages", "rss_pages", "oom_score_adj"] },
   { name: "tlb_flush", args: ["reason", "pages"] },
-  { name: "vm_unmapped_area", args: ["start_vpn", "nr_pages"] },
 ];
 
 /** Receives events; numbers only, in the order of {@link TRACEPOINTS}' args. Called on hot paths: do not allocate. */

@@ -162,7 +162,11 @@ function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptio
       ? uniformTopology(config.nodes, config.cpus)
       : new NumaTopology({ distances: config.distances, cpuNodes });
   const zonelists = buildZonelists(topology, (zoneId) => hasRam(ranges, zoneId));
-  sys.numaPolicy = findOccupant("NUMA policy", numaPolicies, config.seats.numa).create({ topology });
+  sys.numaPolicy = findOccupant("NUMA policy", numaPolicies, config.seats.numa).create({
+    topology,
+    ...(config.numaNodes === undefined ? {} : { nodes: config.numaNodes }),
+    ...(config.numaWeights === undefined ? {} : { weights: config.numaWeights }),
+  });
   wireFrames(sys, ranges, cpuNodes, zonelists, trace);
   wireKernelMemory(sys, ranges, cpuNodes, trace);
   wireSwapAndReclaim(sys, options, zonelists, trace);
@@ -294,7 +298,8 @@ function wireSwapAndReclaim(
     const slots = findOccupant("swap-slot allocator", swapSlots, config.seats.swapSlots).create({
       nrSlots: nrPages,
     });
-    sys.swap.swapon({ name: area.file ?? `/dev/ram${at}`, slots, backend, priority: area.priority });
+    const kind = area.file === undefined ? "partition" : "file";
+    sys.swap.swapon({ name: area.file ?? `/dev/ram${at}`, slots, backend, priority: area.priority, kind });
   });
   const host = new Evictor(sys);
   sys.reclaimPolicy = findOccupant("reclaim policy", reclaimPolicies, config.seats.reclaim).create({

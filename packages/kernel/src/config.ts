@@ -41,6 +41,9 @@ export const kernelConfigSchema = z.strictObject({
   memory: size.default("64MiB"),
   nodes: z.int().min(1).max(MAX_NUMNODES).default(1),
   cpus: z.int().min(1).max(64).default(1),
+  /** Nodes that the NUMA policy is about (preferred, bind, interleave), and pages in a row by node for weighted-interleave. */
+  numaNodes: z.array(z.int().min(0)).optional(),
+  numaWeights: z.array(z.int().min(1)).optional(),
   /** SLIT distances, one row a node; default 10 at home and 20 elsewhere. */
   distances: z.array(z.array(z.int().min(10).max(254))).optional(),
   /** Swap areas. `file` is a path that the application opens; without it the area is in memory. */

@@ -14,6 +14,8 @@ import {
   MAP_ANONYMOUS,
   MAP_SHARED,
   NO_ENTRY,
+  OOM_SCORE_ADJ_MAX,
+  OOM_SCORE_ADJ_MIN,
   NO_VMA,
   PAGE_SIZE,
   pagesOfBytes,
@@ -27,6 +29,7 @@ import {
   RUN_VPN_HI_MASK,
   RUN_WRITE,
   SIGKILL,
+  TP_OOM_SCORE_ADJ_UPDATE,
   type Vaddr,
   type Vpn,
   vpnHi,
@@ -77,6 +80,22 @@ export class Kernel {
   exit(task: Task): void {
     exitTask(this.sys, task);
     runDaemons(this.sys);
+  }
+
+  /** Writes /proc/PID/oom_score_adj: -1000 (never killed) to 1000. Throws EINVAL outside. */
+  setOomScoreAdj(task: Task, oomScoreAdj: number): void {
+    if (
+      !Number.isInteger(oomScoreAdj) ||
+      oomScoreAdj < OOM_SCORE_ADJ_MIN ||
+      oomScoreAdj > OOM_SCORE_ADJ_MAX
+    ) {
+      throw new KernelError(
+        EINVAL,
+        `oom_score_adj ${oomScoreAdj} is not an integer from ${OOM_SCORE_ADJ_MIN} to ${OOM_SCORE_ADJ_MAX}`,
+      );
+    }
+    task.oomScoreAdj = oomScoreAdj;
+    this.sys.trace?.emit(TP_OOM_SCORE_ADJ_UPDATE, task.pid, oomScoreAdj, 0, 0);
   }
 
   /** Makes a file to map; returns its id. Its bytes are generated (files.ts). */

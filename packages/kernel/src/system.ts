@@ -95,8 +95,6 @@ export class System {
   nrOomKills = 0;
   /** The frame that reads of untouched anonymous memory map (empty_zero_page). */
   zeroPfn: Pfn = NO_PFN;
-  /** Frames of the machine, of the kernel image and of the memmap. */
-  nrReservedPages = 0;
   /** Bytes that swap and copies move through. */
   readonly bounce = new Uint8Array(4096);
   /** Listener of tracepoints, or null. */
