@@ -27,7 +27,7 @@ import {
 /** Bit of a `right`: the access comes from supervisor mode. */
 export const RIGHT_SUPERVISOR = 4;
 /** Bits of a `right` that hold the kind of access. */
-export const RIGHT_KIND_MASK = 3;
+const RIGHT_KIND_MASK = 3;
 const NR_RIGHTS = 8;
 
 /** Control-register flags that decide about rights. */

@@ -5,7 +5,7 @@
  *     l1Large  2 MiB pages                 l2Huge   1 GiB pages
  *     l1Huge   1 GiB pages
  *
- * Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, section 2.5.5.2, table 2-19 (Skylake).
+ * Source: Intel 64 and IA-32 Architectures Optimization Reference Manual (248966-045), table 2-15 (Skylake).
  */
 import { EINVAL, KernelError } from "@pageframe/contracts";
 

@@ -45,8 +45,7 @@ const NO_ENTRY = -1;
 const L2 = 3;
 const L2_HUGE = 4;
 const NR_ARRAYS = 5;
-/** Sections of `cells`, in units of `nrRows`. */
-const TAG_HI = 1;
+/** Sections of `cells`, in units of `nrRows`; tagLo and tagHi are 0 and 1. */
 const PFN = 2;
 const FLAGS = 3;
 const USE = 4;
@@ -296,4 +295,4 @@ export class TlbStore {
   }
 }
 
-export { NO_ENTRY, L2, L2_HUGE, NR_ARRAYS, TAG_HI, PFN, FLAGS, USE, LINK, NEVER_VICTIM, MAX_CLOCK };
+export { NO_ENTRY, L2, L2_HUGE, NR_ARRAYS, PFN, FLAGS, USE, LINK, NEVER_VICTIM, MAX_CLOCK };
