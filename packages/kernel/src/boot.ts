@@ -177,7 +177,7 @@ function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptio
 
 /**
  * RAM as ranges of pages: a PC's hole below 1 MiB, then node after node with equal shares of what the kernel image
- * leaves. Nodes begin at aligned frames; on machines so small that no node fills an alignment there are holes between.
+ * leaves. Nodes begin at aligned frames, with holes of less than 4 MiB between them.
  */
 function layOutRam(nrRamPages: number, nrNodes: number, imagePages: number): MemoryRange[] {
   const ranges: MemoryRange[] = [{ startPfn: FIRST_PFN, endPfn: LOW_END_PFN, nodeId: 0 }];
@@ -186,8 +186,7 @@ function layOutRam(nrRamPages: number, nrNodes: number, imagePages: number): Mem
   for (let nodeId = 0; nodeId < nrNodes; nodeId++) {
     const nrTaken = nodeId === 0 ? imagePages : 0;
     const share = Math.max(1, Math.floor((nrLeft - nrTaken) / (nrNodes - nodeId)));
-    let endPfn = startPfn + nrTaken + share;
-    if (nodeId < nrNodes - 1 && share >= NODE_ALIGN_PAGES) endPfn -= endPfn % NODE_ALIGN_PAGES;
+    const endPfn = startPfn + nrTaken + share;
     ranges.push({ startPfn, endPfn, nodeId });
     nrLeft -= endPfn - startPfn;
     startPfn = Math.ceil(endPfn / NODE_ALIGN_PAGES) * NODE_ALIGN_PAGES;

@@ -39,7 +39,7 @@ import {
 import { type MmuStats } from "@pageframe/mmu";
 import { auditSystem } from "./audit.ts";
 import { handleUserFault } from "./fault.ts";
-import { createTask, exitTask, forkTask, switchTo } from "./lifecycle.ts";
+import { createTask, enterKernel, exitTask, forkTask, switchTo } from "./lifecycle.ts";
 import { runDaemons } from "./pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
 import { type System } from "./system.ts";
@@ -69,7 +69,7 @@ export class Kernel {
 
   /** fork(2). Throws ENOMEM or EAGAIN, or EINTR when the parent was killed meanwhile; nothing is left behind then. */
   fork(parent: Task): Task {
-    living(parent);
+    this.enter(parent);
     this.sys.time.spend(CAUSE_SYSCALL, 1);
     const child = forkTask(this.sys, parent);
     runDaemons(this.sys);
@@ -113,7 +113,7 @@ export class Kernel {
     fileId = -1,
     offsetBytes = 0,
   ): number {
-    const { space } = living(task).mm;
+    const { space } = this.enter(task).mm;
     const isSharedAnon = (flags & (MAP_SHARED | MAP_ANONYMOUS)) === (MAP_SHARED | MAP_ANONYMOUS);
     const id = isSharedAnon ? this.sys.files.open("/dev/zero (deleted)", true).id : fileId;
     if (id >= this.sys.files.all.length) {
@@ -124,17 +124,17 @@ export class Kernel {
 
   /** munmap(2): 0 or -errno. */
   munmap(task: Task, address: Vaddr, lengthBytes: number): number {
-    return this.afterSyscall(living(task).mm.space.munmap(address, lengthBytes));
+    return this.afterSyscall(this.enter(task).mm.space.munmap(address, lengthBytes));
   }
 
   /** mprotect(2): 0 or -errno. */
   mprotect(task: Task, address: Vaddr, lengthBytes: number, prot: number): number {
-    return this.afterSyscall(living(task).mm.space.mprotect(address, lengthBytes, prot));
+    return this.afterSyscall(this.enter(task).mm.space.mprotect(address, lengthBytes, prot));
   }
 
   /** brk(2): the new break, or the old one when it cannot be moved. */
   brk(task: Task, address: Vaddr): Vaddr {
-    return this.afterSyscall(living(task).mm.space.brk(address));
+    return this.afterSyscall(this.enter(task).mm.space.brk(address));
   }
 
   /** mremap(2): the address of the resized or moved mapping, or -errno. */
@@ -146,12 +146,14 @@ export class Kernel {
     flags: number,
     newAddress: Vaddr = 0,
   ): number {
-    return this.afterSyscall(living(task).mm.space.mremap(address, oldBytes, newBytes, flags, newAddress));
+    return this.afterSyscall(
+      this.enter(task).mm.space.mremap(address, oldBytes, newBytes, flags, newAddress),
+    );
   }
 
   /** madvise(2) with MADV_DONTNEED: drops the pages; the mappings stay. 0 or -errno: -ENOMEM after doing so over holes. */
   madviseDontneed(task: Task, address: Vaddr, lengthBytes: number): number {
-    const { mm } = living(task);
+    const { mm } = this.enter(task);
     if (address % PAGE_SIZE !== 0) return this.afterSyscall(-EINVAL);
     const vpn = vpnOfAddress(address);
     const endVpn = vpn + pagesOfBytes(lengthBytes);
@@ -327,6 +329,12 @@ export class Kernel {
       throw new KernelError(EFAULT, `page 0x${vpn.toString(16)} of task ${task.pid} is not in memory`);
     }
     return ptePfn(words[entry], words[entry + 1]);
+  }
+
+  /** A task calls the kernel on its CPU. Throws ESRCH when it has exited. */
+  private enter(task: Task): Task {
+    enterKernel(this.sys, living(task).cpu);
+    return task;
   }
 
   private afterSyscall(result: number): number {

@@ -76,10 +76,16 @@ export function exitTask(sys: System, task: Task): void {
   sys.tasks.delete(task.pid);
 }
 
+/** The kernel works on a CPU from here on: what it takes for itself comes from this CPU's lists and node. */
+export function enterKernel(sys: System, cpu: CpuId): void {
+  sys.currentCpu = cpu;
+  sys.reclaimer.currentCpu = cpu;
+}
+
 /** Loads a task's address space on a CPU (switch_mm). Translations of others stay, tagged by their PCID. */
 export function switchTo(sys: System, cpu: CpuId, task: Task): void {
   const processor = sys.cpus[cpu];
-  sys.reclaimer.currentCpu = cpu;
+  enterKernel(sys, cpu);
   if (processor.current === task) return;
   task.cpu = cpu;
   processor.current = task;
@@ -89,6 +95,7 @@ export function switchTo(sys: System, cpu: CpuId, task: Task): void {
 
 /** Makes an empty address space with its root table. */
 function createMm(sys: System, cpu: CpuId): Mm | number {
+  enterKernel(sys, cpu);
   let id = sys.mms.indexOf(null);
   if (id < 0) id = sys.mms.length;
   if (id >= MAX_MMS) return -EAGAIN;
@@ -127,6 +134,8 @@ function createPageTable(sys: System): PageTable | null {
 
 /** Frees an address space and everything in it (mmput, exit_mmap). */
 function destroyMm(sys: System, mm: Mm, cpu: CpuId): void {
+  const caller = sys.currentCpu;
+  enterKernel(sys, cpu);
   sys.lru.drain(cpu);
   mm.space.unmapAll();
   for (const processor of sys.cpus) if (mm.mayBeOnCpu(processor.id)) processor.mmu.flushPcid(mm.pcid);
@@ -134,6 +143,7 @@ function destroyMm(sys: System, mm: Mm, cpu: CpuId): void {
   for (const address of mm.anonVmaAddresses) sys.slab.freeObject(sys.caches.anonVma, address, cpu);
   sys.slab.freeObject(sys.caches.mm, mm.objectAddress, cpu);
   sys.mms[mm.id] = null;
+  enterKernel(sys, caller);
 }
 
 /** Takes what the kernel keeps of every task; nothing stays when a part is missing. */

@@ -90,6 +90,8 @@ export class System {
   /** Living tasks by pid, oldest first. */
   readonly tasks = new Map<number, Task>();
   nextPid = 1;
+  /** CPU that the kernel works on. */
+  currentCpu: CpuId = 0;
   /** anon_vma identities that have a slab object. */
   nrAnonVmas = 0;
   nrOomKills = 0;

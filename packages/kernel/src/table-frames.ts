@@ -3,7 +3,6 @@
  * Source: Linux 6.18 include/asm-generic/pgalloc.h, pagetable_alloc(); mm/memory.c, ptlock_alloc().
  */
 import {
-  type CpuId,
   GFP_KERNEL_ACCOUNT,
   __GFP_ZERO,
   NO_PFN,
@@ -18,8 +17,6 @@ import { type System } from "./system.ts";
 /** Gives page tables their frames. `memmap.private` holds the level, `memmap.index` the lock's address. */
 export class TableFramesFromBuddy implements TableFrames {
   private readonly sys: System;
-  /** CPU in whose name the next table is taken. */
-  cpu: CpuId = 0;
 
   constructor(sys: System) {
     this.sys = sys;
@@ -27,11 +24,11 @@ export class TableFramesFromBuddy implements TableFrames {
 
   allocTable(level: number): Pfn {
     const { sys } = this;
-    const lock = sys.allocObject(sys.caches.ptl, this.cpu);
+    const lock = sys.allocObject(sys.caches.ptl, sys.currentCpu);
     if (lock < 0) return NO_PFN;
-    const pfn = sys.frames.allocPages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, 0, this.cpu, NUMA_NO_NODE);
+    const pfn = sys.frames.allocPages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, 0, sys.currentCpu, NUMA_NO_NODE);
     if (pfn === NO_PFN) {
-      sys.slab.freeObject(sys.caches.ptl, lock, this.cpu);
+      sys.slab.freeObject(sys.caches.ptl, lock, sys.currentCpu);
       return NO_PFN;
     }
     const base = sys.contents.ensureSlot(pfn);
@@ -45,12 +42,12 @@ export class TableFramesFromBuddy implements TableFrames {
 
   freeTable(pfn: Pfn, _level: number): void {
     const { sys } = this;
-    sys.slab.freeObject(sys.caches.ptl, sys.memmap.index[pfn], this.cpu);
+    sys.slab.freeObject(sys.caches.ptl, sys.memmap.index[pfn], sys.currentCpu);
     sys.memmap.clearFlags(pfn, PG_TABLE);
     sys.memmap.private[pfn] = -1;
     sys.memmap.index[pfn] = 0;
     sys.contents.releaseSlot(pfn);
     sys.vmstat.modNode(sys.nodeOf(pfn), NR_PAGE_TABLE_PAGES, -1);
-    sys.frames.freePages(pfn, 0, this.cpu);
+    sys.frames.freePages(pfn, 0, sys.currentCpu);
   }
 }

@@ -144,10 +144,10 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
   }
 
   allocVmaObject(): Paddr {
-    return this.sys.allocObject(this.sys.caches.vma, 0);
+    return this.sys.allocObject(this.sys.caches.vma, this.sys.currentCpu);
   }
 
   freeVmaObject(address: Paddr): void {
-    this.sys.slab.freeObject(this.sys.caches.vma, address, 0);
+    this.sys.slab.freeObject(this.sys.caches.vma, address, this.sys.currentCpu);
   }
 }
