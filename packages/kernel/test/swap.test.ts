@@ -176,9 +176,9 @@ describe("swap", () => {
       .map((line) => line.split(/\s+/));
     const nrSwapped = task.mm.nrSwapEntries + kernel.sys.tasks.get(1)!.mm.nrSwapEntries;
     expect(rows).toEqual([
-      ["/dev/ram0", "file", "1024", "0", "5"],
+      ["/dev/ram0", "partition", "1024", "0", "5"],
       ["/swap/fast", "file", "4096", String(nrSwapped * 4), "10"],
-      ["/dev/ram2", "file", "1024", "0", "-2"],
+      ["/dev/ram2", "partition", "1024", "0", "-2"],
     ]);
     expect(wrongPages(kernel, task, 0, 900)).toEqual([]);
     kernel.audit();
