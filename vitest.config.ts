@@ -22,7 +22,7 @@ export default defineConfig({
   test: {
     // Coverage makes everything several times slower: random programs run shorter there, and whole under `npm test`.
     env: process.argv.includes("--coverage")
-      ? { PAGEFRAME_STEPS: process.env["PAGEFRAME_STEPS"] ?? "2100" }
+      ? { PAGEFRAME_STEPS: process.env["PAGEFRAME_STEPS"] ?? "1400" }
       : {},
     projects: [project("packages"), project("apps"), project("tools", everyPackage)],
     passWithNoTests: true,

@@ -96,9 +96,16 @@ class World {
   readonly programs: ProgramModel[] = [];
   readonly fileId: number;
   nrKilled = 0;
+  /** A program beside, which grows to this many pages and then goes round in them: it keeps memory short. */
+  readonly maxHogPages: number;
+  hog: Task;
+  nrHogPages = 0;
+  nrSteps = 0;
 
-  constructor(config: KernelConfigInput) {
+  constructor(config: KernelConfigInput, maxHogPages: number) {
     this.kernel = bootKernel(config);
+    this.maxHogPages = maxHogPages;
+    this.hog = this.kernel.spawn("hog");
     this.fileId = this.kernel.openFile("/data");
     for (let at = 0; at < NR_TASKS; at++) this.programs.push(this.fresh(at));
   }
@@ -137,7 +144,30 @@ class World {
         this.programs[step.who] = this.fresh(step.who);
         break;
     }
+    if (this.maxHogPages > 0) this.runHog();
     this.replaceKilled();
+  }
+
+  /** Every step the hog takes another page, or comes back to one of its own. */
+  private runHog(): void {
+    if (this.hog.hasExited) {
+      this.hog = this.spawn("hog", 0);
+      this.nrHogPages = 0;
+    }
+    const at = this.nrSteps++ % this.maxHogPages;
+    const address = addressOf(ARENA_PAGES + at);
+    if (at >= this.nrHogPages) {
+      this.kernel.mmap(
+        this.hog,
+        address,
+        PAGE_SIZE,
+        PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS,
+      );
+      if (this.hog.hasExited) return;
+      this.nrHogPages = at + 1;
+    }
+    this.kernel.write(this.hog, address, at & 0xff);
   }
 
   /** Starts a program in a place; when there is no memory even for that, others end first. */
@@ -280,6 +310,7 @@ function addressOf(page: number): number {
 
 /** What a machine must have gone through by the end, so that a quiet run is no test of pressure. */
 interface Pressure {
+  readonly nrHogPages: number;
   readonly isSwapping?: boolean;
   readonly isKilling?: boolean;
 }
@@ -288,21 +319,29 @@ const SWAP_4M = [{ size: "4MiB" }];
 
 /** Machines that press in different ways. `memory` is what is free after boot: the programs want some 500 pages. */
 const MACHINES: readonly ({ readonly name: string; readonly config: KernelConfigInput } & Pressure)[] = [
-  { name: "roomy", config: { memory: "8MiB", swap: [], contents: "sparse" } },
-  { name: "swapping", config: { memory: "200KiB", swap: SWAP_4M, contents: "sparse" }, isSwapping: true },
+  { name: "roomy", config: { memory: "8MiB", swap: [], contents: "sparse" }, nrHogPages: 0 },
+  {
+    name: "swapping",
+    config: { memory: "200KiB", swap: SWAP_4M, contents: "sparse" },
+    nrHogPages: 60,
+    isSwapping: true,
+  },
   {
     name: "two CPUs and dense contents, swapping",
     config: { memory: "280KiB", cpus: 2, swap: SWAP_4M, contents: "dense" },
+    nrHogPages: 60,
     isSwapping: true,
   },
   {
     name: "CLOCK",
     config: { memory: "200KiB", swap: SWAP_4M, contents: "sparse", seats: { reclaim: "clock" } },
+    nrHogPages: 60,
     isSwapping: true,
   },
   {
     name: "FIFO",
     config: { memory: "200KiB", swap: SWAP_4M, contents: "sparse", seats: { reclaim: "fifo" } },
+    nrHogPages: 60,
     isSwapping: true,
   },
   {
@@ -313,11 +352,13 @@ const MACHINES: readonly ({ readonly name: string; readonly config: KernelConfig
       contents: "sparse",
       seats: { frameAllocator: "bitmap-first-fit", swapSlots: "first-fit" },
     },
+    nrHogPages: 60,
     isSwapping: true,
   },
   {
     name: "little swap",
-    config: { memory: "180KiB", swap: [{ size: "64KiB" }], contents: "sparse" },
+    config: { memory: "160KiB", swap: [{ size: "128KiB" }], contents: "sparse" },
+    nrHogPages: 120,
     isSwapping: true,
     isKilling: true,
   },
@@ -333,7 +374,7 @@ describe("a machine under random programs", () => {
     let nrKilled = 0;
     fc.assert(
       fc.property(fc.array(step, { minLength: perRun, maxLength: perRun, size: "max" }), (steps) => {
-        const world = new World(machine.config);
+        const world = new World(machine.config, machine.nrHogPages);
         for (const each of steps) {
           world.run(each);
           world.kernel.audit();
@@ -346,7 +387,7 @@ describe("a machine under random programs", () => {
       { seed: SEED, numRuns: nrRounds, endOnFailure: process.env["PAGEFRAME_SHRINK"] === undefined },
     );
     expect(nrSwappedOut > 0, `${nrSwappedOut} pages swapped out`).toBe(machine.isSwapping === true);
-    expect(nrSwappedIn > 0, `${nrSwappedIn} pages swapped in`).toBe(machine.isSwapping === true);
     if (machine.isKilling === true) expect(nrKilled).toBeGreaterThan(0);
+    else expect(nrSwappedIn > 0, `${nrSwappedIn} pages swapped in`).toBe(machine.isSwapping === true);
   });
 });
