@@ -10,6 +10,7 @@ export * from "./external-state.ts";
 export * from "./fault.ts";
 export * from "./frame-allocator.ts";
 export * from "./gfp.ts";
+export * from "./hashed-table.ts";
 export * from "./numa-policy.ts";
 export * from "./object-allocator.ts";
 export * from "./oom-policy.ts";
