@@ -1,3 +1,4 @@
+export { HashedPageTable } from "./hashed-page-table.ts";
 export { KernelHalf, PTE_KERNEL_LO, type KernelHalfConfig } from "./kernel-half.ts";
 export {
   DIRECT_MAP_VPN,

@@ -1,5 +1,6 @@
 /** The page-table seat's occupants. */
 import { type PageTable, type SeatTable } from "@pageframe/contracts";
+import { HashedPageTable } from "./hashed-page-table.ts";
 import { RADIX4, RADIX5, SV39, SV48 } from "./layout.ts";
 import { type PageTableConfig, RadixPageTable } from "./radix-page-table.ts";
 
@@ -24,5 +25,10 @@ export const pageTables: SeatTable<PageTableConfig, PageTable> = [
     name: "sv48",
     describe: "RISC-V radix tree of four levels, with leaves of up to 512 GiB",
     create: (config) => new RadixPageTable(config, SV48),
+  },
+  {
+    name: "hashed",
+    describe: "hash table per leaf size, with 16 pages a record and open addressing",
+    create: (config) => new HashedPageTable(config),
   },
 ];
