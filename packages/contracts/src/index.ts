@@ -11,6 +11,7 @@ export * from "./fault.ts";
 export * from "./frame-allocator.ts";
 export * from "./gfp.ts";
 export * from "./hashed-table.ts";
+export * from "./inverted-table.ts";
 export * from "./numa-policy.ts";
 export * from "./object-allocator.ts";
 export * from "./oom-policy.ts";
