@@ -46,10 +46,12 @@ export class BenchFrames implements TableFrames {
   }
 }
 
-/** A page table of a kind over a machine with `nrPages` data frames. */
+/** A page table of a kind over a machine with `nrPages` data frames and as many more for tables as it may need. */
 export function newBenchTable(name: string, nrPages: number): { table: PageTable; frames: BenchFrames } {
-  const contents = new FrameContents(nrPages + MAX_TABLE_FRAMES, "none");
-  const frames = new BenchFrames(nrPages, nrPages + MAX_TABLE_FRAMES);
+  // An inverted table is as large as RAM: no more frames for it than it needs.
+  const nrFrames = nrPages + (name === "inverted" ? nrPages >>> 6 : MAX_TABLE_FRAMES);
+  const contents = new FrameContents(nrFrames, "none");
+  const frames = new BenchFrames(nrPages, nrFrames);
   const occupant = pageTables.find((known) => known.name === name);
   if (occupant === undefined) throw new Error(`no page table is called ${name}`);
   return { table: occupant.create({ contents, frames }), frames };

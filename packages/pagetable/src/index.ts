@@ -1,4 +1,6 @@
 export { HashedPageTable } from "./hashed-page-table.ts";
+export { InvertedPageTable } from "./inverted-page-table.ts";
+export { InvertedTable } from "./inverted-table.ts";
 export { KernelHalf, PTE_KERNEL_LO, type KernelHalfConfig } from "./kernel-half.ts";
 export {
   DIRECT_MAP_VPN,

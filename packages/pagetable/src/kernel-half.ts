@@ -32,6 +32,7 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
+import { type InvertedTable } from "./inverted-table.ts";
 import { RADIX4, type RadixLayout } from "./layout.ts";
 import { RadixPageTable } from "./radix-page-table.ts";
 import { type SharedHalf, type TableCounts } from "./table-counts.ts";
@@ -56,6 +57,7 @@ export class KernelHalf implements SharedHalf {
   /** Page table over swapper_pg_dir: maps and unmaps kernel pages, seen at once by all address spaces. */
   readonly pageTable: RadixPageTable;
   readonly layout: RadixLayout;
+  inverted: InvertedTable | null = null;
   /** Leaves of the direct map by level (1: DirectMap4k, 2: DirectMap2M, 3: DirectMap1G of /proc/meminfo). */
   readonly nrDirectMapLeaves: Int32Array;
 

@@ -1,6 +1,7 @@
 /** The page-table seat's occupants. */
 import { type PageTable, type SeatTable } from "@pageframe/contracts";
 import { HashedPageTable } from "./hashed-page-table.ts";
+import { InvertedPageTable } from "./inverted-page-table.ts";
 import { RADIX4, RADIX5, SV39, SV48 } from "./layout.ts";
 import { type PageTableConfig, RadixPageTable } from "./radix-page-table.ts";
 
@@ -30,5 +31,10 @@ export const pageTables: SeatTable<PageTableConfig, PageTable> = [
     name: "hashed",
     describe: "hash table per leaf size, with 16 pages a record and open addressing",
     create: (config) => new HashedPageTable(config),
+  },
+  {
+    name: "inverted",
+    describe: "one record per frame of RAM for all address spaces, found by hash; shared pages overflow",
+    create: (config) => new InvertedPageTable(config),
   },
 ];

@@ -8,6 +8,7 @@
  * on x86; it relies on VMAs alone to know which tables are empty. Here a wrong guess is caught.
  */
 import { bug } from "@pageframe/contracts";
+import { type InvertedTable } from "./inverted-table.ts";
 import { type RadixLayout } from "./layout.ts";
 
 /** Populated entries and level of every table of a machine. */
@@ -56,4 +57,6 @@ export interface SharedHalf {
   /** Kind of table it is: what shares it has the same. */
   readonly layout: RadixLayout;
   readonly counts: TableCounts;
+  /** The records of all mapped pages, once the first inverted page table has made them. */
+  inverted: InvertedTable | null;
 }

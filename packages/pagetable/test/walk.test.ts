@@ -59,7 +59,14 @@ describe("decodePte", () => {
 
 describe("pageTables", () => {
   it("has four levels as its default", () => {
-    expect(pageTables.map(({ name }) => name)).toEqual(["radix4", "radix5", "sv39", "sv48", "hashed"]);
+    expect(pageTables.map(({ name }) => name)).toEqual([
+      "radix4",
+      "radix5",
+      "sv39",
+      "sv48",
+      "hashed",
+      "inverted",
+    ]);
     const { contents, frames } = newPageTable();
     const table = pageTables[0].create({ contents, frames });
     expect(table.map(1, 1, 2, PTE_P, 0)).toBe(0);
