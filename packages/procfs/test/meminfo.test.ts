@@ -117,9 +117,7 @@ describe("formatMeminfo", () => {
   });
 
   it("ends with the 1 GiB direct map on a processor that has such pages", () => {
-    expect(formatMeminfo({ ...machine, directMap1gKib: 2097152 })).toMatch(
-      /\nDirectMap1G: {5}2097152 kB\n$/,
-    );
+    expect(formatMeminfo({ ...machine, directMap1gKib: 2097152 })).toMatch(/\nDirectMap1G: {5}2097152 kB\n$/);
   });
 
   it("shows no negative page cache when buffers and the swap cache exceed it", () => {
