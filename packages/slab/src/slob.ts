@@ -213,7 +213,8 @@ export class SlobAllocator implements ObjectAllocator {
       let end = first;
       while (end < first + nrUnits && units[base + end] === 0) end++;
       if (end === first + nrUnits) return first;
-      first = Math.ceil((end + units[base + end]) / alignUnits) * alignUnits;
+      // Going up to an aligned unit may end inside an object: then only the next unit is known to be another.
+      first = Math.ceil((end + Math.max(1, units[base + end])) / alignUnits) * alignUnits;
     }
     return -1;
   }
