@@ -3,7 +3,7 @@ import { MAX_NR_ZONES, type Zonelists } from "@pageframe/contracts";
 import { gfpZone } from "./alloc-flags.ts";
 
 /** Absence of a zone. */
-export const NO_ZONE_ID = -1;
+const NO_ZONE_ID = -1;
 
 /**
  * Where an allocation goes first, by zonelist and the low five gfp bits; NO_ZONE_ID when there is no zone:

@@ -11,6 +11,7 @@ import {
   NO_ENTRY,
   PAGES_PER_LEVEL,
   PAGE_WORDS,
+  type PageTable,
   type PageTableCursor,
   PT_LEVEL_PTE,
   PTE_A,
@@ -25,10 +26,21 @@ import {
 import { type FrameContents } from "@pageframe/memmap";
 import { leafStart, TABLE_WORDS_SHIFT } from "./layout.ts";
 import { leafIsPresent } from "./leaf.ts";
-import { type RadixPageTable } from "./radix-page-table.ts";
 import { type TableCounts } from "./table-counts.ts";
 
-/** One pass over a range of a RadixPageTable. */
+/** What a cursor needs of the radix table that it passes over. */
+export interface CursoredTable extends Pick<PageTable, "allocEntry" | "findEntry" | "split"> {
+  readonly contents: FrameContents;
+  readonly counts: TableCounts;
+  readonly isRiscv: boolean;
+  readonly limitVpn: Vpn;
+  readonly generation: number;
+  readonly lastLevel: number;
+  walkRemembered(vpn: Vpn): number;
+  writeLeaf(entry: number, level: number, lo: number, hi: number): void;
+}
+
+/** One pass over a range of a radix table. */
 export class RadixCursor implements PageTableCursor {
   vpn: Vpn = 0;
   level = 0;
@@ -36,7 +48,7 @@ export class RadixCursor implements PageTableCursor {
   lo = 0;
   hi = 0;
   error = 0;
-  private readonly table: RadixPageTable;
+  private readonly table: CursoredTable;
   private readonly contents: FrameContents;
   private readonly counts: TableCounts;
   private readonly isRiscv: boolean;
@@ -51,7 +63,7 @@ export class RadixCursor implements PageTableCursor {
   private scanOrigin = 0;
   private generation = 0;
 
-  constructor(table: RadixPageTable, vpn: Vpn, endVpn: Vpn, splitEdges: boolean) {
+  constructor(table: CursoredTable, vpn: Vpn, endVpn: Vpn, splitEdges: boolean) {
     this.table = table;
     this.contents = table.contents;
     this.counts = table.counts;

@@ -36,10 +36,10 @@ import {
 import { type Memmap, NO_ZONE, NOT_LISTED, type VmStat } from "@pageframe/memmap";
 
 /** Pages of too high a zone that one isolation passes over before it takes them as well (SWAP_CLUSTER_MAX_SKIPPED). */
-export const SWAP_CLUSTER_MAX_SKIPPED: number = SWAP_CLUSTER_MAX << 10;
+const SWAP_CLUSTER_MAX_SKIPPED: number = SWAP_CLUSTER_MAX << 10;
 
 /** List that a page with these flags belongs on (folio_lru_list). */
-export function lruOfFlags(flags: number): number {
+function lruOfFlags(flags: number): number {
   if ((flags & PG_UNEVICTABLE) !== 0) return LRU_UNEVICTABLE;
   const base = (flags & PG_SWAPBACKED) !== 0 ? LRU_INACTIVE_ANON : LRU_INACTIVE_FILE;
   return (flags & PG_ACTIVE) !== 0 ? base + 1 : base;
