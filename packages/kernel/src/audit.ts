@@ -15,6 +15,7 @@ import {
   NR_PAGE_TABLE_PAGES,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
+  PG_HEAD,
   PG_LRU,
   PG_RESERVED,
   PG_SLAB,
@@ -162,7 +163,12 @@ function auditFrames(sys: System, mapped: MappedState): void {
         bug(`pfn ${pfn} is free and belongs to file ${memmap.mapping[pfn]}`);
       continue;
     }
-    const isKernels = (flags & (PG_SLAB | PG_TABLE)) !== 0 || stackPages.has(pfn);
+    // A compound page that nothing maps and no file has is a large object of the kernel's own.
+    const isLargeObject =
+      (flags & (PG_HEAD | PG_ANON)) === PG_HEAD &&
+      memmap.mapping[pfn] === NO_MAPPING &&
+      memmap.mapcount[pfn] === 0;
+    const isKernels = (flags & (PG_SLAB | PG_TABLE)) !== 0 || isLargeObject || stackPages.has(pfn);
     const isInFile = !isKernels && memmap.mapping[pfn] !== NO_MAPPING;
     const isOnList = (flags & PG_LRU) !== 0;
     const nrOwners = isKernels

@@ -27,7 +27,7 @@ import { frameAllocators } from "@pageframe/buddy";
 import { Mmu } from "@pageframe/mmu";
 import { buildZonelists, NumaTopology, numaPolicies, uniformTopology } from "@pageframe/numa";
 import { oomPolicies } from "@pageframe/oom";
-import { KernelHalf } from "@pageframe/pagetable";
+import { KernelHalf, pageTables, RADIX4, RADIX5, type RadixLayout } from "@pageframe/pagetable";
 import { LruCache, Reclaimer, reclaimPolicies } from "@pageframe/reclaim";
 import { KERNEL_CACHES, objectAllocators } from "@pageframe/slab";
 import { MemorySwapBackend, NullSwapBackend, SwapAreas, swapSlots } from "@pageframe/swap";
@@ -254,7 +254,12 @@ function wireKernelMemory(
   });
   sys.caches = createCaches(sys);
   sys.tableFrames = new TableFramesFromBuddy(sys);
-  sys.kernelHalf = new KernelHalf({ contents: sys.contents, frames: sys.tableFrames, ranges });
+  sys.kernelHalf = new KernelHalf({
+    contents: sys.contents,
+    frames: sys.tableFrames,
+    ranges,
+    layout: tableLayout(config),
+  });
   sys.vmaPool = new VmaPool();
   sys.addressSpaceHost = new PagesOfAddressSpaces(sys);
 }
@@ -335,6 +340,18 @@ function wireSwapAndReclaim(
   frames.setPressureHandler(new MemoryPressure(sys));
 }
 
+/** Layout of the configured page table. Throws EINVAL when it is one that an x86-64 processor cannot walk. */
+function tableLayout(config: KernelConfig): RadixLayout {
+  const { pageTable } = config.seats;
+  const layout = [RADIX4, RADIX5].find(({ name }) => name === pageTable);
+  if (layout !== undefined) return layout;
+  findOccupant("page table", pageTables, pageTable);
+  throw new KernelError(
+    EINVAL,
+    `page table "${pageTable}" is none that the MMU of this machine walks; radix4 and radix5 are`,
+  );
+}
+
 /** One MMU with its TLB for every CPU, on the kernel's own page table. */
 function wireCpus(sys: System, cpuNodes: readonly NodeId[]): void {
   const { config } = sys;
@@ -342,7 +359,7 @@ function wireCpus(sys: System, cpuNodes: readonly NodeId[]): void {
     const tlb = findOccupant("TLB", tlbs, config.seats.tlb).create(
       tlbConfig({ l1: config.tlb.l1, l2: config.tlb.l2 }),
     );
-    const mmu = new Mmu({ tlb, contents: sys.contents });
+    const mmu = new Mmu({ tlb, contents: sys.contents, levels: tableLayout(config).nrLevels === 5 ? 5 : 4 });
     mmu.loadCr3(sys.kernelHalf.rootPfn, 0, true);
     sys.cpus.push(new Cpu(id, cpuNodes[id], tlb, mmu));
   }
