@@ -1,6 +1,6 @@
 /** The command behind `npm run bench`. Exits with 1 when a case fails or counts differ, never because of a time. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { type BenchCase } from "./bench-case.ts";
@@ -10,7 +10,7 @@ import { hostFacts } from "./host-facts.ts";
 import { reportText, type SuiteReport } from "./report.ts";
 import { runSuite } from "./suite.ts";
 
-const DEFAULT_OUT = fileURLToPath(new URL("../results/latest.json", import.meta.url));
+const DEFAULT_OUT = fileURLToPath(new URL("../.generated/latest.json", import.meta.url));
 const DEFAULT_RUNS = 5;
 const MAX_RUNS = 1000;
 
@@ -49,7 +49,7 @@ function parseOptions(): Options {
     .description("Measures Pageframe, and C programs of the same work beside it when there is a compiler.")
     .option("--only <names>", `cases or groups, with commas: ${groupNames.join(", ")}`, casesNamed)
     .option("--runs <number>", `runs of each case (default: ${DEFAULT_RUNS}, with --quick 1)`, runsOf)
-    .option("--quick", "smaller sizes: a look in less than a minute")
+    .option("--quick", "smaller sizes: a look in half a minute")
     .option("--json", "print the results as JSON")
     .option("--out <file>", "where the results go as JSON", DEFAULT_OUT)
     .addHelpText("after", `\nCases, and what an operation is:\n${lines.join("\n")}`)
@@ -78,7 +78,9 @@ function main(): void {
   const json = `${JSON.stringify(report, null, 2)}\n`;
   mkdirSync(dirname(options.out), { recursive: true });
   writeFileSync(options.out, json);
-  process.stdout.write(options.json === true ? json : `${reportText(report)}\n`);
+  process.stdout.write(
+    options.json === true ? json : `${reportText(report)}\n\nAll runs: ${relative(".", options.out)}\n`,
+  );
 }
 
 try {

@@ -43,9 +43,10 @@ const common = { group: "kernel", target: null, counterpart: null, input: null }
 const NR_FAULT_PAGES: Readonly<Record<Scale, number>> = { full: 32_768, quick: 32_768, tiny: 64 };
 const NR_FAULT_PASSES: Readonly<Record<Scale, number>> = { full: 12, quick: 4, tiny: 1 };
 const NR_FORK_PAGES: Readonly<Record<Scale, number>> = { full: 8192, quick: 8192, tiny: 64 };
-const NR_FORKS: Readonly<Record<Scale, number>> = { full: 40, quick: 10, tiny: 1 };
+const NR_FORKS: Readonly<Record<Scale, number>> = { full: 300, quick: 20, tiny: 1 };
 const NR_WRITTEN_PAGES: Readonly<Record<Scale, number>> = { full: 8192, quick: 8192, tiny: 64 };
 const NR_SNAPSHOTS: Readonly<Record<Scale, number>> = { full: 20, quick: 5, tiny: 1 };
+const NR_RESTORES: Readonly<Record<Scale, number>> = { full: 100, quick: 20, tiny: 1 };
 
 /** A 64 MiB machine with bytes in RAM, half of it written by one program. */
 function writtenMachine(nrPages: number): { kernel: Kernel; task: Task; address: number } {
@@ -130,10 +131,10 @@ export const kernelCases: readonly BenchCase[] = [
       kernel.write(task, address, 0xff);
       for (let done = 0; done < 3; done++) kernel.restore(snapshot);
       const seconds = timed(() => {
-        for (let done = 0; done < NR_SNAPSHOTS[scale]; done++) kernel.restore(snapshot);
+        for (let done = 0; done < NR_RESTORES[scale]; done++) kernel.restore(snapshot);
       });
       if (kernel.digest() !== digest) bug("the restored machine is not the one that was saved");
-      return { operations: NR_SNAPSHOTS[scale], seconds, checks: { digest } };
+      return { operations: NR_RESTORES[scale], seconds, checks: { digest } };
     },
   },
 ];
