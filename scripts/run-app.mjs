@@ -40,9 +40,13 @@ function isFresh() {
   return (
     existsSync(main) &&
     dirs.every((dir) => existsSync(join(dir, "dist"))) &&
-    ["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml", "tsconfig.base.json"].every(
-      (file) => newestMs(join(root, file)) < builtMs,
-    ) &&
+    [
+      "package.json",
+      "pnpm-lock.yaml",
+      "pnpm-workspace.yaml",
+      "tsconfig.base.json",
+      "scripts/inline-constants.mjs",
+    ].every((file) => newestMs(join(root, file)) < builtMs) &&
     dirs.every((dir) =>
       ["package.json", "tsconfig.build.json", "src"].every((file) => newestMs(join(dir, file)) < builtMs),
     )
