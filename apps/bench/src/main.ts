@@ -83,6 +83,8 @@ function main(): void {
   );
 }
 
+// Ctrl-C ends the process that is measured, and its end comes back as an error: so the temporary files are removed.
+process.on("SIGINT", () => undefined);
 try {
   main();
 } catch (error) {
