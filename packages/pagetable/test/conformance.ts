@@ -336,6 +336,18 @@ function describePasses(name: string): void {
       table.checkInvariants();
     });
 
+    it("does not look into a table that is freed and serves another place", () => {
+      const { table } = newOccupant(name);
+      for (const vpn of [5, 6]) table.map(vpn, 1, 7, USER_RW, 0);
+      const cursor = table.cursor(0, 0x80000);
+      cursor.next();
+      for (const vpn of [5, 6]) table.unmap(vpn);
+      table.freeTables(5, 7, 0, 512);
+      for (const vpn of [1024 + 7, 1024 + 9]) table.map(vpn, 1, 7, USER_RW, 0);
+      expect([cursor.next(), cursor.vpn]).toEqual([true, 1031]);
+      expect([cursor.next(), cursor.vpn, cursor.next()]).toEqual([true, 1033, false]);
+    });
+
     it("maps page by page, around what is there", () => {
       const { table } = newOccupant(name);
       table.map(1026, 1, 1, USER_RW, 0);
@@ -560,10 +572,14 @@ function describeFrames(name: string): void {
       table.freeTables(5, 6, 0, 511);
       table.freeTables(1000, 1001, 0, 1023);
       table.checkInvariants();
+      // Empty, they are still in the way of a large leaf.
+      expect(table.map(0, 2, 0x400, USER_RW, 0)).toBe(-EEXIST);
+      expect(table.map(0x200, 2, 0x400, USER_RW, 0)).toBe(-EEXIST);
       table.map(0x200, 1, 8, USER_RW, 0);
       table.freeTables(5, 6, 0, 512);
       table.checkInvariants();
       expect(table.findEntry(5)).toBe(NO_ENTRY);
+      expect(table.map(0, 2, 0x400, USER_RW, 0)).toBe(0);
       expect(readEntry(table, 0x200)).toBe(0x8007n);
     });
 

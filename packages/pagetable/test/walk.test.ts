@@ -1,14 +1,23 @@
 import {
+  pfnSwpPteHi,
+  pfnSwpPteLo,
+  PTE_MARKER_GUARD,
+  PTE_MARKER_HI,
   PTE_PROTNONE,
   PTE_P,
   PTE_RW,
+  PTE_SWP_EXCLUSIVE,
   PTE_US,
+  pteMarkerLo,
+  SWP_DEVICE_WRITE,
+  SWP_HWPOISON,
+  SWP_MIGRATION_READ_EXCLUSIVE,
   swapEntry,
   swapEntryToPteHi,
   swapEntryToPteLo,
 } from "@pageframe/contracts";
 import { describe, expect, it } from "vitest";
-import { decodePte, pageTables } from "../src/index.ts";
+import { decodePte, decodeRiscvPte, pageTables } from "../src/index.ts";
 import { newPageTable } from "./helpers.ts";
 
 describe("walkEntries", () => {
@@ -54,6 +63,52 @@ describe("decodePte", () => {
       swapEntry: slot,
       flags: [],
     });
+  });
+});
+
+describe("decodePte, of what is not present to the processor", () => {
+  it("names migration, device and poison entries and markers", () => {
+    const migration = [pfnSwpPteLo(9, 0), pfnSwpPteHi(SWP_MIGRATION_READ_EXCLUSIVE, 9, true, false)] as const;
+    expect(decodePte(...migration)).toEqual({
+      kind: "migration",
+      pfn: 9,
+      swapEntry: -1,
+      flags: ["READ", "EXCLUSIVE", "A"],
+    });
+    expect(decodePte(pfnSwpPteLo(9, 0), pfnSwpPteHi(SWP_HWPOISON, 9, false, false))).toMatchObject({
+      kind: "poison",
+      pfn: 9,
+    });
+    expect(decodePte(pfnSwpPteLo(9, 0), pfnSwpPteHi(SWP_DEVICE_WRITE, 9, false, false))).toMatchObject({
+      kind: "device",
+      flags: ["WRITE"],
+    });
+    expect(decodePte(pteMarkerLo(PTE_MARKER_GUARD), PTE_MARKER_HI)).toEqual({
+      kind: "marker",
+      pfn: -1,
+      swapEntry: -1,
+      flags: ["GUARD"],
+    });
+    expect(decodePte(swapEntryToPteLo(5, PTE_SWP_EXCLUSIVE), swapEntryToPteHi(5)).flags).toEqual([
+      "EXCLUSIVE",
+    ]);
+  });
+
+  it("tells PAT from PS by the level, and finds the frame of a large leaf", () => {
+    expect(decodePte(0x5081, 0, 1)).toMatchObject({ pfn: 5, flags: ["P", "PAT"] });
+    // 2 MiB leaf of frame 0x400 with PAT, bit 12.
+    expect(decodePte(0x401081, 0, 2)).toMatchObject({ pfn: 0x400, flags: ["P", "PS", "PAT"] });
+  });
+
+  it("names the bits of RISC-V entries", () => {
+    expect(decodeRiscvPte(0x48d1dff, 3 << 27)).toEqual({
+      kind: "present",
+      pfn: 0x12347,
+      swapEntry: -1,
+      flags: ["V", "R", "W", "X", "U", "G", "A", "D", "SPECIAL", "SOFT_DIRTY", "UFFD_WP"],
+    });
+    expect(decodeRiscvPte(0x19001, 0)).toMatchObject({ pfn: 100, flags: ["V"] });
+    expect(decodeRiscvPte(pteMarkerLo(PTE_MARKER_GUARD), PTE_MARKER_HI).kind).toBe("marker");
   });
 });
 
