@@ -117,7 +117,8 @@ function bootWithAvailable(
       bestAvailable = available;
     }
     if (available === wantedPages) break;
-    nrRamPages += wantedPages - available;
+    // While reserves swallow everything, a page more is a page more of reserve: what is missing cannot be seen yet.
+    nrRamPages = available < 0 ? nrRamPages * 2 : nrRamPages + wantedPages - available;
   }
   // The steps of a few formulas may skip the very number: then go up until it is passed.
   while (best === null) {
