@@ -115,6 +115,20 @@ describe("boot", () => {
     expect(wide.watermarks[WMARK_HIGH] - wide.watermarks[WMARK_LOW]).toBe(tenth);
   });
 
+  it("leaves the memory that was asked for on top of any reserve", () => {
+    for (const config of [
+      { minFreeKbytes: 100000 },
+      { watermarkScaleFactor: 3000 },
+      { kernelImage: "64MiB" },
+    ]) {
+      const kernel = bootKernel({ memory: "1MiB", ...config });
+      expect(kernel.availablePages()).toBe(256);
+      const task = spawnWith(kernel, "test", 100);
+      expect(fill(kernel, task, 0, 100)).toBe(true);
+      kernel.audit();
+    }
+  });
+
   it("sets vm.min_free_kbytes by Linux's formula when nobody does", () => {
     // 4 * sqrt(KiB of RAM), 128 KiB at least; a quarter of it between the marks.
     const least = bootKernel({ memory: "512KiB" });
