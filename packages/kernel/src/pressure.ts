@@ -2,7 +2,8 @@
  * What happens when memory runs short: kswapd is woken, callers reclaim, a task is killed. And the daemons' steps.
  * Source: Linux 6.18 mm/page_alloc.c, __alloc_pages_slowpath(); mm/oom_kill.c, out_of_memory(), oom_kill_process(),
  * __oom_reap_task_mm().
- * Differs: a daemon runs at the end of the system call or fault that woke it, to completion.
+ * Differs: a daemon runs at the end of the system call or fault that woke it, kswapd one round of balance_pgdat() at a
+ * time; what is left waits for the end of the next.
  */
 import {
   type Gfp,
