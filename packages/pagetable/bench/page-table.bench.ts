@@ -10,5 +10,5 @@ const cpuSeconds = () => {
 for (let repetition = 0; repetition < Number(process.argv[4] ?? 3); repetition++) {
   console.log(JSON.stringify({ name, repetition, nsPerPage: measurePageTable(name, nrPages, cpuSeconds) }));
 }
-const bytes = BENCH_PATTERNS.map((pattern) => [pattern, tableBytesPerPage(name, pattern, 1 << 18)]);
+const bytes = BENCH_PATTERNS.map((pattern) => [pattern, tableBytesPerPage(name, pattern, 1 << 17)]);
 console.log(JSON.stringify({ name, tableBytesPerPage: Object.fromEntries(bytes) as unknown }));

@@ -23,7 +23,7 @@ const MAX_TABLE_FRAMES = 300_000;
 const SPARSE_STRIDE = 512;
 
 /** Frames for tables, from a number upward; those given back are used again. */
-export class BenchFrames implements TableFrames {
+class BenchFrames implements TableFrames {
   nrInUse = 0;
   private readonly free: Pfn[] = [];
   private next: Pfn;
@@ -47,7 +47,7 @@ export class BenchFrames implements TableFrames {
 }
 
 /** A page table of a kind over a machine with `nrPages` data frames and as many more for tables as it may need. */
-export function newBenchTable(name: string, nrPages: number): { table: PageTable; frames: BenchFrames } {
+function newBenchTable(name: string, nrPages: number): { table: PageTable; frames: BenchFrames } {
   // An inverted table is as large as RAM: no more frames for it than it needs.
   const nrFrames = nrPages + (name === "inverted" ? nrPages >>> 6 : MAX_TABLE_FRAMES);
   const contents = new FrameContents(nrFrames, "none");

@@ -20,8 +20,6 @@ import {
   EINVAL,
   ENOENT,
   ENOMEM,
-  flipHi,
-  flipLo,
   HASHED_COUNT_MASK,
   HASHED_COUNT_ONE,
   HASHED_ENTRIES,
@@ -52,12 +50,11 @@ import { HashedLevel, NO_RECORD } from "./hashed-level.ts";
 import { leafStart, TABLE_WORDS_SHIFT } from "./layout.ts";
 import {
   checkLeaf,
-  checkWhole,
   isPartOf,
-  leafIsPresent,
   leafIsSplittable,
   partHi,
   partLo,
+  protectLeaves,
   wholeHi,
   wholeLo,
 } from "./leaf.ts";
@@ -244,22 +241,7 @@ export class HashedPageTable implements PageTable, SeekTable {
   }
 
   protect(vpn: Vpn, endVpn: Vpn, setLo: number, clearLo: number, setHi: number, clearHi: number): number {
-    let nrChanged = 0;
-    let entry: number;
-    for (let at = vpn; (entry = this.seek(at, endVpn)) !== NO_ENTRY;) {
-      const level = this.lastLevel;
-      const lo = this.entryLo(entry);
-      const hi = this.entryHi(entry);
-      at = this.foundVpn + PAGES_PER_LEVEL[level];
-      if (!leafIsPresent(lo, level)) continue;
-      if (level > PT_LEVEL_PTE) checkWhole(vpn, endVpn, this.foundVpn, level);
-      const newLo = (lo & ~clearLo) | setLo;
-      const newHi = (hi & ~clearHi) | setHi;
-      if (newLo === lo && newHi === hi) continue;
-      this.setEntry(entry, flipLo(lo, hi, newLo, newHi, level), flipHi(lo, hi, newLo, newHi, level));
-      nrChanged++;
-    }
-    return nrChanged;
+    return protectLeaves(this.cursor(vpn, endVpn), vpn, endVpn, setLo, clearLo, setHi, clearHi);
   }
 
   split(vpn: Vpn): number {

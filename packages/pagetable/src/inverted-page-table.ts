@@ -18,8 +18,6 @@ import {
   EINVAL,
   ENOENT,
   ENOMEM,
-  flipHi,
-  flipLo,
   INVERTED_ROOT_ANCHOR_MASK,
   INVERTED_ROOT_DIRECTORY,
   INVERTED_ROOT_FRAMES,
@@ -50,12 +48,11 @@ import { InvertedTable, NO_RECORD } from "./inverted-table.ts";
 import { leafStart } from "./layout.ts";
 import {
   checkLeaf,
-  checkWhole,
   isPartOf,
-  leafIsPresent,
   leafIsSplittable,
   partHi,
   partLo,
+  protectLeaves,
   wholeHi,
   wholeLo,
 } from "./leaf.ts";
@@ -237,22 +234,7 @@ export class InvertedPageTable implements PageTable, SeekTable {
   }
 
   protect(vpn: Vpn, endVpn: Vpn, setLo: number, clearLo: number, setHi: number, clearHi: number): number {
-    let nrChanged = 0;
-    let entry: number;
-    for (let at = vpn; (entry = this.seek(at, endVpn)) !== NO_ENTRY;) {
-      const level = this.lastLevel;
-      const lo = this.entryLo(entry);
-      const hi = this.entryHi(entry);
-      at = this.foundVpn + PAGES_PER_LEVEL[level];
-      if (!leafIsPresent(lo, level)) continue;
-      if (level > PT_LEVEL_PTE) checkWhole(vpn, endVpn, this.foundVpn, level);
-      const newLo = (lo & ~clearLo) | setLo;
-      const newHi = (hi & ~clearHi) | setHi;
-      if (newLo === lo && newHi === hi) continue;
-      this.setEntry(entry, flipLo(lo, hi, newLo, newHi, level), flipHi(lo, hi, newLo, newHi, level));
-      nrChanged++;
-    }
-    return nrChanged;
+    return protectLeaves(this.cursor(vpn, endVpn), vpn, endVpn, setLo, clearLo, setHi, clearHi);
   }
 
   split(vpn: Vpn): number {

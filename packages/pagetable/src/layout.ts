@@ -122,9 +122,12 @@ export const SV48: RadixLayout = Object.freeze({
   vmallocVpn: 0x8f8000000,
 });
 
+/** 1 / PAGES_PER_LEVEL: exact, and a product costs less than a quotient. */
+const SCALE: readonly number[] = PAGES_PER_LEVEL.map((nrPages) => 1 / nrPages);
+
 /** Index into the table of `level` (1..5) for a page number. */
 export function tableIndex(vpn: Vpn, level: number): number {
-  return (vpn / PAGES_PER_LEVEL[level]) & (PTRS_PER_TABLE - 1);
+  return (vpn * SCALE[level]) & (PTRS_PER_TABLE - 1);
 }
 
 /** First page of the leaf of `level` that covers a page. */

@@ -5,11 +5,14 @@
 import {
   bug,
   EINVAL,
+  flipHi,
+  flipLo,
   KernelError,
   leafHi,
   leafLo,
   leafPfn,
   PAGES_PER_LEVEL,
+  type PageTableCursor,
   pfnMaskHi,
   pfnMaskLo,
   type Pfn,
@@ -106,6 +109,33 @@ export function wholeHi(firstLo: number, firstHi: number, level: number): number
     wholeFlags(firstLo, 0, level),
     flagsOfHi(firstHi, level),
   );
+}
+
+/**
+ * Clears, then sets flags of every present leaf of [vpn, endVpn), which a fresh cursor passes over; returns how many
+ * changed. Calls bug() when the range cuts a large leaf.
+ */
+export function protectLeaves(
+  cursor: PageTableCursor,
+  vpn: Vpn,
+  endVpn: Vpn,
+  setLo: number,
+  clearLo: number,
+  setHi: number,
+  clearHi: number,
+): number {
+  let nrChanged = 0;
+  while (cursor.next()) {
+    const { lo, hi, level } = cursor;
+    if (!leafIsPresent(lo, level)) continue;
+    if (level > PT_LEVEL_PTE) checkWhole(vpn, endVpn, cursor.vpn, level);
+    const newLo = (lo & ~clearLo) | setLo;
+    const newHi = (hi & ~clearHi) | setHi;
+    if (newLo === lo && newHi === hi) continue;
+    cursor.set(flipLo(lo, hi, newLo, newHi, level), flipHi(lo, hi, newLo, newHi, level));
+    nrChanged++;
+  }
+  return nrChanged;
 }
 
 /** Throws EINVAL when a leaf of `level` cannot map `vpn` to `pfn`. */

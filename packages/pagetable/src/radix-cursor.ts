@@ -8,6 +8,8 @@ import {
   bug,
   EINVAL,
   ENOMEM,
+  flipHi,
+  flipLo,
   NO_ENTRY,
   PAGES_PER_LEVEL,
   PAGE_WORDS,
@@ -16,6 +18,8 @@ import {
   PT_LEVEL_PTE,
   PTE_A,
   PTE_D,
+  PTE_P,
+  PTE_PROTNONE,
   PTE_SOFT_DIRTY,
   PTE_WORDS,
   RISCV_PTE_V,
@@ -25,7 +29,7 @@ import {
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
 import { leafStart, TABLE_WORDS_SHIFT } from "./layout.ts";
-import { leafIsPresent } from "./leaf.ts";
+import { checkWhole, leafIsPresent } from "./leaf.ts";
 import { type TableCounts } from "./table-counts.ts";
 
 /** What a cursor needs of the radix table that it passes over. */
@@ -103,10 +107,7 @@ export class RadixCursor implements PageTableCursor {
         this.hi = this.isRiscv ? riscvToCanonicalHi(lo, hi) : hi;
         return true;
       }
-      if (end !== 0) {
-        this.atVpn = this.scanOrigin + (end >>> 1);
-        this.scanEntry = this.scanEnd = 0;
-      }
+      if (end !== 0) this.leaveTable();
       if (!this.findTable()) return false;
       if (this.scanEnd === 0) return true;
     }
@@ -168,6 +169,50 @@ export class RadixCursor implements PageTableCursor {
     if (bits === 0 || !leafIsPresent(lo, this.level)) return 0;
     this.lo = words[entry] = lo & ~bits;
     return bits;
+  }
+
+  /**
+   * Clears, then sets flags of every present leaf from here on, table by table; returns how many changed. As protectLeaves(),
+   * at half its time; for tables of the x86 format.
+   */
+  protectRest(setLo: number, clearLo: number, setHi: number, clearHi: number): number {
+    const { contents } = this;
+    let nrChanged = 0;
+    while (true) {
+      const { words } = contents;
+      const end = this.scanEnd;
+      for (let entry = this.scanEntry; entry < end; entry += PTE_WORDS) {
+        const lo = words[entry];
+        if ((lo & (PTE_P | PTE_PROTNONE)) === 0) continue;
+        const hi = words[entry + 1];
+        const newLo = (lo & ~clearLo) | setLo;
+        const newHi = (hi & ~clearHi) | setHi;
+        if (newLo === lo && newHi === hi) continue;
+        nrChanged++;
+        // Whatever stays present or not present keeps its frame as it is, and cannot become empty.
+        if ((lo & newLo & PTE_P) !== 0) {
+          words[entry] = newLo;
+          words[entry + 1] = newHi;
+        } else {
+          this.table.writeLeaf(
+            entry,
+            PT_LEVEL_PTE,
+            flipLo(lo, hi, newLo, newHi, PT_LEVEL_PTE),
+            flipHi(lo, hi, newLo, newHi, PT_LEVEL_PTE),
+          );
+        }
+      }
+      if (end !== 0) this.leaveTable();
+      if (!this.findTable()) return nrChanged;
+      if (this.scanEnd !== 0 || !leafIsPresent(this.lo, this.level)) continue;
+      checkWhole(this.startVpn, this.endVpn, this.vpn, this.level);
+      const newLo = (this.lo & ~clearLo) | setLo;
+      const newHi = (this.hi & ~clearHi) | setHi;
+      if (newLo === this.lo && newHi === this.hi) continue;
+      nrChanged++;
+      const { lo, hi, level } = this;
+      this.set(flipLo(lo, hi, newLo, newHi, level), flipHi(lo, hi, newLo, newHi, level));
+    }
   }
 
   /** Of a valid entry in RAM, A and D are one bit further up; soft-dirty is in the high half. */

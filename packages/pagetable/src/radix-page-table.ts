@@ -24,8 +24,6 @@ import {
   EINVAL,
   ENOENT,
   ENOMEM,
-  flipHi,
-  flipLo,
   KernelError,
   leafHi,
   leafLo,
@@ -34,6 +32,8 @@ import {
   PAGES_PER_LEVEL,
   PAGE_WORDS,
   type PageTable,
+  PT_LEVEL_P4D,
+  PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   PT_LEVEL_PUD,
   PTE_WORDS,
@@ -50,22 +50,14 @@ import {
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
 import { checkTables } from "./check-tables.ts";
-import {
-  KERNEL_TOP_INDEX,
-  leafStart,
-  RADIX4,
-  type RadixLayout,
-  TABLE_WORDS_SHIFT,
-  tableIndex,
-} from "./layout.ts";
+import { KERNEL_TOP_INDEX, RADIX4, type RadixLayout, TABLE_WORDS_SHIFT, tableIndex } from "./layout.ts";
 import {
   checkLeaf,
-  checkWhole,
   isPartOf,
-  leafIsPresent,
   leafIsSplittable,
   partHi,
   partLo,
+  protectLeaves,
   wholeHi,
   wholeLo,
 } from "./leaf.ts";
@@ -75,6 +67,8 @@ import { collectWalk } from "./walk.ts";
 
 /** `hotVpn` when no table is remembered: far above every page. */
 const NO_TABLE: number = 2 ** 60;
+/** Brings bit 27 of a page number to bit 1. */
+const TOP_SCALE: number = 2 ** -26;
 const INDEX_WORDS_MASK: number = PTRS_PER_TABLE * PTE_WORDS - PTE_WORDS;
 
 /** What a page table is made of. */
@@ -292,19 +286,9 @@ export class RadixPageTable implements PageTable {
 
   /** Present counts PROT_NONE. Calls bug() when the range cuts a large leaf: split it first. */
   protect(vpn: Vpn, endVpn: Vpn, setLo: number, clearLo: number, setHi: number, clearHi: number): number {
-    let nrChanged = 0;
     const cursor = this.cursor(vpn, endVpn);
-    while (cursor.next()) {
-      const { lo, hi, level } = cursor;
-      if (!leafIsPresent(lo, level)) continue;
-      if (level > PT_LEVEL_PTE) checkWhole(vpn, endVpn, cursor.vpn, level);
-      const newLo = (lo & ~clearLo) | setLo;
-      const newHi = (hi & ~clearHi) | setHi;
-      if (newLo === lo && newHi === hi) continue;
-      cursor.set(flipLo(lo, hi, newLo, newHi, level), flipHi(lo, hi, newLo, newHi, level));
-      nrChanged++;
-    }
-    return nrChanged;
+    if (!this.isRiscv) return cursor.protectRest(setLo, clearLo, setHi, clearHi);
+    return protectLeaves(cursor, vpn, endVpn, setLo, clearLo, setHi, clearHi);
   }
 
   /** Differs: takes the table's frame when it splits; Linux has deposited one when the leaf was mapped. */
@@ -418,27 +402,49 @@ export class RadixPageTable implements PageTable {
   private walk(vpn: Vpn): number {
     const { words, slotOf } = this.contents;
     const { pointerMask, pointerValue, pfnShift } = this;
+    const hiShift = 32 - pfnShift;
     const vpnBits = vpnLo(vpn);
-    let level = this.nrLevels;
-    let entry =
-      this.rootBase +
-      (level === PT_LEVEL_PUD ? (vpnBits >>> 17) & INDEX_WORDS_MASK : tableIndex(vpn, level) * PTE_WORDS);
-    while (true) {
-      const lo = words[entry];
-      if ((lo & pointerMask) !== pointerValue) break;
-      const pfn = ((lo >>> pfnShift) | (words[entry + 1] << (32 - pfnShift))) & 0x7fffffff;
-      const base = slotOf[pfn] * PAGE_WORDS;
-      level--;
-      if (level === PT_LEVEL_PTE) {
-        this.remember(vpn, base);
-        entry = base + ((vpnBits << 1) & INDEX_WORDS_MASK);
-        break;
+    // Bits 26 up, so that an index at bit 27 or 36 comes doubled.
+    const topBits = (vpn * TOP_SCALE) | 0;
+    const { nrLevels } = this;
+    let base = this.rootBase;
+    let entry: number;
+    let lo: number;
+    if (nrLevels > PT_LEVEL_PUD) {
+      if (nrLevels > PT_LEVEL_P4D) {
+        entry = base + ((topBits >>> 9) & INDEX_WORDS_MASK);
+        lo = words[entry];
+        if ((lo & pointerMask) !== pointerValue) {
+          this.lastLevel = nrLevels;
+          return entry;
+        }
+        base = slotOf[((lo >>> pfnShift) | (words[entry + 1] << hiShift)) & 0x7fffffff] * PAGE_WORDS;
       }
-      if (level <= PT_LEVEL_PUD) entry = base + ((vpnBits >>> (9 * level - 10)) & INDEX_WORDS_MASK);
-      else entry = base + tableIndex(vpn, level) * PTE_WORDS;
+      entry = base + (topBits & INDEX_WORDS_MASK);
+      lo = words[entry];
+      if ((lo & pointerMask) !== pointerValue) {
+        this.lastLevel = PT_LEVEL_P4D;
+        return entry;
+      }
+      base = slotOf[((lo >>> pfnShift) | (words[entry + 1] << hiShift)) & 0x7fffffff] * PAGE_WORDS;
     }
-    this.lastLevel = level;
-    return entry;
+    entry = base + ((vpnBits >>> 17) & INDEX_WORDS_MASK);
+    lo = words[entry];
+    if ((lo & pointerMask) !== pointerValue) {
+      this.lastLevel = PT_LEVEL_PUD;
+      return entry;
+    }
+    base = slotOf[((lo >>> pfnShift) | (words[entry + 1] << hiShift)) & 0x7fffffff] * PAGE_WORDS;
+    entry = base + ((vpnBits >>> 8) & INDEX_WORDS_MASK);
+    lo = words[entry];
+    if ((lo & pointerMask) !== pointerValue) {
+      this.lastLevel = PT_LEVEL_PMD;
+      return entry;
+    }
+    base = slotOf[((lo >>> pfnShift) | (words[entry + 1] << hiShift)) & 0x7fffffff] * PAGE_WORDS;
+    this.remember(vpn, base);
+    this.lastLevel = PT_LEVEL_PTE;
+    return base + ((vpnBits << 1) & INDEX_WORDS_MASK);
   }
 
   /** Finds the large leaf, empty or not, that covers a page; NO_ENTRY when smaller entries or none do. */
@@ -462,7 +468,7 @@ export class RadixPageTable implements PageTable {
   /** Remembers a level-1 table of this address space: shared ones may be freed behind its back. */
   private remember(vpn: Vpn, base: number): void {
     if (vpn >= this.endOwnVpn) return;
-    this.hotVpn = leafStart(vpn, 2);
+    this.hotVpn = vpn - (vpnLo(vpn) & (PTRS_PER_TABLE - 1));
     this.hotBase = base;
   }
 
