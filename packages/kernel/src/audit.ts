@@ -28,7 +28,8 @@ import {
   PTE_SPECIAL,
   PTE_US,
   pteIsPresent,
-  ptePfn,
+  leafPfn,
+  PT_LEVEL_PTE,
   pteToSwapEntry,
   TASK_SIZE_VPN,
   VM_SHARED,
@@ -74,7 +75,7 @@ export function auditSystem(sys: System): void {
 function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
   const { space, pageTable } = mm;
   const { pool } = space;
-  const { contents, memmap } = sys;
+  const { memmap } = sys;
   space.checkInvariants();
   pageTable.checkInvariants();
   let nrAnon = 0;
@@ -90,15 +91,15 @@ function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
     if (vma === NO_VMA || pool.startVpn[vma] > vpn) bug(`${at} has an entry and no mapping`);
     const entry = pageTable.findEntry(vpn);
     if (entry === NO_ENTRY) bug(`${at} is populated and not found`);
-    const lo = contents.words[entry];
-    const hi = contents.words[entry + 1];
+    const lo = pageTable.entryLo(entry);
+    const hi = pageTable.entryHi(entry);
     if (!pteIsPresent(lo)) {
       const swapEntry = pteToSwapEntry(lo, hi);
       mapped.swapCounts.set(swapEntry, (mapped.swapCounts.get(swapEntry) ?? 0) + 1);
       nrSwap++;
       continue;
     }
-    const pfn = ptePfn(lo, hi);
+    const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
     const vmFlags = pool.vmFlags[vma];
     if ((lo & PTE_RW) !== 0 && (vmFlags & VM_WRITE) === 0) bug(`${at} is writable and its mapping is not`);
     if ((lo & PTE_SPECIAL) !== 0) {
@@ -247,9 +248,9 @@ function auditTlbs(sys: System): void {
       const mm = byPcid.get(pcid);
       if (mm === undefined) bug(`${at} belongs to no address space`);
       const entry = mm.pageTable.findEntry(vpn);
-      const lo = entry === NO_ENTRY ? 0 : sys.contents.words[entry];
+      const lo = entry === NO_ENTRY ? 0 : mm.pageTable.entryLo(entry);
       if (!pteIsPresent(lo)) bug(`${at} is stale: nothing is mapped there`);
-      const mappedPfn = ptePfn(lo, sys.contents.words[entry + 1]);
+      const mappedPfn = leafPfn(lo, mm.pageTable.entryHi(entry), PT_LEVEL_PTE);
       if ((lo & PTE_PS) === 0 && mappedPfn !== pfn) bug(`${at} is stale: pfn ${pfn}, mapped is ${mappedPfn}`);
       if ((flags & PTE_RW) !== 0 && (lo & PTE_RW) === 0) bug(`${at} is stale: it still allows writing`);
     });

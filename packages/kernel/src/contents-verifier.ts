@@ -9,7 +9,8 @@ import {
   PAGE_SIZE,
   type Pfn,
   pteIsPresent,
-  ptePfn,
+  leafPfn,
+  PT_LEVEL_PTE,
   type Vpn,
 } from "@pageframe/contracts";
 import { initialFileByte } from "./files.ts";
@@ -103,9 +104,9 @@ export class ContentsVerifier {
 
   private frameOf(vpn: Vpn): Pfn {
     const entry = this.task.mm.pageTable.findEntry(vpn);
-    const { words } = this.kernel.sys.contents;
-    if (entry === NO_ENTRY || !pteIsPresent(words[entry]))
+    const { pageTable } = this.task.mm;
+    if (entry === NO_ENTRY || !pteIsPresent(pageTable.entryLo(entry)))
       bug(`vpn 0x${vpn.toString(16)} was accessed and is not there`);
-    return ptePfn(words[entry], words[entry + 1]);
+    return leafPfn(pageTable.entryLo(entry), pageTable.entryHi(entry), PT_LEVEL_PTE);
   }
 }

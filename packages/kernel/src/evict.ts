@@ -50,17 +50,17 @@ export class Evictor implements ReclaimHost {
    */
   pageReferenced(pfn: Pfn): number {
     const { sys } = this;
-    const { rmap, contents } = sys;
+    const { rmap } = sys;
     sys.time.spend(CAUSE_SCAN, 1);
     let nrReferenced = 0;
     for (let link = rmap.head[pfn]; link !== NO_LINK; link = rmap.linkNext[link]) {
       const mm = sys.mmOf(rmap.linkMm[link]);
       const entry = mm.pageTable.findEntry(rmap.linkVpn[link]);
       if (entry === NO_ENTRY) continue;
-      const lo = contents.words[entry];
+      const lo = mm.pageTable.entryLo(entry);
       if ((lo & PTE_A) !== 0) {
         nrReferenced++;
-        contents.words[entry] = lo & ~PTE_A;
+        mm.pageTable.setEntry(entry, lo & ~PTE_A, mm.pageTable.entryHi(entry));
       }
     }
     return nrReferenced;
@@ -122,7 +122,7 @@ export class Evictor implements ReclaimHost {
   /** Replaces every entry that maps an anonymous page by its swap entry. */
   private unmapAnon(pfn: Pfn): void {
     const { sys } = this;
-    const { memmap, rmap, contents } = sys;
+    const { memmap, rmap } = sys;
     const swapEntry = memmap.private[pfn];
     const exclusive = (memmap.flags[pfn] & PG_ANON_EXCLUSIVE) !== 0 ? PTE_SWP_EXCLUSIVE : 0;
     while (rmap.head[pfn] !== NO_LINK) {
@@ -130,7 +130,7 @@ export class Evictor implements ReclaimHost {
       const vpn = rmap.linkVpn[link];
       const mm = sys.mmOf(rmap.linkMm[link]);
       const entry = mm.pageTable.findEntry(vpn);
-      if ((contents.words[entry] & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+      if ((mm.pageTable.entryLo(entry) & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
       sys.swap.swapDuplicate(swapEntry);
       mm.pageTable.setEntry(entry, swapEntryToPteLo(swapEntry, exclusive), swapEntryToPteHi(swapEntry));
       flushTlbPage(sys, mm, vpn);
@@ -144,13 +144,13 @@ export class Evictor implements ReclaimHost {
   /** Empties every entry that maps a file page; the page can be found again through its file. */
   private unmapFile(pfn: Pfn): void {
     const { sys } = this;
-    const { memmap, rmap, contents } = sys;
+    const { memmap, rmap } = sys;
     while (rmap.head[pfn] !== NO_LINK) {
       const link = rmap.head[pfn];
       const vpn = rmap.linkVpn[link];
       const mm = sys.mmOf(rmap.linkMm[link]);
       const entry = mm.pageTable.findEntry(vpn);
-      if ((contents.words[entry] & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+      if ((mm.pageTable.entryLo(entry) & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
       mm.pageTable.setEntry(entry, 0, 0);
       flushTlbPage(sys, mm, vpn);
       removeRmap(sys, mm, vpn, pfn);

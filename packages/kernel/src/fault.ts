@@ -24,7 +24,8 @@ import {
   pteHi,
   pteIsPresent,
   pteLo,
-  ptePfn,
+  leafPfn,
+  PT_LEVEL_PTE,
   type Pfn,
   SEGV_ACCERR,
   SEGV_MAPERR,
@@ -114,8 +115,8 @@ function isAccessError(vmFlags: number, errorCode: number): boolean {
 function handlePteFault(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrite: boolean): number {
   const entry = task.mm.pageTable.allocEntry(vpn, 1);
   if (entry === NO_ENTRY) return VM_FAULT_OOM;
-  const lo = sys.contents.words[entry];
-  const hi = sys.contents.words[entry + 1];
+  const lo = task.mm.pageTable.entryLo(entry);
+  const hi = task.mm.pageTable.entryHi(entry);
   if (lo === 0 && hi === 0) {
     return task.mm.space.pool.fileId[vma] < 0
       ? doAnonymousPage(sys, task, vma, vpn, entry, isWrite)
@@ -193,11 +194,11 @@ function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number
 /** A write to a page that is present and not writable (do_wp_page). */
 function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number): number {
   const { mm, cpu } = task;
-  const { memmap, contents } = sys;
+  const { memmap } = sys;
   const vmFlags = mm.space.pool.vmFlags[vma];
-  const lo = contents.words[entry];
-  const hi = contents.words[entry + 1];
-  const old = ptePfn(lo, hi);
+  const lo = mm.pageTable.entryLo(entry);
+  const hi = mm.pageTable.entryHi(entry);
+  const old = leafPfn(lo, hi, PT_LEVEL_PTE);
   const isZeroPage = (lo & PTE_SPECIAL) !== 0;
 
   if (!isZeroPage && ((vmFlags & VM_SHARED) !== 0 || mayReuseAnon(sys, old, cpu))) {
@@ -217,7 +218,7 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number):
     if (!isZeroPage) putUserPage(sys, old, cpu);
     return VM_FAULT_OOM;
   }
-  const isUnchanged = contents.words[entry] === lo && contents.words[entry + 1] === hi;
+  const isUnchanged = mm.pageTable.entryLo(entry) === lo && mm.pageTable.entryHi(entry) === hi;
   if (!isZeroPage) {
     if (isUnchanged) {
       copyContents(sys, copy, old);
@@ -258,7 +259,7 @@ function mayReuseAnon(sys: System, pfn: Pfn, cpu: CpuId): boolean {
 /** An entry that names a swap slot (do_swap_page). */
 function doSwapPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, isWrite: boolean): number {
   const result = swapInPage(sys, task, vma, vpn, entry, isWrite);
-  if ((result & VM_FAULT_ERROR) !== 0 || !isWrite || (sys.contents.words[entry] & PTE_RW) !== 0)
+  if ((result & VM_FAULT_ERROR) !== 0 || !isWrite || (task.mm.pageTable.entryLo(entry) & PTE_RW) !== 0)
     return result;
   // The page is shared still: the same fault goes on to copy it.
   return result | doWpPage(sys, task, vma, vpn, entry);

@@ -13,7 +13,8 @@ import {
   PTE_SPECIAL,
   PTE_SWP_EXCLUSIVE,
   pteIsPresent,
-  ptePfn,
+  leafPfn,
+  PT_LEVEL_PTE,
   pteToSwapEntry,
   VM_SHARED,
   type VmaId,
@@ -50,7 +51,7 @@ export function dupMm(sys: System, parent: Mm, child: Mm, cpu: CpuId): number {
 
 /** Copies the entries of one mapping. Pages become shared: read-only on both sides until somebody writes. */
 function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId): number {
-  const { contents, memmap } = sys;
+  const { memmap } = sys;
   const { pool } = child.space;
   const endVpn = pool.endVpn[vma];
   const isPrivate = (pool.vmFlags[vma] & VM_SHARED) === 0;
@@ -64,8 +65,8 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId): number {
     if (target === NO_ENTRY) return -ENOMEM;
     // Allocating a table may have reclaimed the very page: read the entry only now.
     const source = from.findEntry(vpn);
-    let lo = contents.words[source];
-    const hi = contents.words[source + 1];
+    let lo = from.entryLo(source);
+    const hi = from.entryHi(source);
     if (lo === 0 && hi === 0) continue;
     if (!pteIsPresent(lo)) {
       lo &= ~PTE_SWP_EXCLUSIVE;
@@ -76,7 +77,7 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId): number {
       continue;
     }
     if ((lo & PTE_SPECIAL) === 0) {
-      const pfn = ptePfn(lo, hi);
+      const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
       if (isPrivate) lo &= ~PTE_RW;
       if (memmap.hasFlags(pfn, PG_ANON)) memmap.clearFlags(pfn, PG_ANON_EXCLUSIVE);
       memmap.getPage(pfn);

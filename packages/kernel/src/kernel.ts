@@ -21,7 +21,8 @@ import {
   pagesOfBytes,
   type Pfn,
   pteIsPresent,
-  ptePfn,
+  leafPfn,
+  PT_LEVEL_PTE,
   RUN_EXEC,
   RUN_KIND_MASK,
   RUN_KIND_SHIFT,
@@ -324,11 +325,11 @@ export class Kernel {
 
   private frameOf(task: Task, vpn: Vpn): Pfn {
     const entry = task.mm.pageTable.findEntry(vpn);
-    const { words } = this.sys.contents;
-    if (entry === NO_ENTRY || !pteIsPresent(words[entry])) {
+    const { pageTable } = task.mm;
+    if (entry === NO_ENTRY || !pteIsPresent(pageTable.entryLo(entry))) {
       throw new KernelError(EFAULT, `page 0x${vpn.toString(16)} of task ${task.pid} is not in memory`);
     }
-    return ptePfn(words[entry], words[entry + 1]);
+    return leafPfn(pageTable.entryLo(entry), pageTable.entryHi(entry), PT_LEVEL_PTE);
   }
 
   /** A task calls the kernel on its CPU. Throws ESRCH when it has exited. */

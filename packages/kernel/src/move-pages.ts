@@ -11,7 +11,8 @@ import {
   PTE_SPECIAL,
   PTE_SWP_SOFT_DIRTY,
   pteIsPresent,
-  ptePfn,
+  leafPfn,
+  PT_LEVEL_PTE,
   type Vpn,
 } from "@pageframe/contracts";
 import { addRmap, removeRmap } from "./pages.ts";
@@ -44,17 +45,16 @@ export function movePages(sys: System, mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages
 /** Moves one entry; a moved page counts as soft-dirty at its new place. */
 function moveEntry(sys: System, mm: Mm, vpn: Vpn, newVpn: Vpn): void {
   const { pageTable } = mm;
-  const { words } = sys.contents;
   const source = pageTable.findEntry(vpn);
-  const lo = words[source];
-  const hi = words[source + 1];
+  const lo = pageTable.entryLo(source);
+  const hi = pageTable.entryHi(source);
   const target = pageTable.findEntry(newVpn);
   if (target === NO_ENTRY) bug(`the table for vpn 0x${newVpn.toString(16)} is gone while pages move there`);
   pageTable.setEntry(source, 0, 0);
   const isPresent = pteIsPresent(lo);
   pageTable.setEntry(target, lo | (isPresent ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY), hi);
   if (isPresent && (lo & PTE_SPECIAL) === 0) {
-    const pfn = ptePfn(lo, hi);
+    const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
     removeRmap(sys, mm, vpn, pfn);
     addRmap(sys, mm, newVpn, pfn);
   }

@@ -105,11 +105,11 @@ export function swapInPage(
   entry: number,
   isWrite: boolean,
 ): number {
-  const { memmap, contents, swap } = sys;
+  const { memmap, swap } = sys;
   const { mm, cpu } = task;
   const vmFlags = mm.space.pool.vmFlags[vma];
-  const oldLo = contents.words[entry];
-  const swapEntry = pteToSwapEntry(oldLo, contents.words[entry + 1]);
+  const oldLo = mm.pageTable.entryLo(entry);
+  const swapEntry = pteToSwapEntry(oldLo, mm.pageTable.entryHi(entry));
   let result = 0;
   let pfn = swap.lookupCache(swapEntry);
   if (pfn === NO_PFN) {

@@ -12,15 +12,14 @@ import {
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_SWAPCACHE,
-  PTE_A,
   PTE_D,
-  PTE_LO_FLAGS_MASK,
-  PTE_HI_PFN_MASK,
   PTE_RW,
-  PTE_SOFT_DIRTY,
   PTE_SPECIAL,
   pteIsPresent,
-  ptePfn,
+  leafPfn,
+  modifyHi,
+  modifyLo,
+  PT_LEVEL_PTE,
   pteToSwapEntry,
   VM_SHARED,
   VM_WRITE,
@@ -56,7 +55,7 @@ export function zapPages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void 
     const hi = pageTable.lastHi;
     if (pteIsPresent(lo)) {
       if ((lo & PTE_SPECIAL) !== 0) continue;
-      const pfn = ptePfn(lo, hi);
+      const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
       if ((lo & PTE_D) !== 0 && (sys.memmap.flags[pfn] & PG_ANON) === 0) sys.memmap.setFlags(pfn, PG_DIRTY);
       removeRmap(sys, mm, vpn, pfn);
       if ((sys.memmap.flags[pfn] & PG_SWAPCACHE) !== 0 && sys.memmap.mapcount[pfn] === 0)
@@ -106,7 +105,7 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
     const { sys } = this;
     const target = sys.mmOf(mm);
     const { pageTable } = target;
-    const protLo = vmFlagsToPteLo(vmFlags);
+    const protLo = vmFlagsToPteLo(vmFlags) & ~PTE_RW;
     const protHi = vmFlagsToPteHi(vmFlags);
     const mayWrite = (vmFlags & VM_WRITE) !== 0;
     for (
@@ -116,16 +115,17 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
     ) {
       const entry = pageTable.findEntry(vpn);
       if (entry === NO_ENTRY) continue;
-      const lo = sys.contents.words[entry];
-      const hi = sys.contents.words[entry + 1];
+      const lo = pageTable.entryLo(entry);
+      const hi = pageTable.entryHi(entry);
       if (!pteIsPresent(lo)) continue;
-      const kept = lo & PTE_LO_FLAGS_MASK & (PTE_A | PTE_D | PTE_SOFT_DIRTY | PTE_SPECIAL);
-      let newLo = (lo & ~PTE_LO_FLAGS_MASK) | (protLo & ~PTE_RW) | kept;
+      let newLo = modifyLo(lo, hi, PT_LEVEL_PTE, protLo, protHi);
       if (mayWrite && (lo & PTE_D) !== 0 && (lo & PTE_SPECIAL) === 0) {
-        const isOwn = (vmFlags & VM_SHARED) !== 0 || sys.memmap.hasFlags(ptePfn(lo, hi), PG_ANON_EXCLUSIVE);
+        const isOwn =
+          (vmFlags & VM_SHARED) !== 0 ||
+          sys.memmap.hasFlags(leafPfn(lo, hi, PT_LEVEL_PTE), PG_ANON_EXCLUSIVE);
         if (isOwn) newLo |= PTE_RW;
       }
-      pageTable.setEntry(entry, newLo, (hi & PTE_HI_PFN_MASK) | protHi);
+      pageTable.setEntry(entry, newLo, modifyHi(lo, hi, PT_LEVEL_PTE, protLo, protHi));
     }
     flushTlbRange(sys, target, startVpn, endVpn);
   }
