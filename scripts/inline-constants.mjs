@@ -1,7 +1,6 @@
 // node scripts/inline-constants.mjs: in the working directory's dist/, writes the value of every imported numeric
 // constant in its place, as `1 /* PTE_P */`. V8 folds a module's own constants and loads imported ones from the module
-// that exports them, at each use: with values in place the MMU's batch loop runs a quarter faster. Lines stay where they
-// were, so source maps hold. Imports stay too; what they name may be unused then.
+// that exports them, at each use: docs/decisions/0012 says what that costs. Lines stay where they were, so source maps hold. Imports stay too; what they name may be unused then.
 import { createRequire } from "node:module";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";

@@ -31,7 +31,7 @@ import {
 import { NO_LINK } from "@pageframe/memmap";
 import { dropFilePage, writeBackFilePage } from "./file-pages.ts";
 import { putUserPage, removeRmap } from "./pages.ts";
-import { addPageToSwap, dropFromSwapCache, writeToSwap } from "./swap-pages.ts";
+import { addPageToSwap, writeToSwap } from "./swap-pages.ts";
 import { type System } from "./system.ts";
 import { CAUSE_SCAN } from "./time.ts";
 import { flushTlbPage } from "./tlb-flush.ts";
@@ -104,7 +104,7 @@ export class Evictor implements ReclaimHost {
       if (result < 0) return EVICT_IO_ERROR;
       sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
     }
-    dropFromSwapCache(sys, pfn);
+    sys.swap.deleteFromCache(pfn);
     putUserPage(sys, pfn, 0);
     return EVICT_FREED;
   }

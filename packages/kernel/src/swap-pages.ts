@@ -61,11 +61,6 @@ export function writeToSwap(sys: System, pfn: Pfn): number {
   return 0;
 }
 
-/** Takes a page out of the swap cache; its slot goes too when no entry names it. The cache's reference is the caller's. */
-export function dropFromSwapCache(sys: System, pfn: Pfn): void {
-  sys.swap.deleteFromCache(pfn);
-}
-
 /**
  * Takes a page out of the swap cache and frees its slot, if no entry names the slot any more; drops the cache's
  * reference, which must not be the last. The page is dirty then: RAM holds the only copy (folio_free_swap).

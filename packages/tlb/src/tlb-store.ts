@@ -15,8 +15,8 @@
  *     second level   use    next entry in the circular list of its set, towards less recent
  *                    link   previous one
  *
- * One array, because compiled code checks an array once a function, however often it reads it [random misses: 6.4 million a
- * second with an array per field, 11 with one].
+ * One array, because compiled code checks an array once a function, however often it reads it [a prototype with one
+ * array, and with constants in place as well: 11 million random misses a second; an array per field: 6.5].
  *
  * Replacement is exact LRU per set. The first level takes the least `use`, computed without branches, and has the way in
  * its low bits. The second keeps lists with the most recent entry in `lruHead`, because the least of twelve takes long
