@@ -28,6 +28,12 @@ export interface TlbWalker {
    * Tlb.insert() takes them, or a negative number for a fault.
    */
   walk(vpnLo: number, vpnHi: number, kind: number): number;
+  /**
+   * Right after walk() found a leaf of 4 KiB for a page: are all `nrPages` pages of its aligned group (a power of two, at
+   * most 16) present and accessed, in frames one after another, with the same flags? A TLB that coalesces asks it. A
+   * walker without this method cannot tell.
+   */
+  isContiguous?(vpnLo: number, vpnHi: number, nrPages: number): boolean;
   readonly leafPfn: number;
   readonly leafFlags: number;
   readonly leafSize: number;
@@ -35,8 +41,11 @@ export interface TlbWalker {
 
 /**
  * Translations by (page number, PCID). Page numbers come as int32 low half and high half (13 bits), see `vpnLo` and
- * `vpnHi`. An entry is a row of `cells`, valid until the next insert or flush: its frame is `cells[pfnAt + entry]`, its
- * flags are `cells[flagsAt + entry]`.
+ * `vpnHi`. An entry is a row of `cells`, valid until the next call: its frame is `cells[pfnAt + entry]`, its flags are
+ * `cells[flagsAt + entry]`.
+ *
+ * `kind` is RUN_READ, RUN_WRITE or RUN_EXEC in bits 0..1; what is above them is the walker's business. It decides where a
+ * first level looks that has instructions and data apart; an occupant that has them together leaves the parameter out.
  */
 export interface Tlb {
   readonly name: string;
@@ -52,7 +61,7 @@ export interface Tlb {
   readonly nrL2Hits: number;
   readonly nrMisses: number;
   /** Finds the entry for a page; a second-level hit is promoted. Counts. Returns TLB_MISS when there is none. */
-  lookup(vpnLo: number, vpnHi: number, pcid: Asid): number;
+  lookup(vpnLo: number, vpnHi: number, pcid: Asid, kind: number): number;
   /**
    * Translates the runs [fromRun, toRun) of a batch (access-run.ts) as long as entries are found whose flags allow the
    * access, ((flags ^ want[kind]) & mask[kind]) === 0, or `walker` finds what is missing; caches that. Counts as lookup()
@@ -75,20 +84,33 @@ export interface Tlb {
   readonly stoppedEntry: number;
   /**
    * Puts a translation into the first and second level, in place of what they hold for that page; returns its index.
-   * `flags` with PTE_G match any PCID. Cheapest right after the lookup that missed.
+   * `flags` with PTE_G match any PCID. Cheapest right after the lookup that missed. `walker`, if given, has just found the
+   * translation by walk(vpnLo, vpnHi, kind): a TLB that coalesces asks it about the neighbours, and one that prefetches
+   * lets it walk for the next page, which changes its leaf fields.
    */
-  insert(vpnLo: number, vpnHi: number, pcid: Asid, pageSize: number, pfn: number, flags: number): number;
+  insert(
+    vpnLo: number,
+    vpnHi: number,
+    pcid: Asid,
+    pageSize: number,
+    pfn: number,
+    flags: number,
+    kind: number,
+    walker?: TlbWalker,
+  ): number;
   /** Sets flag bits (PTE_D) of an entry that lookup just returned, in all levels. */
   setEntryFlags(entry: number, flags: number): void;
   /** Drops what translates one page for one PCID, global or not, and counts no flush (a page fault does this). */
   dropPage(vpnLo: number, vpnHi: number, pcid: Asid): void;
   /** Drops what translates one page for one PCID, global or not (INVLPG). */
   flushPage(vpnLo: number, vpnHi: number, pcid: Asid): void;
+  /** Drops what translates one page for one PCID, but for global entries (INVPCID type 0). */
+  flushPcidPage(vpnLo: number, vpnHi: number, pcid: Asid): void;
   /** Drops what translates any of `nrPages` 4 KiB pages from a page on, global or not. */
   flushRange(vpnLo: number, vpnHi: number, nrPages: number, pcid: Asid): void;
   /** Drops all of one PCID but global entries (INVPCID type 1, MOV to CR3). */
   flushPcid(pcid: Asid): void;
-  /** Drops everything; global entries too when `andGlobal` (INVPCID types 2 and 3). */
+  /** Drops everything (INVPCID type 2); without `andGlobal` everything but global entries (type 3). */
   flushAll(andGlobal: boolean): void;
   /** Adds hits of the first level that a caller folded (a run of accesses to one page). */
   addL1Hits(nr: number): void;

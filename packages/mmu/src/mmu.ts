@@ -267,7 +267,7 @@ export class Mmu {
 
   private access(vpnLo: number, vpnHi: number, right: number): number {
     const { tlb } = this;
-    const entry = tlb.lookup(vpnLo, vpnHi, this.pcid);
+    const entry = tlb.lookup(vpnLo, vpnHi, this.pcid, right);
     if (
       entry !== TLB_MISS &&
       ((tlb.cells[tlb.flagsAt + entry] ^ this.want[right]) & this.hitMask[right]) === 0
@@ -300,18 +300,18 @@ export class Mmu {
       tlb.setEntryFlags(entry, PTE_D);
       return frameOf(walker.leafPfn, walker.leafFlags, vpnLo);
     }
-    return this.fill(vpnLo, vpnHi);
+    return this.fill(vpnLo, vpnHi, right);
   }
 
   private walkAndFill(vpnLo: number, vpnHi: number, right: number): number {
     const result = this.walker.walk(vpnLo, vpnHi, right);
-    return result === 0 ? this.fill(vpnLo, vpnHi) : this.fault(-1 - result, vpnLo, vpnHi);
+    return result === 0 ? this.fill(vpnLo, vpnHi, right) : this.fault(-1 - result, vpnLo, vpnHi);
   }
 
   /** Caches what the walker found. */
-  private fill(vpnLo: number, vpnHi: number): number {
+  private fill(vpnLo: number, vpnHi: number, right: number): number {
     const { leafPfn, leafFlags, leafSize } = this.walker;
-    this.tlb.insert(vpnLo, vpnHi, this.pcid, leafSize, leafPfn, leafFlags);
+    this.tlb.insert(vpnLo, vpnHi, this.pcid, leafSize, leafPfn, leafFlags, right, this.walker);
     return leafSize === TLB_4K ? leafPfn : frameOf(leafPfn, leafFlags, vpnLo);
   }
 

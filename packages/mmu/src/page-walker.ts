@@ -54,6 +54,9 @@ const D_G: number = PTE_D | PTE_G;
 const TABLE_WORDS: number = PAGE_WORDS;
 const ROW_WORDS: number = WALK_ROW_WORDS;
 const PCID_SHIFT: number = WALK_KEY_PCID_SHIFT;
+/** Bits 9..11 and 52..58 of an entry, which the processor ignores. */
+const SOFTWARE_LO = 0xe00;
+const SOFTWARE_HI = 0x7f00000;
 const KEY_VALID: number = WALK_KEY_VALID;
 
 /** There is no table further down: the walk has ended, and `result` says how. */
@@ -160,6 +163,29 @@ export class PageWalker implements TlbWalker {
     this.leafPfn = (lo >>> 12) | (hi << 20);
     this.leafSize = TLB_4K;
     return 0;
+  }
+
+  /**
+   * Reads the entries beside a 4 KiB leaf that walk() has just found; they lie in one cache line with it, so this counts no
+   * reads. Bits that only software uses may differ.
+   */
+  isContiguous(vpnLo: number, vpnHi: number, nrPages: number): boolean {
+    const { rows, pdeMask } = this.caches;
+    const { words } = this.contents;
+    const key = (vpnLo >>> 9) | (vpnHi << 23);
+    const table = rows[(key & pdeMask) * ROW_WORDS + 2] * TABLE_WORDS;
+    const first = table + (vpnLo & INDEX_MASK & -nrPages) * 2;
+    const lo = words[first] & ~SOFTWARE_LO;
+    const hi = words[first + 1] & ~SOFTWARE_HI;
+    const pfn = (lo >>> 12) | (hi << 20);
+    if ((lo & (PRESENT | ACCESSED)) !== (PRESENT | ACCESSED) || (pfn & (nrPages - 1)) !== 0) return false;
+    for (let page = 1; page < nrPages; page++) {
+      const at = first + 2 * page;
+      // The group's first frame is aligned, so its number takes the addition without a carry into the high half.
+      if ((words[at] & ~SOFTWARE_LO) !== lo + (page << 12)) return false;
+      if ((words[at + 1] & ~SOFTWARE_HI) !== hi) return false;
+    }
+    return true;
   }
 
   /**

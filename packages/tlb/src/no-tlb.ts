@@ -87,6 +87,10 @@ export class NoTlb implements Tlb {
     this.nrFlushes++;
   }
 
+  flushPcidPage(_vpnLo: number, _vpnHi: number, _pcid: Asid): void {
+    this.nrFlushes++;
+  }
+
   flushRange(_vpnLo: number, _vpnHi: number, _nrPages: number, _pcid: Asid): void {
     this.nrFlushes++;
   }

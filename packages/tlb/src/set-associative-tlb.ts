@@ -215,6 +215,12 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     this.flushRange(vpnLo, vpnHi, 1, pcid);
   }
 
+  flushPcidPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
+    const before = this.nrValid;
+    this.dropPcidPage(vpnLo, vpnHi, pcid);
+    this.countFlush(before);
+  }
+
   /** Costs the lesser of the pages asked for and the valid entries. */
   flushRange(vpnLo: number, vpnHi: number, nrPages: number, pcid: Asid): void {
     const before = this.nrValid;

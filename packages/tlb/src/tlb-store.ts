@@ -198,6 +198,16 @@ export class TlbStore {
     this.dropFrom(L2_HUGE, vpnLo, vpnHi, pcid, TLB_1G);
   }
 
+  /** Empties the entries of both levels that translate a page for one PCID and are not global. */
+  dropPcidPage(vpnLo: number, vpnHi: number, pcid: number): void {
+    this.dropOwnedFrom(TLB_4K, vpnLo, vpnHi, pcid, TLB_4K);
+    this.dropOwnedFrom(L2, vpnLo, vpnHi, pcid, TLB_4K);
+    this.dropOwnedFrom(TLB_2M, vpnLo, vpnHi, pcid, TLB_2M);
+    this.dropOwnedFrom(L2, vpnLo, vpnHi, pcid, TLB_2M);
+    this.dropOwnedFrom(TLB_1G, vpnLo, vpnHi, pcid, TLB_1G);
+    this.dropOwnedFrom(L2_HUGE, vpnLo, vpnHi, pcid, TLB_1G);
+  }
+
   /** The second level's copy of an entry of the first, or NO_ENTRY when it has been replaced. */
   copyInL2(entry: number): number {
     const { cells, nrRows } = this;
@@ -249,6 +259,12 @@ export class TlbStore {
       this.dropEntry(entry);
       entry = this.findIn(array, vpnLo, vpnHi, pcid, pageSize);
     }
+  }
+
+  /** Empties the one entry of an array that a PCID owns for a page. */
+  private dropOwnedFrom(array: number, vpnLo: number, vpnHi: number, pcid: number, pageSize: number): void {
+    const entry = this.findIn(array, vpnLo, vpnHi, pcid, pageSize);
+    if (entry !== NO_ENTRY && (this.cells[this.nrRows + entry] & TAG_GLOBAL) === 0) this.dropEntry(entry);
   }
 
   /** Moves an entry before the head of its set's list: last, as long as the head stays. */

@@ -147,6 +147,19 @@ describe("SetAssociativeTlb", () => {
     expect(tlb.stats).toMatchObject({ flushes: 2, entriesFlushed: 4 });
   });
 
+  it("spares a global page when it flushes one page of one PCID alone", () => {
+    const tlb = new SetAssociativeTlb();
+    tlb.insert(1, 0, 1, TLB_4K, 10, USER);
+    tlb.insert(1, 0, 2, TLB_4K, 20, USER);
+    tlb.insert(3, 0, 1, TLB_4K, 30, PTE_G);
+    tlb.insert(512, 0, 1, TLB_2M, 512, USER);
+    for (const vpn of [1, 3, 700]) tlb.flushPcidPage(vpn, 0, 1);
+    expect([pfnOf(tlb, 1, 1), pfnOf(tlb, 1, 2), pfnOf(tlb, 3, 1)]).toEqual([TLB_MISS, 20, 30]);
+    expect(pfnOf(tlb, 512, 1)).toBe(TLB_MISS);
+    expect(tlb.stats).toMatchObject({ flushes: 3, entriesFlushed: 4 });
+    tlb.checkInvariants();
+  });
+
   it("flushes a range, and a large page that reaches into it", () => {
     const tlb = new SetAssociativeTlb();
     tlb.insert(512, 0, 0, TLB_2M, 512, USER);

@@ -190,6 +190,7 @@ const operations = fc.oneof(
     }),
   },
   fc.record({ op: fc.constant("flushPage" as const), vpn: vpns, pcid: pcids }),
+  fc.record({ op: fc.constant("flushPcidPage" as const), vpn: vpns, pcid: pcids }),
   fc.record({
     op: fc.constant("flushRange" as const),
     vpn: vpns,
@@ -233,6 +234,9 @@ describe("SetAssociativeTlb against lists", () => {
             } else if (step.op === "flushPage") {
               tlb.flushPage(vpnLo(step.vpn), vpnHi(step.vpn), step.pcid);
               model.flushRange(step.vpn, 1, step.pcid);
+            } else if (step.op === "flushPcidPage") {
+              tlb.flushPcidPage(vpnLo(step.vpn), vpnHi(step.vpn), step.pcid);
+              model.drop((page) => page.owner === step.pcid && page.number === numberOf(step.vpn, page.size));
             } else if (step.op === "flushRange") {
               tlb.flushRange(vpnLo(step.vpn), vpnHi(step.vpn), step.nrPages, step.pcid);
               model.flushRange(step.vpn, step.nrPages, step.pcid);
