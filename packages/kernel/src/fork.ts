@@ -55,22 +55,18 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId): number {
   const { pool } = child.space;
   const endVpn = pool.endVpn[vma];
   const isPrivate = (pool.vmFlags[vma] & VM_SHARED) === 0;
-  const from = parent.pageTable;
-  for (
-    let vpn = from.nextPopulated(pool.startVpn[vma], endVpn);
-    vpn < endVpn;
-    vpn = from.nextPopulated(vpn + 1, endVpn)
-  ) {
-    const target = child.pageTable.allocEntry(vpn, 1);
+  const from = parent.copyCursor;
+  from.reset(pool.startVpn[vma], endVpn);
+  while (from.next()) {
+    const target = child.pageTable.allocEntry(from.vpn, 1);
     if (target === NO_ENTRY) return -ENOMEM;
     // Allocating a table may have reclaimed the very page: read the entry only now.
-    const source = from.findEntry(vpn);
-    let lo = from.entryLo(source);
-    const hi = from.entryHi(source);
-    if (lo === 0 && hi === 0) continue;
+    if (!from.reload()) continue;
+    const { vpn, hi } = from;
+    let { lo } = from;
     if (!pteIsPresent(lo)) {
       lo &= ~PTE_SWP_EXCLUSIVE;
-      from.setEntry(source, lo, hi);
+      from.set(lo, hi);
       child.pageTable.setEntry(target, lo, hi);
       sys.swap.swapDuplicate(pteToSwapEntry(lo, hi));
       child.nrSwapEntries++;
@@ -82,7 +78,7 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId): number {
       if (memmap.hasFlags(pfn, PG_ANON)) memmap.clearFlags(pfn, PG_ANON_EXCLUSIVE);
       memmap.getPage(pfn);
       addRmap(sys, child, vpn, pfn);
-      from.setEntry(source, lo, hi);
+      from.set(lo, hi);
     }
     child.pageTable.setEntry(target, lo, hi);
   }

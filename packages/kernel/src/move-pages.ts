@@ -22,37 +22,29 @@ import { flushTlbRange } from "./tlb-flush.ts";
 
 /** Moves the entries of `nrPages` pages. Returns 0, or -ENOMEM with every entry where it was. */
 export function movePages(sys: System, mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {
-  const { pageTable } = mm;
+  const { pageTable, cursor, copyCursor } = mm;
   const endVpn = fromVpn + nrPages;
-  for (
-    let vpn = pageTable.nextPopulated(fromVpn, endVpn);
-    vpn < endVpn;
-    vpn = pageTable.nextPopulated(vpn + 1, endVpn)
-  ) {
-    if (pageTable.allocEntry(toVpn + (vpn - fromVpn), 1) === NO_ENTRY) return -ENOMEM;
+  copyCursor.reset(fromVpn, endVpn);
+  while (copyCursor.next()) {
+    if (pageTable.allocEntry(toVpn + (copyCursor.vpn - fromVpn), 1) === NO_ENTRY) return -ENOMEM;
   }
   flushTlbRange(sys, mm, fromVpn, endVpn);
-  for (
-    let vpn = pageTable.nextPopulated(fromVpn, endVpn);
-    vpn < endVpn;
-    vpn = pageTable.nextPopulated(vpn + 1, endVpn)
-  ) {
-    moveEntry(sys, mm, vpn, toVpn + (vpn - fromVpn));
-  }
+  cursor.reset(fromVpn, endVpn);
+  copyCursor.reset(toVpn, toVpn);
+  while (cursor.next()) moveEntry(sys, mm, toVpn + (cursor.vpn - fromVpn), toVpn + nrPages);
   return 0;
 }
 
-/** Moves one entry; a moved page counts as soft-dirty at its new place. */
-function moveEntry(sys: System, mm: Mm, vpn: Vpn, newVpn: Vpn): void {
-  const { pageTable } = mm;
-  const source = pageTable.findEntry(vpn);
-  const lo = pageTable.entryLo(source);
-  const hi = pageTable.entryHi(source);
-  const target = pageTable.findEntry(newVpn);
-  if (target === NO_ENTRY) bug(`the table for vpn 0x${newVpn.toString(16)} is gone while pages move there`);
-  pageTable.setEntry(source, 0, 0);
+/** Moves the entry that `cursor` is on to `newVpn`, with `copyCursor`; a moved page counts as soft-dirty there. */
+function moveEntry(sys: System, mm: Mm, newVpn: Vpn, endVpn: Vpn): void {
+  const { cursor, copyCursor } = mm;
+  const { vpn, lo, hi } = cursor;
+  if (copyCursor.level === 0 || copyCursor.vpn !== newVpn - 1) copyCursor.reset(newVpn, endVpn);
+  if (!copyCursor.nextPage())
+    bug(`the table for vpn 0x${newVpn.toString(16)} is gone while pages move there`);
+  cursor.clear();
   const isPresent = pteIsPresent(lo);
-  pageTable.setEntry(target, lo | (isPresent ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY), hi);
+  copyCursor.set(lo | (isPresent ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY), hi);
   if (isPresent && (lo & PTE_SPECIAL) === 0) {
     const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
     removeRmap(sys, mm, vpn, pfn);

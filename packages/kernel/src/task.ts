@@ -1,7 +1,15 @@
 /**
  * Tasks and their memory: task_struct and the parts of mm_struct that are not mappings.
  */
-import { type CpuId, type MmId, type Paddr, type PageTable, type Pfn, type Vpn } from "@pageframe/contracts";
+import {
+  type CpuId,
+  type MmId,
+  type Paddr,
+  type PageTable,
+  type PageTableCursor,
+  type Pfn,
+  type Vpn,
+} from "@pageframe/contracts";
 import { type AddressSpace } from "@pageframe/vma";
 
 /** An address space with its page table and counts (mm_struct). */
@@ -12,6 +20,10 @@ export class Mm {
   readonly space: AddressSpace;
   readonly pageTable: PageTable;
   readonly objectAddress: Paddr;
+  /** Passes over the page table during which nothing is allocated: unmap, protect, move. */
+  readonly cursor: PageTableCursor;
+  /** Passes that make tables on the way, and may therefore reclaim or kill: fork, the target of a move. */
+  readonly copyCursor: PageTableCursor;
   /** Resident pages: MM_ANONPAGES, and MM_FILEPAGES with MM_SHMEMPAGES. */
   rssAnon = 0;
   rssFile = 0;
@@ -31,6 +43,8 @@ export class Mm {
     this.space = space;
     this.pageTable = pageTable;
     this.objectAddress = objectAddress;
+    this.cursor = pageTable.cursor(0, 0);
+    this.copyCursor = pageTable.cursor(0, 0);
   }
 
   /** Resident pages (get_mm_rss). */

@@ -6,7 +6,6 @@
 import {
   type AddressSpaceHost,
   type MmId,
-  NO_ENTRY,
   type Paddr,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
@@ -35,24 +34,20 @@ import { flushTlbRange } from "./tlb-flush.ts";
 
 /** Empties every entry of [startVpn, endVpn) and drops what it held (zap_page_range). O(populated). */
 export function zapPages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
-  const { pageTable } = mm;
   const cpu = currentCpu(sys, mm);
   // Pages in LRU batches are held by them: drain first, so that pages of the range are really freed (lru_add_drain).
   sys.lru.drain(cpu);
+  const { cursor } = mm;
   let hasFlushed = false;
-  for (
-    let vpn = pageTable.nextPopulated(startVpn, endVpn);
-    vpn < endVpn;
-    vpn = pageTable.nextPopulated(vpn + 1, endVpn)
-  ) {
+  cursor.reset(startVpn, endVpn);
+  while (cursor.next()) {
     if (!hasFlushed) {
       // Entries are dropped before their frames can be used again; nothing refills them while the kernel works.
       flushTlbRange(sys, mm, startVpn, endVpn);
       hasFlushed = true;
     }
-    pageTable.unmap(vpn);
-    const lo = pageTable.lastLo;
-    const hi = pageTable.lastHi;
+    const { vpn, lo, hi } = cursor;
+    cursor.clear();
     if (pteIsPresent(lo)) {
       if ((lo & PTE_SPECIAL) !== 0) continue;
       const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
@@ -104,19 +99,13 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
   changeProtection(mm: MmId, startVpn: Vpn, endVpn: Vpn, vmFlags: number): void {
     const { sys } = this;
     const target = sys.mmOf(mm);
-    const { pageTable } = target;
+    const { cursor } = target;
     const protLo = vmFlagsToPteLo(vmFlags) & ~PTE_RW;
     const protHi = vmFlagsToPteHi(vmFlags);
     const mayWrite = (vmFlags & VM_WRITE) !== 0;
-    for (
-      let vpn = pageTable.nextPopulated(startVpn, endVpn);
-      vpn < endVpn;
-      vpn = pageTable.nextPopulated(vpn + 1, endVpn)
-    ) {
-      const entry = pageTable.findEntry(vpn);
-      if (entry === NO_ENTRY) continue;
-      const lo = pageTable.entryLo(entry);
-      const hi = pageTable.entryHi(entry);
+    cursor.reset(startVpn, endVpn);
+    while (cursor.next()) {
+      const { lo, hi } = cursor;
       if (!pteIsPresent(lo)) continue;
       let newLo = modifyLo(lo, hi, PT_LEVEL_PTE, protLo, protHi);
       if (mayWrite && (lo & PTE_D) !== 0 && (lo & PTE_SPECIAL) === 0) {
@@ -125,7 +114,7 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
           sys.memmap.hasFlags(leafPfn(lo, hi, PT_LEVEL_PTE), PG_ANON_EXCLUSIVE);
         if (isOwn) newLo |= PTE_RW;
       }
-      pageTable.setEntry(entry, newLo, modifyHi(lo, hi, PT_LEVEL_PTE, protLo, protHi));
+      cursor.set(newLo, modifyHi(lo, hi, PT_LEVEL_PTE, protLo, protHi));
     }
     flushTlbRange(sys, target, startVpn, endVpn);
   }

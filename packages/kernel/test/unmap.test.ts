@@ -139,6 +139,18 @@ describe("madvise MADV_DONTNEED", () => {
 });
 
 describe("mremap", () => {
+  it("moves single pages between holes, each to its own place", () => {
+    const { kernel, task } = boot();
+    mapPages(kernel, task, 0, 8);
+    mapPages(kernel, task, 8, 1, PROT_READ);
+    const filled = [1, 2, 5];
+    for (const page of filled) fill(kernel, task, page, 1);
+    const moved = kernel.mremap(task, at(0), 8 * PAGE_SIZE, 16 * PAGE_SIZE, MREMAP_MAYMOVE);
+    const found = Array.from({ length: 8 }, (_, page) => kernel.read(task, moved + page * PAGE_SIZE));
+    expect(found).toEqual([0, 2, 3, 0, 0, 6, 0, 0]);
+    kernel.audit();
+  });
+
   it("moves pages with their bytes and without a fault", () => {
     const { kernel, task } = boot();
     mapPages(kernel, task, 0, 8);
