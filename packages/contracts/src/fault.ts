@@ -1,7 +1,7 @@
 /**
  * Page faults: the processor's error code, the handler's answer, and the signals that a task gets.
  * Source: Intel SDM vol. 3A section 5.7; Linux 6.18 arch/x86/include/asm/trap_pf.h, include/linux/mm_types.h (vm_fault_reason),
- * include/uapi/asm-generic/siginfo.h.
+ * include/uapi/asm-generic/siginfo.h, arch/x86/include/asm/trapnr.h.
  */
 
 /** Protection violation (clear: no translation). */
@@ -11,6 +11,11 @@ export const X86_PF_USER: number = 1 << 2;
 export const X86_PF_RSVD: number = 1 << 3;
 export const X86_PF_INSTR: number = 1 << 4;
 export const X86_PF_PK: number = 1 << 5;
+
+/** Exception vectors. */
+export const X86_TRAP_SS = 12;
+export const X86_TRAP_GP = 13;
+export const X86_TRAP_PF = 14;
 
 export const VM_FAULT_OOM: number = 1 << 0;
 export const VM_FAULT_SIGBUS: number = 1 << 1;

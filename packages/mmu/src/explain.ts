@@ -1,10 +1,7 @@
-/** Says how an address is translated, level by level, without touching anything. Cold: for teaching and messages. */
+/** Says how a walk of x86-64's tables goes, level by level, without touching anything. Cold: for teaching and messages. */
 import {
   NO_PFN,
-  PAGE_SHIFT,
-  PAGE_SIZE,
   PAGE_WORDS,
-  type Paddr,
   PTE_A,
   PTE_D,
   PTE_G,
@@ -18,42 +15,17 @@ import {
   PTE_WORDS,
   ptePfn,
   type Pfn,
+  ptePkey,
   TLB_ENTRY_NX,
-  type Vaddr,
+  type Vpn,
   vpnIndex,
-  vpnOfAddress,
   X86_PF_PROT,
   X86_PF_RSVD,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
-import { type RightTable } from "./rights.ts";
-
-/** One entry on the way. */
-export interface ExplainedLevel {
-  /** PGD, P4D, PUD, PMD or PTE. */
-  readonly name: string;
-  readonly tablePfn: Pfn;
-  /** Of the entry in the table, 0..511. */
-  readonly index: number;
-  /** The 64 bits of the entry. */
-  readonly entry: bigint;
-  /** The processor's flags of the entry, such as `P RW US A`; empty when it is not present. */
-  readonly flags: string;
-}
-
-/** A translation, or why there is none. */
-export interface Explanation {
-  readonly vaddr: Vaddr;
-  /** From the top table down, as far as the walk gets. */
-  readonly levels: readonly ExplainedLevel[];
-  /** Bytes that the leaf maps; 0 without one. */
-  readonly pageBytes: number;
-  /** 4 KiB frame and physical address; NO_PFN (-1) both when the access faults. */
-  readonly pfn: Pfn;
-  readonly paddr: Paddr;
-  /** X86_PF_* bits of the fault, or -1. */
-  readonly faultCode: number;
-}
+import { FAULT_GP } from "./fault-code.ts";
+import { type ExplainedLevel, type ExplainedWalk } from "./hardware-walker.ts";
+import { FLAGS_PKEY_SHIFT, type RightTable } from "./rights.ts";
 
 /** Bits that must be zero: above 43 bits of address, and below the size of a 2 MiB and 1 GiB page. */
 const HI_RESERVED = 0xff800;
@@ -71,25 +43,23 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
 ];
 
 /** Walks for an address as PageWalker does, but reads only. `right` is as rights.ts has it. */
-export function explainTranslation(
+export function explainWalk(
   contents: FrameContents,
   rights: RightTable,
   hasNoExecute: boolean,
   nrLevels: number,
   rootPfn: Pfn,
-  vaddr: Vaddr,
+  vpn: Vpn,
   right: number,
-): Explanation {
-  const vpn = vpnOfAddress(vaddr);
+): ExplainedWalk {
   const levels: ExplainedLevel[] = [];
-  const faulted = (code: number): Explanation => ({
-    vaddr,
+  const faulted = (code: number): ExplainedWalk => ({
     levels,
-    pageBytes: 0,
+    nrPages: 0,
     pfn: NO_PFN,
-    paddr: NO_PFN,
     faultCode: rights.faultCode[right] | code,
   });
+  if (vpn >= 512 ** nrLevels) return { levels, nrPages: 0, pfn: NO_PFN, faultCode: FAULT_GP };
   let tablePfn = rootPfn;
   let deny = 0;
   for (let level = nrLevels; level >= 1; level--) {
@@ -108,12 +78,13 @@ export function explainTranslation(
     deny |= (~lo & (PTE_RW | PTE_US)) | (hi & TLB_ENTRY_NX);
     tablePfn = ptePfn(lo, hi);
     if (!isLeaf) continue;
-    const flags = deny ^ (PTE_RW | PTE_US);
-    if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) return faulted(X86_PF_PROT);
+    const flags = (deny ^ (PTE_RW | PTE_US)) | (ptePkey(hi) << FLAGS_PKEY_SHIFT);
+    const isRefused = ((flags ^ rights.want[right]) & rights.mask[right]) !== 0;
+    const refusal = isRefused ? rights.refusal(flags, right) : 0;
+    if (refusal !== 0) return faulted(refusal);
     const nrPages = 512 ** (level - 1);
     const pfn = tablePfn - (tablePfn % nrPages) + (vpn % nrPages);
-    const paddr = pfn * PAGE_SIZE + (vaddr % PAGE_SIZE);
-    return { vaddr, levels, pageBytes: nrPages << PAGE_SHIFT, pfn, paddr, faultCode: -1 };
+    return { levels, nrPages, pfn, faultCode: -1 };
   }
   return faulted(0);
 }
@@ -125,5 +96,7 @@ function levelName(level: number, nrLevels: number): string {
 function flagText(lo: number, hi: number): string {
   if ((lo & PTE_P) === 0) return "";
   const names = FLAG_NAMES.filter(([bit]) => (lo & bit) !== 0).map(([, name]) => name);
-  return [...names, ...((hi & PTE_HI_NX) !== 0 ? ["NX"] : [])].join(" ");
+  if (ptePkey(hi) !== 0) names.push(`PK${ptePkey(hi)}`);
+  if ((hi & PTE_HI_NX) !== 0) names.push("NX");
+  return names.join(" ");
 }

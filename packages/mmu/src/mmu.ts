@@ -13,6 +13,7 @@
 import {
   type Asid,
   EINVAL,
+  findOccupant,
   KernelError,
   type Pfn,
   PTE_D,
@@ -32,20 +33,23 @@ import {
   vpnHi as highOf,
   vpnLo as lowOf,
   vpnOf,
-  X86_PF_PROT,
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
-import { type Explanation, explainTranslation } from "./explain.ts";
-import { PageWalker } from "./page-walker.ts";
-import { type ProtectionControls, RIGHT_SUPERVISOR, RightTable } from "./rights.ts";
+import { type Explanation, explain } from "./explanation.ts";
+import { type HardwareWalker } from "./hardware-walker.ts";
+import { controlsOf, type ProtectionControls, RIGHT_SUPERVISOR, type RightTable } from "./rights.ts";
 import { DEFAULT_WALK_CACHES, type WalkCachesConfig } from "./walk-caches.ts";
+import { walkers } from "./walkers.ts";
+import { X86Rights } from "./x86-rights.ts";
 
 /** What an MMU is made of. Only `tlb` and `contents` must be given. */
 export interface MmuConfig extends Partial<ProtectionControls> {
   readonly tlb: Tlb;
   /** Simulated RAM, where the page tables are. */
   readonly contents: FrameContents;
-  /** Levels of the page table: 4 (default) or 5 (CR4.LA57). */
+  /** Format of the page tables, a name of `walkers`: `x86-64` by default. */
+  readonly format?: string;
+  /** Levels of an x86-64 page table: 4 (default) or 5 (CR4.LA57). */
   readonly levels?: 4 | 5;
   readonly walkCaches?: Partial<WalkCachesConfig>;
 }
@@ -82,13 +86,12 @@ const MAX_PCID = 4095;
 export class Mmu {
   readonly tlb: Tlb;
   readonly contents: FrameContents;
-  readonly walker: PageWalker;
-  /** Error code (X86_PF_*) and page of the last fault. */
+  readonly walker: HardwareWalker;
+  /** Code (X86_PF_* of a page fault, else see fault-code.ts) and page of the last fault. */
   faultCode = 0;
   faultVpn: Vpn = 0;
   private pcid: Asid = 0;
   private readonly rights: RightTable;
-  private readonly hasNoExecute: boolean;
   private readonly want: Int32Array;
   private readonly hitMask: Int32Array;
   private readonly runMask: Int32Array;
@@ -103,18 +106,18 @@ export class Mmu {
 
   /** Throws EINVAL for a number of levels or a cache geometry that cannot be. */
   constructor(config: MmuConfig) {
-    const { writeProtect = true, noExecute = true, smep = true, smap = false } = config;
     this.tlb = config.tlb;
     this.contents = config.contents;
-    this.rights = new RightTable({ writeProtect, noExecute, smep, smap });
-    this.hasNoExecute = noExecute;
+    this.walker = findOccupant("page-table format", walkers, config.format ?? "x86-64").create({
+      contents: config.contents,
+      controls: controlsOf(config),
+      levels: config.levels ?? 4,
+      walkCaches: { ...DEFAULT_WALK_CACHES, ...config.walkCaches },
+    });
+    this.rights = this.walker.rights;
     this.want = this.rights.want;
     this.hitMask = this.rights.hitMask;
     this.runMask = this.rights.runMask;
-    this.walker = new PageWalker(config.contents, this.rights, noExecute, config.levels ?? 4, {
-      ...DEFAULT_WALK_CACHES,
-      ...config.walkCaches,
-    });
   }
 
   /** Frame of the current top table. */
@@ -129,6 +132,7 @@ export class Mmu {
 
   get stats(): MmuStats {
     const { walker } = this;
+    const { cacheHits } = walker;
     const tlb = this.tlb.stats;
     const l1Hits = tlb.l1Hits - this.nrSplitL1Hits;
     const l2Hits = tlb.l2Hits - this.nrSplitL2Hits;
@@ -142,13 +146,31 @@ export class Mmu {
       splitL2Hits: this.nrSplitL2Hits,
       splitWalks: this.nrSplitWalks,
       walkReads: walker.nrReads,
-      pdeHits: walker.caches.nrPdeHits,
-      pdpteHits: walker.caches.nrPdpteHits,
-      pml4eHits: walker.caches.nrPml4eHits,
+      pdeHits: cacheHits.pde,
+      pdpteHits: cacheHits.pdpte,
+      pml4eHits: cacheHits.pml4e,
       faults: this.nrFaults,
       faultRewalks: this.nrFaultRewalks,
       dirtyAssists: this.nrDirtyAssists,
     };
+  }
+
+  /** PKRU: bits 2k and 2k + 1 forbid access and writing to user pages of key k. 0 while CR4.PKE is clear. */
+  get pkru(): number {
+    return this.rights instanceof X86Rights ? this.rights.pkru : 0;
+  }
+
+  /**
+   * Writes PKRU (WRPKRU); what is cached stays. Throws EINVAL for what is not 32 bits, or when there is no PKRU.
+   * Source: Intel SDM vol. 3A section 4.6.2.
+   */
+  writePkru(pkru: number): void {
+    this.x86Rights("PKRU").pkru = pkru;
+  }
+
+  /** Sets EFLAGS.AC (STAC) or clears it (CLAC): the supervisor may use user pages in spite of SMAP. */
+  setAc(isSet: boolean): void {
+    this.x86Rights("EFLAGS.AC").setAc(isSet);
   }
 
   /**
@@ -168,7 +190,7 @@ export class Mmu {
 
   /**
    * Translates one access. `kind` is RUN_READ, RUN_WRITE or RUN_EXEC. Returns the pfn of the 4 KiB frame, or
-   * -(1 + page-fault error code).
+   * -(1 + fault code).
    */
   translate(vpnLo: number, vpnHi: number, kind: number, isUser: boolean): number {
     return this.access(vpnLo, vpnHi, isUser ? kind : kind | RIGHT_SUPERVISOR);
@@ -216,9 +238,7 @@ export class Mmu {
    * nothing. Cold.
    */
   translateAddress(vaddr: Vaddr, kind: number = RUN_READ, isUser = true): Explanation {
-    const right = isUser ? kind : kind | RIGHT_SUPERVISOR;
-    const { levels, rootPfn } = this.walker;
-    return explainTranslation(this.contents, this.rights, this.hasNoExecute, levels, rootPfn, vaddr, right);
+    return explain(this.walker, vaddr, isUser ? kind : kind | RIGHT_SUPERVISOR);
   }
 
   /** Forgets one page of the current address space, global or not (INVLPG). */
@@ -229,30 +249,35 @@ export class Mmu {
   /** Forgets one page of an address space (INVPCID type 0, and global pages). */
   flushPage(vpn: Vpn, pcid: Asid): void {
     this.tlb.flushPage(lowOf(vpn), highOf(vpn), pcid);
-    this.walker.caches.flushPcid(pcid);
+    this.walker.flushPcid(pcid);
   }
 
   /** Forgets `nrPages` pages of an address space: as many INVLPG. */
   flushRange(vpn: Vpn, nrPages: number, pcid: Asid): void {
     this.tlb.flushRange(lowOf(vpn), highOf(vpn), nrPages, pcid);
-    this.walker.caches.flushPcid(pcid);
+    this.walker.flushPcid(pcid);
   }
 
   /** Forgets an address space but for global pages (INVPCID type 1). */
   flushPcid(pcid: Asid): void {
     this.tlb.flushPcid(pcid);
-    this.walker.caches.flushPcid(pcid);
+    this.walker.flushPcid(pcid);
   }
 
   /** Forgets everything; global pages too when `andGlobal` (INVPCID types 2 and 3). */
   flushAll(andGlobal: boolean): void {
     this.tlb.flushAll(andGlobal);
-    this.walker.caches.flushAll();
+    this.walker.flushAll();
   }
 
   /** Checks the TLB. Cold. */
   checkInvariants(): void {
     this.tlb.checkInvariants();
+  }
+
+  private x86Rights(what: string): X86Rights {
+    if (this.rights instanceof X86Rights) return this.rights;
+    throw new KernelError(EINVAL, `${what} belongs to x86, and this MMU walks tables of another processor`);
   }
 
   /** Does what the TLB left undone for the run at which it stopped. Returns as translate() does. */
@@ -285,8 +310,12 @@ export class Mmu {
     const flags = tlb.cells[tlb.flagsAt + entry];
     const lacking = (flags ^ this.want[right]) & this.hitMask[right] & ~PTE_PS;
     if (lacking === 0) return frameOf(tlb.cells[tlb.pfnAt + entry], flags, vpnLo);
-    if (lacking === PTE_D) return this.assistDirty(entry, vpnLo, vpnHi, right);
-    return this.fault(this.rights.faultCode[right] | X86_PF_PROT, vpnLo, vpnHi);
+    if (lacking !== PTE_D) {
+      const refusal = this.rights.refusal(flags, right);
+      if (refusal !== 0) return this.fault(this.rights.faultCode[right] | refusal, vpnLo, vpnHi);
+      if ((lacking & PTE_D) === 0) return frameOf(tlb.cells[tlb.pfnAt + entry], flags, vpnLo);
+    }
+    return this.assistDirty(entry, vpnLo, vpnHi, right);
   }
 
   /** Sets the dirty bit in the page table, and in the TLB if it is still right about the page. */
@@ -324,7 +353,7 @@ export class Mmu {
     this.faultCode = code;
     this.faultVpn = vpnOf(vpnLo, vpnHi);
     this.tlb.dropPage(vpnLo, vpnHi, this.pcid);
-    this.walker.caches.dropPath(vpnLo, vpnHi, this.pcid);
+    this.walker.dropPath(vpnLo, vpnHi, this.pcid);
     return -1 - code;
   }
 

@@ -8,17 +8,19 @@
  * walk() is straight code from the cached entry down, because the processor that runs it overlaps the memory accesses of
  * one walk with the next only when few instructions lie between them [a loop over levels: a tenth slower].
  * Source: Intel SDM vol. 3A sections 4.5 (4-level and 5-level paging), 4.6 to 4.8, 4.10.3. Differs: physical addresses have
- * 43 bits, so that a frame number fits int32; protection keys are ignored (CR4.PKE clear).
+ * 43 bits, so that a frame number fits int32.
  */
 import {
   bug,
   EINVAL,
   KernelError,
+  PAGE_SHIFT,
   PAGE_WORDS,
   PTE_A,
   PTE_D,
   PTE_G,
   PTE_HI_NX,
+  PTE_HI_PKEY_SHIFT,
   PTE_P,
   PTE_PS,
   PTE_RW,
@@ -27,12 +29,15 @@ import {
   TLB_2M,
   TLB_4K,
   TLB_ENTRY_1G,
-  type TlbWalker,
+  type Vpn,
   X86_PF_PROT,
   X86_PF_RSVD,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
-import { type RightTable } from "./rights.ts";
+import { explainWalk } from "./explain.ts";
+import { FAULT_GP } from "./fault-code.ts";
+import { type ExplainedWalk, type HardwareWalker, type WalkCacheHits } from "./hardware-walker.ts";
+import { FLAGS_PKEY_MASK, FLAGS_PKEY_SHIFT, type RightTable } from "./rights.ts";
 import {
   WALK_KEY_PCID_SHIFT,
   WALK_KEY_VALID,
@@ -51,6 +56,9 @@ const LARGE: number = PTE_PS;
 const RW_US: number = PTE_RW | PTE_US;
 const NX: number = PTE_HI_NX;
 const D_G: number = PTE_D | PTE_G;
+const PKEY_MASK: number = FLAGS_PKEY_MASK;
+/** From the place of the protection key in an entry's high half to its place in the flags. */
+const PKEY_SHIFT: number = PTE_HI_PKEY_SHIFT - FLAGS_PKEY_SHIFT;
 const TABLE_WORDS: number = PAGE_WORDS;
 const ROW_WORDS: number = WALK_ROW_WORDS;
 const PCID_SHIFT: number = WALK_KEY_PCID_SHIFT;
@@ -69,7 +77,7 @@ const LO_RESERVED_2M = 0x1fe000;
 const LO_RESERVED_1G = 0x3fffe000;
 
 /** Walks the table that `rootPfn` names. A walk leaves what it found in the leaf fields. */
-export class PageWalker implements TlbWalker {
+export class PageWalker implements HardwareWalker {
   /** Table of the highest level, and the PCID its cached entries carry: CR3. */
   rootPfn = 0;
   pcid = 0;
@@ -80,11 +88,15 @@ export class PageWalker implements TlbWalker {
   result = 0;
   /** Entries read from simulated RAM. */
   nrReads = 0;
-  readonly levels: number;
+  readonly nrLevels: number;
+  readonly addressBits: number;
+  readonly rights: RightTable;
   readonly caches: WalkCaches;
   private readonly contents: FrameContents;
-  private readonly rights: RightTable;
+  private readonly hasNoExecute: boolean;
   private readonly hiReserved: number;
+  /** `vpnHi` shifted right by this is 0 for a page that the table can translate. */
+  private readonly limitShift: number;
   /** Rights taken away above the table that walkAbove() found. */
   private denyAbove = 0;
 
@@ -100,7 +112,10 @@ export class PageWalker implements TlbWalker {
     }
     this.contents = contents;
     this.rights = rights;
-    this.levels = levels;
+    this.nrLevels = levels;
+    this.addressBits = PAGE_SHIFT + 9 * levels;
+    this.limitShift = 9 * levels - 32;
+    this.hasNoExecute = noExecute;
     this.hiReserved = HI_RESERVED | (noExecute ? 0 : NX);
     this.caches = new WalkCaches(caches);
   }
@@ -153,9 +168,10 @@ export class PageWalker implements TlbWalker {
     this.nrReads++;
     if ((lo & PRESENT) === 0) return this.fault(right, 0);
     if ((hi & hiReserved) !== 0) return this.fault(right, X86_PF_PROT | X86_PF_RSVD);
-    const flags = (deny | (~lo & RW_US) | (hi & NX)) ^ RW_US;
+    const flags = ((deny | (~lo & RW_US) | (hi & NX)) ^ RW_US) | ((hi >>> PKEY_SHIFT) & PKEY_MASK);
     if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) {
-      return this.fault(right, X86_PF_PROT);
+      const refusal = rights.refusal(flags, right);
+      if (refusal !== 0) return this.fault(right, refusal);
     }
     const used = lo | rights.sets[right];
     if (used !== lo) words[at] = used;
@@ -163,6 +179,39 @@ export class PageWalker implements TlbWalker {
     this.leafPfn = (lo >>> 12) | (hi << 20);
     this.leafSize = TLB_4K;
     return 0;
+  }
+
+  explain(vpn: Vpn, right: number): ExplainedWalk {
+    return explainWalk(
+      this.contents,
+      this.rights,
+      this.hasNoExecute,
+      this.nrLevels,
+      this.rootPfn,
+      vpn,
+      right,
+    );
+  }
+
+  get cacheHits(): WalkCacheHits {
+    const { nrPdeHits, nrPdpteHits, nrPml4eHits } = this.caches;
+    return { pde: nrPdeHits, pdpte: nrPdpteHits, pml4e: nrPml4eHits };
+  }
+
+  get nrCached(): number {
+    return this.caches.nrValid;
+  }
+
+  dropPath(vpnLo: number, vpnHi: number, pcid: number): void {
+    this.caches.dropPath(vpnLo, vpnHi, pcid);
+  }
+
+  flushPcid(pcid: number): void {
+    this.caches.flushPcid(pcid);
+  }
+
+  flushAll(): void {
+    this.caches.flushAll();
   }
 
   /**
@@ -214,7 +263,11 @@ export class PageWalker implements TlbWalker {
       slot = rows[pml4eRow + 2];
       deny = rows[pml4eRow + 3];
     } else {
-      level = this.levels;
+      if (vpnHi >>> this.limitShift !== 0) {
+        this.result = -1 - FAULT_GP;
+        return WALK_ENDED;
+      }
+      level = this.nrLevels;
       slot = this.slotOfTable(this.rootPfn, right);
       deny = 0;
     }
@@ -274,8 +327,11 @@ export class PageWalker implements TlbWalker {
     if ((hi & this.hiReserved) !== 0 || (lo & loReserved) !== 0) {
       return this.fault(right, X86_PF_PROT | X86_PF_RSVD);
     }
-    const flags = deny ^ RW_US;
-    if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) return this.fault(right, X86_PF_PROT);
+    const flags = (deny ^ RW_US) | ((hi >>> PKEY_SHIFT) & PKEY_MASK);
+    if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) {
+      const refusal = rights.refusal(flags, right);
+      if (refusal !== 0) return this.fault(right, refusal);
+    }
     const used = lo | rights.sets[right];
     if (used !== lo) words[at] = used;
     this.leafFlags = flags | (used & D_G) | sizeFlags;

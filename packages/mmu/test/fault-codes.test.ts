@@ -71,7 +71,7 @@ describe("the page-fault error code", () => {
     expect(code(leaf(0x7), 0x7ff, RUN_READ, true)).toBe("pfn 2146435105");
   });
 
-  it("ignores protection keys and software bits", () => {
+  it("ignores software bits, and protection keys while CR4.PKE is clear", () => {
     expect(code(leaf(0xe07), 0x7ff00000, RUN_WRITE, true)).toBe("pfn 33");
   });
 
@@ -87,6 +87,19 @@ describe("the page-fault error code", () => {
     expect(code(leaf(0x7), 0, RUN_READ, false, { smap: true })).toBe("00001");
     expect(code(leaf(0x7), 0, RUN_WRITE, false, { smap: true })).toBe("00011");
     expect(code(leaf(0x7), 0, RUN_EXEC, false, { smap: true, smep: false })).toBe("pfn 33");
+  });
+
+  it("lets the supervisor use user pages while EFLAGS.AC lifts SMAP, but not run them", () => {
+    const machine = new Machine({ smap: true });
+    machine.write(VPN, 1, leaf(0x7));
+    expect(machine.supervisor(VPN, RUN_WRITE)).toBe(-1 - 0b00011);
+    machine.mmu.setAc(true);
+    expect(machine.supervisor(VPN, RUN_WRITE)).toBe(0x21);
+    expect(machine.supervisor(VPN, RUN_EXEC)).toBe(-1 - 0b10001);
+    expect(machine.supervisor(VPN, RUN_READ)).toBe(0x21);
+    machine.mmu.setAc(false); // the page is cached, and refused all the same
+    expect(machine.supervisor(VPN, RUN_READ)).toBe(-1 - 0b00001);
+    expect(machine.mmu.stats.faults).toBe(3);
   });
 
   it("takes the no-execute bit for a reserved one when EFER.NXE is clear", () => {

@@ -35,7 +35,7 @@ export class Machine {
   /** Index of the low word of the entry of `level` for a page; makes the tables above it, with USER_TABLE flags. */
   entryOf(vpn: Vpn, level: number): number {
     let tablePfn = this.mmu.rootPfn;
-    for (let above = this.mmu.walker.levels; above > level; above--) {
+    for (let above = this.mmu.walker.nrLevels; above > level; above--) {
       const at = this.contents.wordBase(tablePfn) + PTE_WORDS * vpnIndex(vpn, above);
       if (this.contents.words[at] === 0) {
         const below = this.newTable();

@@ -53,7 +53,16 @@ const steps = fc.oneof(
       lo: bits(PTE_RW, PTE_US, PTE_G, PTE_A, PTE_D),
       isPresent: fc.constantFrom(true, true, true, false),
       isLarge: fc.boolean(),
-      hi: fc.constantFrom(0, 0, 0, PTE_HI_NX, 0x1000),
+      /** Key 0 mostly, else NX, a reserved bit, key 1 or key 15. */
+      hi: fc.constantFrom(0, 0, 0, PTE_HI_NX, 0x1000, 1 << 27, 15 << 27),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constant("wrpkru" as const),
+      /** Nothing denied; key 0 not written; key 1 not used; key 15 not written. */
+      pkru: fc.constantFrom(0, 0b10, 0b0100, 0x8000_0000),
     }),
   },
 );
@@ -62,7 +71,7 @@ describe("Mmu against a walk without any cache", () => {
   it("gives the same frame or fault, and the same A and D, when every edit is followed by a flush", () => {
     fc.assert(
       fc.property(fc.array(steps, { maxLength: 150, size: "max" }), (list) => {
-        const machine = new Machine({ tlb: new SetAssociativeTlb(TINY) });
+        const machine = new Machine({ tlb: new SetAssociativeTlb(TINY), protectionKeys: true });
         const { mmu, contents } = machine;
         // All tables are made first, so that entries keep their places whatever is written into them.
         const places = new Map<string, { at: number; table: number }>();
@@ -89,6 +98,8 @@ describe("Mmu against a walk without any cache", () => {
             contents.words[at + 1] = hi;
             const nrPages = 512 ** (level - 1);
             mmu.flushRange(step.vpn - (step.vpn % nrPages), nrPages, 0);
+          } else if (step.op === "wrpkru") {
+            mmu.writePkru(step.pkru);
           } else {
             nrAccesses++;
             const { vpn, kind, isUser } = step;

@@ -282,7 +282,7 @@ describe("the walk caches", () => {
     for (const vpn of [0, 1]) machine.write(vpn, 1, leaf(100, RW));
     for (const vpn of [0, 1]) machine.user(vpn, RUN_READ);
     expect(machine.mmu.stats).toMatchObject({ walkReads: 8, pdeHits: 0, pdpteHits: 0, pml4eHits: 0 });
-    expect(machine.mmu.walker.caches.nrValid).toBe(0);
+    expect(machine.mmu.walker.nrCached).toBe(0);
   });
 
   it("refuse a size that is no power of two", () => {
@@ -295,11 +295,11 @@ describe("the walk caches", () => {
     const machine = new Machine();
     machine.write(0, 1, leaf(100, RW));
     machine.user(0, RUN_READ);
-    expect(machine.mmu.walker.caches.nrValid).toBe(3);
+    expect(machine.mmu.walker.nrCached).toBe(3);
     machine.mmu.flushPcid(7);
-    expect(machine.mmu.walker.caches.nrValid).toBe(3);
+    expect(machine.mmu.walker.nrCached).toBe(3);
     machine.mmu.flushPcid(0);
-    expect(machine.mmu.walker.caches.nrValid).toBe(0);
+    expect(machine.mmu.walker.nrCached).toBe(0);
   });
 });
 
@@ -327,6 +327,12 @@ describe("five levels", () => {
   });
 });
 
+describe("formats", () => {
+  it("that no walker knows are refused by name", () => {
+    expect(() => new Machine({ format: "vax" })).toThrow('unknown page-table format "vax"; known: x86-64');
+  });
+});
+
 describe("tables in odd places", () => {
   it("read as empty where the frame has no bytes", () => {
     const machine = new Machine();
@@ -334,7 +340,7 @@ describe("tables in odd places", () => {
     expect(machine.user(5, RUN_READ)).toBe(-1 - 0b100);
     machine.mmu.loadCr3(501, 0, false);
     expect(machine.user(5, RUN_READ)).toBe(-1 - 0b100);
-    expect(machine.mmu.walker.caches.nrValid).toBe(0);
+    expect(machine.mmu.walker.nrCached).toBe(0);
   });
 
   it("are a bug beyond the end of RAM", () => {

@@ -1,0 +1,62 @@
+/**
+ * How an access that fails is told: one code. Hot: on faults.
+ *
+ *     bits 0..15   error code: X86_PF_* of a page fault, 0 of #GP and #SS
+ *     bits 16..23  exception vector, 0 for a page fault (14)
+ *
+ * So the code of a page fault is its error code, and -(1 + code) is what an access returns.
+ * Source: Intel SDM vol. 3A table 6-1 (vectors), section 4.7 (error code).
+ */
+import {
+  X86_PF_INSTR,
+  X86_PF_PK,
+  X86_PF_PROT,
+  X86_PF_RSVD,
+  X86_PF_USER,
+  X86_PF_WRITE,
+  X86_TRAP_GP,
+  X86_TRAP_PF,
+  X86_TRAP_SS,
+} from "@pageframe/contracts";
+
+const VECTOR_SHIFT = 16;
+const VECTOR_MASK = 0xff;
+const ERROR_MASK = 0xffff;
+
+/** Code of a general-protection fault, which an address that is not canonical raises. */
+export const FAULT_GP: number = X86_TRAP_GP << VECTOR_SHIFT;
+/** Code of a stack fault: the same, when the stack was accessed. */
+export const FAULT_SS: number = X86_TRAP_SS << VECTOR_SHIFT;
+
+/** A fault taken apart. */
+export interface Fault {
+  /** 14 (#PF), 13 (#GP) or 12 (#SS). */
+  readonly vector: number;
+  /** As the processor names the exception. */
+  readonly name: string;
+  readonly errorCode: number;
+  /** One clause, such as `write to a page that is not present, by the user`. */
+  readonly text: string;
+}
+
+/** Takes a code apart. Cold. */
+export function decodeFault(code: number): Fault {
+  const vector = (code >>> VECTOR_SHIFT) & VECTOR_MASK;
+  const errorCode = code & ERROR_MASK;
+  if (vector === 0) return { vector: X86_TRAP_PF, name: "#PF", errorCode, text: textOfPageFault(errorCode) };
+  const name = vector === X86_TRAP_SS ? "#SS" : "#GP";
+  return { vector, name, errorCode, text: "the address is not canonical" };
+}
+
+function textOfPageFault(errorCode: number): string {
+  const has = (bit: number): boolean => (errorCode & bit) !== 0;
+  const what = has(X86_PF_INSTR) ? "fetch from" : has(X86_PF_WRITE) ? "write to" : "read of";
+  const why = has(X86_PF_RSVD)
+    ? "a page with a reserved bit set on the way to it"
+    : !has(X86_PF_PROT)
+      ? "a page that is not present"
+      : has(X86_PF_PK)
+        ? "a page whose protection key forbids it"
+        : "a page whose rights forbid it";
+  return `${what} ${why}, by the ${has(X86_PF_USER) ? "user" : "supervisor"}`;
+}
