@@ -1,3 +1,6 @@
+export { type AsidConfig, asidAllocators } from "./asids.ts";
+export { DynamicAsids } from "./dynamic-asids.ts";
+export { GenerationAsids } from "./generation-asids.ts";
 export { NoTlb } from "./no-tlb.ts";
 export { SetAssociativeTlb } from "./set-associative-tlb.ts";
 export {
