@@ -8,6 +8,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { infoCommand, type InfoOptions } from "./commands/info.ts";
 import { recordCommand, type RecordOptions } from "./commands/record.ts";
 import { runCommand, type RunOptions } from "./commands/run.ts";
+import { walkCommand, type WalkOptions } from "./commands/walk.ts";
 import { reportError, usageError } from "./errors.ts";
 import { type Io } from "./io.ts";
 import { parseMemorySizes } from "./memory-sizes.ts";
@@ -16,12 +17,20 @@ import { refuseOccupant, seats } from "./seats.ts";
 /** Most CPUs and seeds that a configuration takes (config.ts of the kernel). */
 const MAX_CPUS = 64;
 const MAX_SEED = 0xffffffff;
+/** Largest pid of Linux (PID_MAX_LIMIT). */
+const MAX_PID = 4194304;
 
 const RUN_EXAMPLES = `
 Examples:
   pageframe run sort.pft.gz --memory 100%,75%,50%,25%
   pageframe run sort.pft.gz --memory 1MiB --swap 16MiB --reclaim clock --json
   pageframe run sort.pft.gz --memory 50% --swap-file swap.img --verify
+`;
+
+const WALK_EXAMPLES = `
+Examples:
+  pageframe walk 0x1ffeffff00 sort.pft.gz
+  pageframe walk 0x1ffeffff00 sort.pft.gz --after 100000 --memory 50% --write
 `;
 
 /** Runs the command with the given arguments (without node and script). Returns the exit code; never throws. */
@@ -51,6 +60,7 @@ function createProgram(io: Io): Command {
       writeErr: () => undefined,
     });
   addRun(program, io);
+  addWalk(program, io);
   program
     .command("compile")
     .description("turn a trace into a .pft file, which is smaller and opens faster")
@@ -79,10 +89,48 @@ function createProgram(io: Io): Command {
 }
 
 function addRun(program: Command, io: Io): void {
-  program
+  const run = program
     .command("run")
     .description("replay a trace and print what the memory manager did")
+    .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input");
+  addMachineOptions(run)
+    .option(
+      "--swap-file <path>",
+      "put the swap area in this file; it is created, and removed afterwards. A file that exists must be a swap area of " +
+        "pageframe's, or empty",
+    )
+    .option("--keep-swap-file", "leave a created swap file there")
+    .option("--verify", "check that what is read is what was written; slow")
+    .option("--json", "print JSON, with counters under Linux's names")
+    .addHelpText("after", RUN_EXAMPLES)
+    .action((trace: string, options: RunOptions) => runCommand(trace, options, io));
+}
+
+function addWalk(program: Command, io: Io): void {
+  const walk = program
+    .command("walk")
+    .description("replay a trace and say how an address is translated then, level by level")
+    .argument("<address>", "hexadecimal with 0x in front, or decimal")
     .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input")
+    .addOption(
+      integerOption("--after <n>", "accesses to replay first (default: all)", 0, Number.MAX_SAFE_INTEGER),
+    )
+    .addOption(
+      integerOption("--pid <n>", "whose address it is (default: the replayed program's)", 1, MAX_PID),
+    )
+    .option("--write", "ask for a write, not a read")
+    .addOption(new Option("--exec", "ask for an instruction fetch, not a read").conflicts("write"));
+  addMachineOptions(walk)
+    .option("--json", "print JSON")
+    .addHelpText("after", WALK_EXAMPLES)
+    .action((address: string, trace: string, options: WalkOptions) =>
+      walkCommand(address, trace, options, io),
+    );
+}
+
+/** Options of a machine that a trace is replayed on. */
+function addMachineOptions(command: Command): Command {
+  return command
     .addOption(
       new Option(
         "-m, --memory <sizes>",
@@ -96,12 +144,6 @@ function addRun(program: Command, io: Io): void {
         'swap area: a size or "none" (default: as much as the trace touches, at least 16MiB)',
       ).argParser(parseSwap),
     )
-    .option(
-      "--swap-file <path>",
-      "put the swap area in this file; it is created, and removed afterwards. A file that exists must be a swap area of " +
-        "pageframe's, or empty",
-    )
-    .option("--keep-swap-file", "leave a created swap file there")
     .addOption(integerOption("--cpus <n>", "processors", 1, MAX_CPUS))
     .addOption(integerOption("--nodes <n>", "NUMA nodes", 1, MAX_NUMNODES))
     .addOption(integerOption("--seed <n>", "seed of all chance", 0, MAX_SEED))
@@ -116,11 +158,7 @@ function addRun(program: Command, io: Io): void {
         "dense",
       ]),
     )
-    .option("--verify", "check that what is read is what was written; slow")
-    .option("-c, --config <file>", "YAML or JSON with these and all other settings; options win over it")
-    .option("--json", "print JSON, with counters under Linux's names")
-    .addHelpText("after", RUN_EXAMPLES)
-    .action((trace: string, options: RunOptions) => runCommand(trace, options, io));
+    .option("-c, --config <file>", "YAML or JSON with these and all other settings; options win over it");
 }
 
 function integerOption(flags: string, description: string, min: number, max: number): Option {

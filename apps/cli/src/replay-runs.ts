@@ -70,7 +70,21 @@ async function replayOne(
   });
   const kernel = bootKernel(config, { swapBackends });
   const replay = new Replay(kernel, source, { verify: machine.verify });
-  const progress = startProgress(io, `replaying at ${memory.text}`, replay.nrRunsTotal);
+  await runReplay(replay, `replaying at ${memory.text}`, io);
+  return {
+    memory,
+    config,
+    result: replay.result(),
+    isVerified: machine.verify,
+    failures: swapBackends.flatMap((backend) =>
+      backend instanceof HostFileSwapBackend && backend.nrFailures > 0 ? [backend.describeFailures()] : [],
+    ),
+  };
+}
+
+/** Replays to the end of the trace, with a progress bar; stops when the user interrupts. */
+export async function runReplay(replay: Replay, label: string, io: Io): Promise<void> {
+  const progress = startProgress(io, label, replay.nrRunsTotal);
   try {
     let breathedAtMs = performance.now();
     while (replay.step()) {
@@ -83,13 +97,4 @@ async function replayOne(
   } finally {
     progress.stop();
   }
-  return {
-    memory,
-    config,
-    result: replay.result(),
-    isVerified: machine.verify,
-    failures: swapBackends.flatMap((backend) =>
-      backend instanceof HostFileSwapBackend && backend.nrFailures > 0 ? [backend.describeFailures()] : [],
-    ),
-  };
 }

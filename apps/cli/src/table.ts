@@ -27,7 +27,8 @@ const CAUSE_LABELS: Readonly<Record<string, string>> = {
   syscall: "system calls",
 };
 
-const NO_LINES = {
+/** Characters of a table without rules: columns two spaces apart. */
+export const NO_LINES = {
   top: "",
   "top-mid": "",
   "top-left": "",

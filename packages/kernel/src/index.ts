@@ -10,8 +10,20 @@ export {
   parseKernelConfig,
 } from "./config.ts";
 export { ContentsVerifier } from "./contents-verifier.ts";
+export { type AccessExplanation, type HeldTranslation } from "./explain-access.ts";
 export { type MappedFile } from "./files.ts";
 export { Kernel } from "./kernel.ts";
+export {
+  ADDRESS_AREAS_4,
+  ADDRESS_AREAS_5,
+  type AddressArea,
+  addressAreaOf,
+  canonicalVpn,
+  NOT_CANONICAL,
+  pageOfVpn,
+  vpnOfPage,
+  VSYSCALL_PAGE_52,
+} from "./kernel-layout.ts";
 export { Replay, type ReplayOptions, type ReplayResult } from "./replay.ts";
 export { formatBytes, formatPages, isSize, parseBytes, parsePages } from "./sizes.ts";
 export { cloneGraph, type Snapshot, stateDigest } from "./snapshot.ts";

@@ -39,6 +39,7 @@ import {
 } from "@pageframe/contracts";
 import { type MmuStats } from "@pageframe/mmu";
 import { auditSystem } from "./audit.ts";
+import { type AccessExplanation, explainAccess } from "./explain-access.ts";
 import { handleUserFault } from "./fault.ts";
 import { createTask, enterKernel, exitTask, forkTask, switchTo } from "./lifecycle.ts";
 import { runDaemons } from "./pressure.ts";
@@ -252,6 +253,12 @@ export class Kernel {
 
   mapsText(task: Task): string {
     return maps(this.sys, task);
+  }
+
+  /** Says how a task's access to a page would be translated now, and why (RUN_READ, RUN_WRITE, RUN_EXEC). Counts nothing. */
+  explain(task: Task, vpn: Vpn, kind: number): AccessExplanation {
+    switchTo(this.sys, task.cpu, living(task));
+    return explainAccess(this.sys, task, vpn, kind);
   }
 
   /** Virtual nanoseconds since boot. */

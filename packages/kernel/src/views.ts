@@ -141,7 +141,8 @@ export function maps(sys: System, task: Task): string {
   return formatMaps(entries);
 }
 
-function mapsEntry(sys: System, mm: Mm, vma: VmaId): MapsEntry {
+/** What maps shows of one mapping. */
+export function mapsEntry(sys: System, mm: Mm, vma: VmaId): MapsEntry {
   const { space } = mm;
   const { pool } = space;
   const fileId = pool.fileId[vma];
