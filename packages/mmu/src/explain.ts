@@ -30,6 +30,7 @@ import { FLAGS_PKEY_SHIFT, type RightTable } from "./rights.ts";
 /** Bits that must be zero: above 43 bits of address, and below the size of a 2 MiB and 1 GiB page. */
 const HI_RESERVED = 0xff800;
 const LO_RESERVED: readonly number[] = [0, 0, 0x1fe000, 0x3fffe000];
+const LEVEL_NAMES: readonly string[] = ["", "PTE", "PMD", "PUD", "P4D", "PGD"];
 const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [PTE_P, "P"],
   [PTE_RW, "RW"],
@@ -68,8 +69,8 @@ export function explainWalk(
     const at = slot * PAGE_WORDS + index * PTE_WORDS;
     const lo = slot === NO_SLOT ? 0 : contents.words[at];
     const hi = slot === NO_SLOT ? 0 : contents.words[at + 1];
-    const entry = BigInt.asUintN(32, BigInt(lo)) | (BigInt.asUintN(32, BigInt(hi)) << 32n);
-    levels.push({ name: levelName(level, nrLevels), tablePfn, index, entry, flags: flagText(lo, hi) });
+    const entry = explainedEntry(level, tablePfn, index, lo, hi, entryFlags(lo, hi));
+    levels.push({ ...entry, name: tableName(level, nrLevels) });
     if ((lo & PTE_P) === 0) return faulted(0);
     const isLeaf = level === 1 || ((level === 2 || level === 3) && (lo & PTE_PS) !== 0);
     const hiReserved = HI_RESERVED | (hasNoExecute ? 0 : PTE_HI_NX);
@@ -89,11 +90,26 @@ export function explainWalk(
   return faulted(0);
 }
 
-function levelName(level: number, nrLevels: number): string {
-  return level === nrLevels ? "PGD" : ["", "PTE", "PMD", "PUD", "P4D"][level];
+/** Linux's name of the tables of a level: the top one is the PGD. */
+export function tableName(level: number, nrLevels: number): string {
+  return level === nrLevels ? "PGD" : LEVEL_NAMES[level];
 }
 
-function flagText(lo: number, hi: number): string {
+/** An entry with its two halves joined, named by its level. */
+export function explainedEntry(
+  level: number,
+  tablePfn: Pfn,
+  index: number,
+  lo: number,
+  hi: number,
+  flags: string,
+): ExplainedLevel {
+  const entry = BigInt.asUintN(32, BigInt(lo)) | (BigInt.asUintN(32, BigInt(hi)) << 32n);
+  return { name: LEVEL_NAMES[level], tablePfn, index, entry, flags };
+}
+
+/** Names of the flags of an entry of x86-64's form; empty when it is not present to the processor. */
+export function entryFlags(lo: number, hi: number): string {
   if ((lo & PTE_P) === 0) return "";
   const names = FLAG_NAMES.filter(([bit]) => (lo & bit) !== 0).map(([, name]) => name);
   if (ptePkey(hi) !== 0) names.push(`PK${ptePkey(hi)}`);

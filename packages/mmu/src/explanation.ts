@@ -1,6 +1,6 @@
 /** Puts the explanation of an address together, whatever the format of the table. Cold: for teaching and messages. */
 import { NO_PFN, PAGE_SIZE, type Paddr, type Pfn, type Vaddr, vpnOfAddress } from "@pageframe/contracts";
-import { decodeFault, type Fault } from "./fault-code.ts";
+import { type Fault } from "./fault-code.ts";
 import { type ExplainedLevel, type HardwareWalker } from "./hardware-walker.ts";
 
 /** A translation, or why there is none. */
@@ -30,6 +30,6 @@ export function explain(walker: HardwareWalker, vaddr: Vaddr, right: number): Ex
     pfn,
     paddr: hasFrame ? pfn * PAGE_SIZE + (vaddr % PAGE_SIZE) : NO_PFN,
     faultCode,
-    fault: faultCode === -1 ? null : decodeFault(faultCode),
+    fault: faultCode === -1 ? null : walker.decodeFault(faultCode),
   };
 }

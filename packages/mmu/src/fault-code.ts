@@ -4,7 +4,7 @@
  *     bits 0..15   error code: X86_PF_* of a page fault, 0 of #GP and #SS
  *     bits 16..23  exception vector, 0 for a page fault (14)
  *
- * So the code of a page fault is its error code, and -(1 + code) is what an access returns.
+ * The page faults of RISC-V have the error codes that riscv-rights.ts says. So the code of a page fault is its error code, and -(1 + code) is what an access returns.
  * Source: Intel SDM vol. 3A table 6-1 (vectors), section 4.7 (error code).
  */
 import {
@@ -28,11 +28,16 @@ export const FAULT_GP: number = X86_TRAP_GP << VECTOR_SHIFT;
 /** Code of a stack fault: the same, when the stack was accessed. */
 export const FAULT_SS: number = X86_TRAP_SS << VECTOR_SHIFT;
 
+/** Causes of RISC-V, as in Linux arch/riscv/include/asm/csr.h. */
+const EXC_INST_PAGE_FAULT = 12;
+const EXC_LOAD_PAGE_FAULT = 13;
+const EXC_STORE_PAGE_FAULT = 15;
+
 /** A fault taken apart. */
 export interface Fault {
-  /** 14 (#PF), 13 (#GP) or 12 (#SS). */
+  /** 14 (#PF), 13 (#GP) or 12 (#SS); of RISC-V the cause: 12, 13 or 15. */
   readonly vector: number;
-  /** As the processor names the exception. */
+  /** As the processor's manual names the exception. */
   readonly name: string;
   readonly errorCode: number;
   /** One clause, such as `write to a page that is not present, by the user`. */
@@ -46,6 +51,17 @@ export function decodeFault(code: number): Fault {
   if (vector === 0) return { vector: X86_TRAP_PF, name: "#PF", errorCode, text: textOfPageFault(errorCode) };
   const name = vector === X86_TRAP_SS ? "#SS" : "#GP";
   return { vector, name, errorCode, text: "the address is not canonical" };
+}
+
+/** Takes the code of a RISC-V page fault apart. Cold. */
+export function riscvFault(code: number): Fault {
+  const text = textOfPageFault(code);
+  if ((code & X86_PF_INSTR) !== 0) {
+    return { vector: EXC_INST_PAGE_FAULT, name: "instruction page fault", errorCode: code, text };
+  }
+  return (code & X86_PF_WRITE) !== 0
+    ? { vector: EXC_STORE_PAGE_FAULT, name: "store page fault", errorCode: code, text }
+    : { vector: EXC_LOAD_PAGE_FAULT, name: "load page fault", errorCode: code, text };
 }
 
 function textOfPageFault(errorCode: number): string {

@@ -1,6 +1,7 @@
 /** What the MMU asks of the hardware that walks a page table: one per format of tables. */
 import { type Asid, type Pfn, type SeatTable, type TlbWalker, type Vpn } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
+import { type Fault } from "./fault-code.ts";
 import { type ProtectionControls, type RightTable } from "./rights.ts";
 import { type WalkCachesConfig } from "./walk-caches.ts";
 
@@ -63,6 +64,8 @@ export interface HardwareWalker extends TlbWalker {
   isContiguous(vpnLo: number, vpnHi: number, nrPages: number): boolean;
   /** Says how walk() would go: reads no cache, sets nothing, counts nothing. Cold. */
   explain(vpn: Vpn, right: number): ExplainedWalk;
+  /** Takes the code of a fault apart, as the processor names it. Cold. */
+  decodeFault(code: number): Fault;
   /** Counts of the walk caches; zeros where there are none. Cold. */
   readonly cacheHits: WalkCacheHits;
   /** Entries in the walk caches now. O(entries). */

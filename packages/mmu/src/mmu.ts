@@ -38,6 +38,7 @@ import { type FrameContents } from "@pageframe/memmap";
 import { type Explanation, explain } from "./explanation.ts";
 import { type HardwareWalker } from "./hardware-walker.ts";
 import { controlsOf, type ProtectionControls, RIGHT_SUPERVISOR, type RightTable } from "./rights.ts";
+import { RiscvRights } from "./riscv-rights.ts";
 import { DEFAULT_WALK_CACHES, type WalkCachesConfig } from "./walk-caches.ts";
 import { walkers } from "./walkers.ts";
 import { X86Rights } from "./x86-rights.ts";
@@ -173,6 +174,16 @@ export class Mmu {
     this.x86Rights("EFLAGS.AC").setAc(isSet);
   }
 
+  /** Sets or clears RISC-V's sstatus.SUM: the supervisor may use user pages. */
+  setSum(isSet: boolean): void {
+    this.riscvRights("sstatus.SUM").setSum(isSet);
+  }
+
+  /** Sets or clears RISC-V's sstatus.MXR: pages that can be executed can be read. */
+  setMxr(isSet: boolean): void {
+    this.riscvRights("sstatus.MXR").setMxr(isSet);
+  }
+
   /**
    * Goes over to another page table (MOV to CR3 with CR4.PCIDE set). Forgets what is cached for that PCID, but for
    * global pages, unless `noFlush` (bit 63). Throws EINVAL for a PCID above 4095.
@@ -273,6 +284,14 @@ export class Mmu {
   /** Checks the TLB. Cold. */
   checkInvariants(): void {
     this.tlb.checkInvariants();
+  }
+
+  private riscvRights(what: string): RiscvRights {
+    if (this.rights instanceof RiscvRights) return this.rights;
+    throw new KernelError(
+      EINVAL,
+      `${what} belongs to RISC-V, and this MMU walks tables of another processor`,
+    );
   }
 
   private x86Rights(what: string): X86Rights {

@@ -35,7 +35,7 @@ import {
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
 import { explainWalk } from "./explain.ts";
-import { FAULT_GP } from "./fault-code.ts";
+import { decodeFault, type Fault, FAULT_GP } from "./fault-code.ts";
 import { type ExplainedWalk, type HardwareWalker, type WalkCacheHits } from "./hardware-walker.ts";
 import { FLAGS_PKEY_MASK, FLAGS_PKEY_SHIFT, type RightTable } from "./rights.ts";
 import {
@@ -191,6 +191,10 @@ export class PageWalker implements HardwareWalker {
       vpn,
       right,
     );
+  }
+
+  decodeFault(code: number): Fault {
+    return decodeFault(code);
   }
 
   get cacheHits(): WalkCacheHits {

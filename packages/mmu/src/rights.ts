@@ -40,6 +40,12 @@ export interface ProtectionControls {
   readonly ac: boolean;
   /** CR4.PKE: the protection keys of user pages are checked against PKRU. */
   readonly protectionKeys: boolean;
+  /** RISC-V's sstatus.SUM: the supervisor may read and write user pages. */
+  readonly sum: boolean;
+  /** RISC-V's sstatus.MXR: what can be executed can be read. */
+  readonly mxr: boolean;
+  /** RISC-V's menvcfg.ADUE (Svadu): the walker sets A and D; else (Svade) the access faults. */
+  readonly adue: boolean;
 }
 
 /** The controls that a configuration gives; the others as Linux has them on a processor without SMAP and protection keys. */
@@ -51,6 +57,9 @@ export function controlsOf(config: Partial<ProtectionControls>): ProtectionContr
     smap: config.smap ?? false,
     ac: config.ac ?? false,
     protectionKeys: config.protectionKeys ?? false,
+    sum: config.sum ?? false,
+    mxr: config.mxr ?? false,
+    adue: config.adue ?? true,
   };
 }
 

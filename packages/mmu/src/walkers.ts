@@ -1,6 +1,10 @@
 /** Formats of page tables that an MMU can walk. */
 import { type WalkerTable } from "./hardware-walker.ts";
+import { HashedWalker } from "./hashed-walker.ts";
+import { InvertedWalker } from "./inverted-walker.ts";
 import { PageWalker } from "./page-walker.ts";
+import { RiscvRights } from "./riscv-rights.ts";
+import { RiscvWalker } from "./riscv-walker.ts";
 import { X86Rights } from "./x86-rights.ts";
 
 /** Walkers by format; the first is the default. */
@@ -10,5 +14,29 @@ export const walkers: WalkerTable = [
     describe: "radix tree of four levels, or five with CR4.LA57, with leaves of 4 KiB, 2 MiB and 1 GiB",
     create: ({ contents, controls, levels, walkCaches }) =>
       new PageWalker(contents, new X86Rights(controls), controls.noExecute, levels, walkCaches),
+  },
+  {
+    name: "sv39",
+    describe: "RISC-V radix tree of three levels: 39-bit addresses",
+    create: ({ contents, controls, walkCaches }) =>
+      new RiscvWalker(contents, new RiscvRights(controls), controls.adue, 3, walkCaches),
+  },
+  {
+    name: "sv48",
+    describe: "RISC-V radix tree of four levels, with leaves of up to 512 GiB",
+    create: ({ contents, controls, walkCaches }) =>
+      new RiscvWalker(contents, new RiscvRights(controls), controls.adue, 4, walkCaches),
+  },
+  {
+    name: "hashed",
+    describe: "hash table per leaf size, with 16 pages a record and open addressing; the rights of x86",
+    create: ({ contents, controls }) =>
+      new HashedWalker(contents, new X86Rights(controls), controls.noExecute),
+  },
+  {
+    name: "inverted",
+    describe: "one record per frame of RAM for all address spaces, found by hash; the rights of x86",
+    create: ({ contents, controls }) =>
+      new InvertedWalker(contents, new X86Rights(controls), controls.noExecute),
   },
 ];
