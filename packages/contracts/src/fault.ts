@@ -13,6 +13,9 @@ export const X86_PF_INSTR: number = 1 << 4;
 export const X86_PF_PK: number = 1 << 5;
 
 /** Exception vectors. */
+export const X86_TRAP_UD = 6;
+export const X86_TRAP_TS = 10;
+export const X86_TRAP_NP = 11;
 export const X86_TRAP_SS = 12;
 export const X86_TRAP_GP = 13;
 export const X86_TRAP_PF = 14;
