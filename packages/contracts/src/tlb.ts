@@ -21,6 +21,17 @@ export interface TlbStats {
   readonly entriesFlushed: number;
 }
 
+/** A translation that one array of a TLB holds. */
+export interface TlbHolding {
+  /** The array, as the occupant's configuration names it. */
+  readonly array: string;
+  /** TLB_4K, TLB_2M or TLB_1G. */
+  readonly pageSize: number;
+  /** First frame of that page, and its flags as in `Tlb.cells`. */
+  readonly pfn: number;
+  readonly flags: number;
+}
+
 /** Who finds the translations that a TLB lacks. */
 export interface TlbWalker {
   /**
@@ -120,6 +131,11 @@ export interface Tlb {
   forEachEntry(
     visit: (vpnLo: number, vpnHi: number, pcid: number, pageSize: number, pfn: number, flags: number) => void,
   ): void;
+  /**
+   * Collects what every array holds for a page, the first level first. No lookup: counts nothing, and uses nothing. An
+   * occupant that does not tell leaves it out. Cold.
+   */
+  peek?(vpnLo: number, vpnHi: number, pcid: Asid): TlbHolding[];
   checkInvariants(): void;
 }
 

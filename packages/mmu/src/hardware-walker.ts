@@ -51,6 +51,8 @@ export interface HardwareWalker extends TlbWalker {
   readonly nrLevels: number;
   /** Bits of an address that are translated. Those above must be copies of the highest one. */
   readonly addressBits: number;
+  /** Does an address that is not canonical raise #GP (x86), not a page fault? */
+  readonly hasGeneralProtection: boolean;
   /** What the last walk that did not set the leaf fields returned. */
   readonly result: number;
   /** Entries read from simulated RAM. */

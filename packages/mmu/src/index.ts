@@ -1,4 +1,4 @@
-export { type Explanation } from "./explanation.ts";
+export { type ExplainedHolding, type Explanation } from "./explanation.ts";
 export { decodeFault, type Fault, FAULT_GP, FAULT_SS } from "./fault-code.ts";
 export {
   type ExplainedLevel,

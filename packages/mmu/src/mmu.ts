@@ -35,7 +35,8 @@ import {
   vpnOf,
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
-import { type Explanation, explain } from "./explanation.ts";
+import { canonicalVpn, fullAddress, NO_VPN } from "./canonical.ts";
+import { type Explanation, explain, notCanonicalCode } from "./explanation.ts";
 import { type HardwareWalker } from "./hardware-walker.ts";
 import { controlsOf, type ProtectionControls, RIGHT_SUPERVISOR, type RightTable } from "./rights.ts";
 import { RiscvRights } from "./riscv-rights.ts";
@@ -208,6 +209,21 @@ export class Mmu {
   }
 
   /**
+   * Translates an access to a byte by its address: a bigint of 64 bits, or a Vaddr (canonical.ts). An address that is not
+   * canonical reaches neither TLB nor page table: it raises #GP, or #SS when the access is one of the stack (FAULT_GP,
+   * FAULT_SS), on RISC-V a page fault; `faultVpn` (CR2) stays. Returns as translate() does. Throws EINVAL for what is no
+   * address of 64 bits. Source: Intel SDM vol. 1 section 3.3.7.1, vol. 3A section 4.5.2. Cold.
+   */
+  translateByte(address: Vaddr | bigint, kind: number, isUser: boolean, isStack = false): number {
+    const { addressBits } = this.walker;
+    const vpn = canonicalVpn(fullAddress(address, addressBits), addressBits);
+    if (vpn !== NO_VPN) return this.translate(lowOf(vpn), highOf(vpn), kind, isUser);
+    this.nrFaults++;
+    this.faultCode = notCanonicalCode(this.walker, isUser ? kind : kind | RIGHT_SUPERVISOR, isStack);
+    return -1 - this.faultCode;
+  }
+
+  /**
    * Translates an access again whose fault has been handled, and caches the result. Counts a `faultRewalks`, and the
    * accesses that the faulting run folded; no lookup, no walk. Returns as translate() does.
    */
@@ -245,11 +261,17 @@ export class Mmu {
   }
 
   /**
-   * Says how an address is translated now, level by level, as the page table has it: reads no cache, sets nothing, counts
-   * nothing. Cold.
+   * Says how an address is translated now, level by level, as the page table has it, and what the TLB holds for it: sets
+   * nothing, counts nothing. A bigint is an address of 64 bits, a number a Vaddr (canonical.ts). Throws EINVAL for what is
+   * no address of 64 bits. Cold.
    */
-  translateAddress(vaddr: Vaddr, kind: number = RUN_READ, isUser = true): Explanation {
-    return explain(this.walker, vaddr, isUser ? kind : kind | RIGHT_SUPERVISOR);
+  translateAddress(
+    address: Vaddr | bigint,
+    kind: number = RUN_READ,
+    isUser = true,
+    isStack = false,
+  ): Explanation {
+    return explain(this.walker, this.tlb, address, isUser ? kind : kind | RIGHT_SUPERVISOR, isStack);
   }
 
   /** Forgets one page of the current address space, global or not (INVLPG). */

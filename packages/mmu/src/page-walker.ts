@@ -90,6 +90,7 @@ export class PageWalker implements HardwareWalker {
   nrReads = 0;
   readonly nrLevels: number;
   readonly addressBits: number;
+  readonly hasGeneralProtection = true;
   readonly rights: RightTable;
   readonly caches: WalkCaches;
   private readonly contents: FrameContents;

@@ -81,6 +81,7 @@ export class RiscvWalker implements HardwareWalker {
   readonly rights: RightTable;
   readonly nrLevels: number;
   readonly addressBits: number;
+  readonly hasGeneralProtection = false;
   private readonly caches: WalkCaches;
   private readonly contents: FrameContents;
   /** Does the walker set A and D (Svadu)? */

@@ -20,6 +20,7 @@ import {
   TLB_MISS,
   TLB_NOT_LOOKED_UP,
   type Tlb,
+  type TlbHolding,
   type TlbStats,
   type TlbWalker,
   vpnHi as highOf,
@@ -62,6 +63,16 @@ const PFN_SECTION: number = PFN;
 const FLAGS_SECTION: number = FLAGS;
 const USE_SECTION: number = USE;
 const LINK_SECTION: number = LINK;
+
+/** Each array by its name in the configuration, and the page sizes in it. */
+const PLACES: readonly (readonly [array: number, name: string, pageSize: number])[] = [
+  [TLB_4K, "l1", TLB_4K],
+  [TLB_2M, "l1Large", TLB_2M],
+  [TLB_1G, "l1Huge", TLB_1G],
+  [L2, "l2", TLB_4K],
+  [L2, "l2", TLB_2M],
+  [L2_HUGE, "l2Huge", TLB_1G],
+];
 
 /** What the tag of a plain entry never has: no page missed, or the miss has been filled. */
 const NO_TAG = 0;
@@ -281,6 +292,17 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
         cells[flagsAt + entry],
       );
     }
+  }
+
+  peek(vpnLo: number, vpnHi: number, pcid: Asid): TlbHolding[] {
+    const { cells, pfnAt, flagsAt } = this;
+    const held: TlbHolding[] = [];
+    for (const [array, name, pageSize] of PLACES) {
+      const entry = this.findIn(array, vpnLo, vpnHi, pcid, pageSize);
+      if (entry === NO_ENTRY) continue;
+      held.push({ array: name, pageSize, pfn: cells[pfnAt + entry], flags: cells[flagsAt + entry] });
+    }
+    return held;
   }
 
   checkInvariants(): void {

@@ -225,6 +225,24 @@ describe("SetAssociativeTlb", () => {
     ]);
   });
 
+  it("shows what each array holds for a page, without counting or using it", () => {
+    const tlb = new SetAssociativeTlb(TINY);
+    for (const vpn of [0, 2, 4]) tlb.insert(vpn, 0, 3, TLB_4K, 10 + vpn, USER);
+    expect(tlb.peek(0, 0, 3)).toEqual([]); // evicted from both levels
+    for (let again = 0; again < 3; again++) {
+      expect(tlb.peek(2, 0, 3)).toEqual([
+        { array: "l1", pageSize: TLB_4K, pfn: 12, flags: USER },
+        { array: "l2", pageSize: TLB_4K, pfn: 12, flags: USER },
+      ]);
+    }
+    expect(tlb.peek(2, 0, 4)).toEqual([]);
+    expect(tlb.stats).toMatchObject({ l1Hits: 0, misses: 0 });
+    tlb.insert(6, 0, 3, TLB_4K, 16, USER); // in place of page 2, which is still the least recent
+    expect(tlb.peek(2, 0, 3)).toEqual([]);
+    tlb.insert(9 * 262144, 0, 0, TLB_1G, 262144, PTE_G);
+    expect(tlb.peek(9 * 262144 + 5, 0, 3).map(({ array }) => array)).toEqual(["l1Huge", "l2Huge"]);
+  });
+
   it("counts hits that a caller folded", () => {
     const tlb = new SetAssociativeTlb();
     tlb.lookup(1, 0, 0);
