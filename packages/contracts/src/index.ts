@@ -11,6 +11,7 @@ export * from "./external-state.ts";
 export * from "./fault.ts";
 export * from "./frame-allocator.ts";
 export * from "./gfp.ts";
+export * from "./gup-flags.ts";
 export * from "./hashed-table.ts";
 export * from "./inverted-table.ts";
 export * from "./numa-policy.ts";

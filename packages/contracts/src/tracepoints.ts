@@ -22,6 +22,7 @@ export const TP_MM_VMSCAN_LRU_SHRINK_ACTIVE = 15;
 export const TP_OOM_SCORE_ADJ_UPDATE = 16;
 export const TP_MARK_VICTIM = 17;
 export const TP_TLB_FLUSH = 18;
+export const TP_PAGE_FAULT_KERNEL = 19;
 
 /** What the arguments of an event are called, by tracepoint. */
 export const TRACEPOINTS: readonly { readonly name: string; readonly args: readonly string[] }[] = [
@@ -44,6 +45,7 @@ export const TRACEPOINTS: readonly { readonly name: string; readonly args: reado
   { name: "oom_score_adj_update", args: ["pid", "oom_score_adj"] },
   { name: "mark_victim", args: ["pid", "total_vm_pages", "rss_pages", "oom_score_adj"] },
   { name: "tlb_flush", args: ["reason", "pages"] },
+  { name: "page_fault_kernel", args: ["pid", "vpn", "error_code", "vm_fault"] },
 ];
 
 /** Receives events; numbers only, in the order of {@link TRACEPOINTS}' args. Called on hot paths: do not allocate. */

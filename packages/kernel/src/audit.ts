@@ -177,7 +177,8 @@ function auditFrames(sys: System, mapped: MappedState): void {
       : memmap.mapcount[pfn] +
         ((flags & PG_SWAPCACHE) !== 0 ? 1 : 0) +
         (isInFile ? 1 : 0) +
-        (isOnList ? 0 : sys.lru.isWaiting(pfn) ? 1 : 0);
+        (isOnList ? 0 : sys.lru.isWaiting(pfn) ? 1 : 0) +
+        (sys.gupRefs.get(pfn) ?? 0);
     if (refcount !== nrOwners) bug(`pfn ${pfn} has ${refcount} references and ${nrOwners} owners`);
     if (isInFile && sys.files.findPage(memmap.mapping[pfn], memmap.index[pfn]) !== pfn) {
       bug(`pfn ${pfn} is not what its file has at page ${memmap.index[pfn]}`);

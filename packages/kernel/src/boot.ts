@@ -360,7 +360,8 @@ function wireCpus(sys: System, cpuNodes: readonly NodeId[]): void {
     const tlb = findOccupant("TLB", tlbs, config.seats.tlb).create(
       tlbConfig({ l1: config.tlb.l1, l2: config.tlb.l2 }),
     );
-    const mmu = new Mmu({ tlb, contents: sys.contents, levels: tableLayout(config).nrLevels === 5 ? 5 : 4 });
+    const levels = tableLayout(config).nrLevels === 5 ? 5 : 4;
+    const mmu = new Mmu({ tlb, contents: sys.contents, levels, smap: true });
     mmu.loadCr3(sys.kernelHalf.rootPfn, 0, true);
     sys.cpus.push(new Cpu(id, cpuNodes[id], tlb, mmu));
   }

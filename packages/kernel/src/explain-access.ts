@@ -48,7 +48,7 @@ function heldTranslation(sys: System, task: Task, vpn: Vpn): HeldTranslation | n
     const nrPages = PAGES_PER_LEVEL[pageSize + 1];
     const startVpn = vpnOf(vpnLo, vpnHi);
     const firstVpn = startVpn - (startVpn % nrPages);
-    if (pcid !== task.mm.pcid && (flags & PTE_G) === 0) return;
+    if (pcid !== sys.cpus[task.cpu].mmu.currentPcid && (flags & PTE_G) === 0) return;
     if (vpn < firstVpn || vpn >= firstVpn + nrPages) return;
     holder.held = { pfn: pfn + (vpn - firstVpn), pageSize, flags };
   });

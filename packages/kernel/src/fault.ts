@@ -20,6 +20,7 @@ import {
   PGMAJFAULT,
   PGREUSE,
   PTE_RW,
+  PTE_SOFT_DIRTY,
   PTE_SPECIAL,
   pteHi,
   pteIsPresent,
@@ -32,6 +33,7 @@ import {
   SIGBUS,
   SIGKILL,
   SIGSEGV,
+  TP_PAGE_FAULT_KERNEL,
   TP_PAGE_FAULT_USER,
   VM_EXEC,
   VM_FAULT_ERROR,
@@ -45,6 +47,7 @@ import {
   type VmaId,
   type Vpn,
   X86_PF_PROT,
+  X86_PF_USER,
   X86_PF_WRITE,
 } from "@pageframe/contracts";
 import { NO_ANON_VMA } from "@pageframe/vma";
@@ -81,23 +84,42 @@ export function handleUserFault(sys: System, task: Task, vpn: Vpn, errorCode: nu
   }
   if (isAccessError(pool.vmFlags[vma], errorCode)) return segv(SEGV_ACCERR, vpn);
 
-  sys.vmstat.events[PGFAULT]++;
   sys.time.spend(CAUSE_MINOR_FAULT, 1);
-  const result = handlePteFault(sys, task, vma, vpn, (errorCode & X86_PF_WRITE) !== 0);
-  sys.trace?.emit(TP_PAGE_FAULT_USER, task.pid, vpn, errorCode, result);
+  const result = handleMmFault(sys, task, vma, vpn, (errorCode & X86_PF_WRITE) !== 0, false);
+  const tracepoint = (errorCode & X86_PF_USER) !== 0 ? TP_PAGE_FAULT_USER : TP_PAGE_FAULT_KERNEL;
+  sys.trace?.emit(tracepoint, task.pid, vpn, errorCode, result);
   if (task.killedBy !== null) return task.killedBy;
   if ((result & VM_FAULT_ERROR) !== 0) {
     if ((result & VM_FAULT_SIGBUS) !== 0) return { signal: SIGBUS, code: BUS_ADRERR, vpn };
     // Nobody could be killed and there is no page: Linux panics here ("System is deadlocked on memory").
     return { signal: SIGKILL, code: 0, vpn: 0 };
   }
+  return null;
+}
+
+/**
+ * Makes a page of a mapping present, writable when `isWrite`, the mapping's own when `isUnshare` (for a pin that only
+ * reads), and counts the fault. Returns VM_FAULT_* bits; the task may have been killed for memory meanwhile.
+ * Source: Linux 6.18 mm/memory.c, handle_mm_fault(), mm_account_fault().
+ */
+export function handleMmFault(
+  sys: System,
+  task: Task,
+  vma: VmaId,
+  vpn: Vpn,
+  isWrite: boolean,
+  isUnshare: boolean,
+): number {
+  sys.vmstat.events[PGFAULT]++;
+  const result = handlePteFault(sys, task, vma, vpn, isWrite, isUnshare);
+  if (task.killedBy !== null || (result & VM_FAULT_ERROR) !== 0) return result;
   if ((result & VM_FAULT_MAJOR) !== 0) {
     task.nrMajorFaults++;
     sys.vmstat.events[PGMAJFAULT]++;
   } else {
     task.nrMinorFaults++;
   }
-  return null;
+  return result;
 }
 
 function segv(code: number, vpn: Vpn): TaskSignal {
@@ -112,7 +134,14 @@ function isAccessError(vmFlags: number, errorCode: number): boolean {
 }
 
 /** Chooses by what the entry holds. Returns VM_FAULT_* bits. */
-function handlePteFault(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrite: boolean): number {
+function handlePteFault(
+  sys: System,
+  task: Task,
+  vma: VmaId,
+  vpn: Vpn,
+  isWrite: boolean,
+  isUnshare: boolean,
+): number {
   const entry = task.mm.pageTable.allocEntry(vpn, 1);
   if (entry === NO_ENTRY) return VM_FAULT_OOM;
   const lo = task.mm.pageTable.entryLo(entry);
@@ -123,7 +152,7 @@ function handlePteFault(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrite: 
       : doFilePage(sys, task, vma, vpn, entry, isWrite);
   }
   if (!pteIsPresent(lo)) return doSwapPage(sys, task, vma, vpn, entry, isWrite);
-  if (isWrite && (lo & PTE_RW) === 0) return doWpPage(sys, task, vma, vpn, entry);
+  if ((isWrite || isUnshare) && (lo & PTE_RW) === 0) return doWpPage(sys, task, vma, vpn, entry, isUnshare);
   // Somebody else's fault, or a right that was given since: only the TLB was behind.
   flushTlbPage(sys, task.mm, vpn);
   return 0;
@@ -191,8 +220,8 @@ function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number
   return result;
 }
 
-/** A write to a page that is present and not writable (do_wp_page). */
-function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number): number {
+/** A write to a page that is present and not writable, or a demand for a page of one's own (do_wp_page). */
+function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, isUnshare: boolean): number {
   const { mm, cpu } = task;
   const { memmap } = sys;
   const vmFlags = mm.space.pool.vmFlags[vma];
@@ -202,6 +231,7 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number):
   const isZeroPage = (lo & PTE_SPECIAL) !== 0;
 
   if (!isZeroPage && ((vmFlags & VM_SHARED) !== 0 || mayReuseAnon(sys, old, cpu))) {
+    if (isUnshare) return 0;
     if ((vmFlags & VM_SHARED) !== 0) memmap.setFlags(old, PG_DIRTY);
     sys.vmstat.events[PGREUSE]++;
     mm.pageTable.setEntry(entry, lo | writtenPteLo(vmFlags), hi);
@@ -233,7 +263,13 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number):
       return 0;
     }
   }
-  mapWritten(sys, task, vpn, entry, copy, vmFlags);
+  if (isUnshare) {
+    // Nothing was written: the copy is as clean and as read-only as the page was.
+    const copyLo = pteLo(copy, vmFlagsToPteLo(vmFlags) | (lo & PTE_SOFT_DIRTY));
+    mm.pageTable.setEntry(entry, copyLo, pteHi(copy, vmFlagsToPteHi(vmFlags)));
+  } else {
+    mapWritten(sys, task, vpn, entry, copy, vmFlags);
+  }
   addNewAnonPage(sys, mm, vma, vpn, copy, cpu);
   flushTlbPage(sys, mm, vpn);
   return 0;
@@ -262,7 +298,7 @@ function doSwapPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number
   if ((result & VM_FAULT_ERROR) !== 0 || !isWrite || (task.mm.pageTable.entryLo(entry) & PTE_RW) !== 0)
     return result;
   // The page is shared still: the same fault goes on to copy it.
-  return result | doWpPage(sys, task, vma, vpn, entry);
+  return result | doWpPage(sys, task, vma, vpn, entry, false);
 }
 
 /** Writes the entry of a page that was just written, writable and dirty. */

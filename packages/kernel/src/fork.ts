@@ -19,7 +19,9 @@ import {
   VM_SHARED,
   type VmaId,
 } from "@pageframe/contracts";
+import { copyPresentPage } from "./fork-pinned.ts";
 import { addRmap } from "./pages.ts";
+import { pageNeedsCowForDma } from "./pins.ts";
 import { type System } from "./system.ts";
 import { type Mm } from "./task.ts";
 import { flushTlbMm } from "./tlb-flush.ts";
@@ -38,7 +40,7 @@ export function dupMm(sys: System, parent: Mm, child: Mm, cpu: CpuId): number {
     sys.nrAnonVmas = pool.anonVma[vma] + 1;
     const address = sys.allocObject(sys.caches.anonVma, cpu);
     if (address >= 0) child.anonVmaAddresses.push(address);
-    const copied = address < 0 ? -ENOMEM : copyEntries(sys, parent, child, vma);
+    const copied = address < 0 ? -ENOMEM : copyEntries(sys, parent, child, vma, cpu);
     if (copied < 0) {
       flushTlbMm(sys, parent);
       return copied;
@@ -50,7 +52,7 @@ export function dupMm(sys: System, parent: Mm, child: Mm, cpu: CpuId): number {
 }
 
 /** Copies the entries of one mapping. Pages become shared: read-only on both sides until somebody writes. */
-function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId): number {
+function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId): number {
   const { memmap } = sys;
   const { pool } = child.space;
   const endVpn = pool.endVpn[vma];
@@ -74,6 +76,10 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId): number {
     }
     if ((lo & PTE_SPECIAL) === 0) {
       const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
+      if (memmap.hasFlags(pfn, PG_ANON_EXCLUSIVE) && pageNeedsCowForDma(sys, parent, pfn)) {
+        if (!copyPresentPage(sys, child, vma, vpn, target, pfn, cpu)) return -ENOMEM;
+        continue;
+      }
       if (isPrivate) lo &= ~PTE_RW;
       if (memmap.hasFlags(pfn, PG_ANON)) memmap.clearFlags(pfn, PG_ANON_EXCLUSIVE);
       memmap.getPage(pfn);

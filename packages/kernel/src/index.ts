@@ -26,7 +26,9 @@ export {
 } from "./kernel-layout.ts";
 export { Replay, type ReplayOptions, type ReplayResult } from "./replay.ts";
 export { formatBytes, formatPages, isSize, parseBytes, parsePages } from "./sizes.ts";
+export { pageCanMigrate, pageExpectedRefCount, pageMaybeDmaPinned } from "./pins.ts";
 export { cloneGraph, type Snapshot, stateDigest } from "./snapshot.ts";
 export { type Cpu, type System } from "./system.ts";
 export { type Mm, Task, type TaskSignal } from "./task.ts";
 export { CAUSE_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";
+export { accessOk, taskSizeMax, type UserPointer } from "./uaccess.ts";

@@ -41,12 +41,14 @@ import { type MmuStats } from "@pageframe/mmu";
 import { auditSystem } from "./audit.ts";
 import { type AccessExplanation, explainAccess } from "./explain-access.ts";
 import { handleUserFault } from "./fault.ts";
+import { getUserPages, pinUserPages, putUserPages, unpinUserPages } from "./gup.ts";
 import { createTask, enterKernel, exitTask, forkTask, switchTo } from "./lifecycle.ts";
 import { runDaemons } from "./pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
 import { type System } from "./system.ts";
 import { type Mm, type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
+import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./uaccess.ts";
 import { availablePages, buddyinfo, maps, meminfo, swaps, vmstatCounters, vmstatText } from "./views.ts";
 import { zapPages } from "./zap.ts";
 
@@ -212,6 +214,55 @@ export class Kernel {
     return signal;
   }
 
+  /**
+   * copy_from_user(): fills `to` from a program's memory. Returns the bytes that were not copied; those of `to` are zero.
+   * A fault on the way counts as the program's own; a bad address ends the copy and raises no signal.
+   */
+  copyFromUser(task: Task, to: Uint8Array, from: UserPointer): number {
+    return this.inKernel(task, () => copyFromUser(this.sys, task, to, from));
+  }
+
+  /** copy_to_user(): writes `from` to a program's memory. Returns the bytes that were not copied. */
+  copyToUser(task: Task, to: UserPointer, from: Uint8Array): number {
+    return this.inKernel(task, () => copyToUser(this.sys, task, to, from));
+  }
+
+  /** clear_user(): zeroes a program's memory. Returns the bytes that were not zeroed. */
+  clearUser(task: Task, to: UserPointer, nrBytes: number): number {
+    return this.inKernel(task, () => clearUser(this.sys, task, to, nrBytes));
+  }
+
+  /** strncpy_from_user(): the length of the string without its zero, `to.length` when there is none, or -EFAULT. */
+  strncpyFromUser(task: Task, to: Uint8Array, from: UserPointer): number {
+    return this.inKernel(task, () => strncpyFromUser(this.sys, task, to, from));
+  }
+
+  /**
+   * get_user_pages(): takes a reference on the pages from an address on, faulting them in; FOLL_WRITE breaks
+   * copy-on-write. Returns frames, fewer than asked for at the end of what is mapped, or -errno without any.
+   */
+  getUserPages(task: Task, address: Vaddr, nrPages: number, gupFlags = 0): Pfn[] | number {
+    return this.inKernel(task, () => getUserPages(this.sys, task, address, nrPages, gupFlags));
+  }
+
+  /** put_page() of what getUserPages() returned. */
+  putUserPages(pfns: readonly Pfn[]): void {
+    putUserPages(this.sys, pfns);
+  }
+
+  /**
+   * pin_user_pages(): as getUserPages(), for a device that reads or (FOLL_WRITE) writes the frames. They stay the task's
+   * pages, through fork and reclaim, until unpinUserPages().
+   */
+  pinUserPages(task: Task, address: Vaddr, nrPages: number, gupFlags = 0): Pfn[] | number {
+    return this.inKernel(task, () => pinUserPages(this.sys, task, address, nrPages, gupFlags));
+  }
+
+  /** unpin_user_pages(), or unpin_user_pages_dirty_lock() when the device wrote. */
+  unpinUserPages(pfns: readonly Pfn[], isDirty = false): void {
+    unpinUserPages(this.sys, pfns, isDirty);
+  }
+
   /** Fetches an instruction at an address. Null, or the signal. */
   exec(task: Task, address: Vaddr): TaskSignal | null {
     return this.access(task, vpnOfAddress(address), RUN_EXEC);
@@ -343,6 +394,17 @@ export class Kernel {
   private enter(task: Task): Task {
     enterKernel(this.sys, living(task).cpu);
     return task;
+  }
+
+  /** Runs a part of a system call that uses a task's memory, and what it woke. */
+  private inKernel<Result>(task: Task, work: () => Result): Result {
+    this.enter(task);
+    const { mmu } = this.sys.cpus[task.cpu];
+    const before = mmu.stats;
+    const result = work();
+    this.spendOnTranslation(before, mmu.stats);
+    runDaemons(this.sys);
+    return result;
   }
 
   private afterSyscall(result: number): number {

@@ -95,6 +95,8 @@ export class System {
   /** anon_vma identities that have a slab object. */
   nrAnonVmas = 0;
   nrOomKills = 0;
+  /** References that get_user_pages and pin_user_pages hold, by frame (pins.ts). For audits. */
+  readonly gupRefs = new Map<Pfn, number>();
   /** The frame that reads of untouched anonymous memory map (empty_zero_page). */
   zeroPfn: Pfn = NO_PFN;
   /** Bytes that swap and copies move through. */

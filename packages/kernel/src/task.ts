@@ -29,6 +29,8 @@ export class Mm {
   rssFile = 0;
   /** Pages in swap (MM_SWAPENTS). */
   nrSwapEntries = 0;
+  /** Was a page of it ever pinned (MMF_HAS_PINNED)? Fork then looks at each page. */
+  hasPinned = false;
   /** Most pages ever resident (hiwater_rss). */
   hiwaterRss = 0;
   /** Slab addresses of the anon_vmas made for its mappings; freed with it. */
