@@ -9,6 +9,12 @@ export {
   type WalkerTable,
 } from "./hardware-walker.ts";
 export { Mmu, type MmuConfig, type MmuStats } from "./mmu.ts";
+export {
+  type IsolatedMmu,
+  type IsolationStats,
+  PageTableIsolation,
+  X86_CR3_PTI_PCID_USER_BIT,
+} from "./page-table-isolation.ts";
 export { type ProtectionControls, type RightTable } from "./rights.ts";
 export { DEFAULT_WALK_CACHES, type WalkCachesConfig } from "./walk-caches.ts";
 export { walkers } from "./walkers.ts";

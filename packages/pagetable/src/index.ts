@@ -17,4 +17,5 @@ export {
 export { pageTables } from "./page-tables.ts";
 export { RadixPageTable, type PageTableConfig } from "./radix-page-table.ts";
 export { TableCounts, type SharedHalf } from "./table-counts.ts";
+export { UserRoot } from "./user-root.ts";
 export { decodePte, type DecodedPte, decodeRiscvPte } from "./walk.ts";

@@ -79,6 +79,11 @@ export interface PageTableConfig {
   readonly kernelHalf?: SharedHalf | null;
 }
 
+/** Told of every change of a top entry: the root for user mode copies those of the user half (user-root.ts). */
+export interface TopMirror {
+  mirror(index: number): void;
+}
+
 /** One address space's page table: `radix4`, `radix5`, `sv39`, `sv48`. */
 export class RadixPageTable implements PageTable {
   /** Frame of the top table; NO_PFN after destroy(). */
@@ -99,6 +104,8 @@ export class RadixPageTable implements PageTable {
   /** Grows whenever a table is freed or a leaf becomes a table: cursors then look again where they are. */
   generation = 0;
   readonly isRiscv: boolean;
+  /** Who copies the top entries of the user half; null without page-table isolation. */
+  topMirror: TopMirror | null = null;
   /** First page past those whose tables belong to this address space alone. */
   readonly endOwnVpn: Vpn;
   private readonly frames: TableFrames;
@@ -195,6 +202,7 @@ export class RadixPageTable implements PageTable {
           return NO_ENTRY;
         }
         this.writePointer(entry, tablePfn, vpn);
+        if (at === nrLevels) this.topMirror?.mirror(tableIndex(vpn, at));
       } else if (this.isPointer(lo)) {
         tablePfn = this.pointerPfn(lo, hi);
       } else {
@@ -556,6 +564,7 @@ export class RadixPageTable implements PageTable {
         );
       }
       this.writeWords(entry, 0, 0);
+      if (level === this.nrLevels) this.topMirror?.mirror(index);
       this.freeTable(childPfn, level - 1);
     }
   }
