@@ -26,6 +26,7 @@ export * from "./seat.ts";
 export * from "./swap-entry.ts";
 export * from "./swap.ts";
 export * from "./syscall-event.ts";
+export * from "./tlb-events.ts";
 export * from "./tlb.ts";
 export * from "./trace-source.ts";
 export * from "./tracepoints.ts";

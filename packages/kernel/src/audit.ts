@@ -6,6 +6,7 @@
  */
 import {
   bug,
+  INIT_MM,
   NO_ENTRY,
   NO_VMA,
   NR_ANON_PAGES,
@@ -22,8 +23,11 @@ import {
   PG_SWAPCACHE,
   PG_TABLE,
   PG_TAIL,
+  type PageTable,
+  type Pfn,
   PTE_D,
-  PTE_PS,
+  PTE_HI_NX,
+  PTE_P,
   PTE_RW,
   PTE_SPECIAL,
   PTE_US,
@@ -32,13 +36,15 @@ import {
   PT_LEVEL_PTE,
   pteToSwapEntry,
   TASK_SIZE_VPN,
+  TLB_ENTRY_NX,
   VM_SHARED,
   VM_WRITE,
+  type Vpn,
   vpnOf,
 } from "@pageframe/contracts";
 import { NO_LINK, NO_MAPPING, NO_ZONE } from "@pageframe/memmap";
 import { linearPageIndex } from "./pages.ts";
-import { type System } from "./system.ts";
+import { type Cpu, type System } from "./system.ts";
 import { type Mm } from "./task.ts";
 
 /** What the page tables of all tasks say together. */
@@ -236,24 +242,57 @@ function expectCount(name: string, counted: number, found: number): void {
   if (counted !== found) bug(`${name} says ${counted}; there are ${found}`);
 }
 
-/** No TLB holds a translation that the page table would not give today. */
+/** No CPU has, or will have without a flush, a translation that the page table would not give today. */
 function auditTlbs(sys: System): void {
-  const byPcid = new Map<number, Mm>();
-  for (const mm of sys.mms) if (mm !== null) byPcid.set(mm.pcid, mm);
+  sys.asids.checkInvariants();
+  if (sys.gather.isOpen || sys.reaperGather.isOpen)
+    bug("a gather is left open: its pages are freed and not flushed");
+  if (sys.unmapBatch.isPending) bug("reclaim is over and has not flushed what it unmapped");
   for (const cpu of sys.cpus) {
+    auditLoadedMm(cpu, sys);
     cpu.tlb.checkInvariants();
     cpu.tlb.forEachEntry((vpnLo, vpnHi, pcid, _pageSize, pfn, flags) => {
-      const vpn = vpnOf(vpnLo, vpnHi);
-      const at = `TLB of CPU ${cpu.id}: pcid ${pcid} vpn 0x${vpn.toString(16)}`;
       if ((flags & PTE_US) === 0) return;
-      const mm = byPcid.get(pcid);
-      if (mm === undefined) bug(`${at} belongs to no address space`);
-      const entry = mm.pageTable.findEntry(vpn);
-      const lo = entry === NO_ENTRY ? 0 : mm.pageTable.entryLo(entry);
-      if (!pteIsPresent(lo)) bug(`${at} is stale: nothing is mapped there`);
-      const mappedPfn = leafPfn(lo, mm.pageTable.entryHi(entry), PT_LEVEL_PTE);
-      if ((lo & PTE_PS) === 0 && mappedPfn !== pfn) bug(`${at} is stale: pfn ${pfn}, mapped is ${mappedPfn}`);
-      if ((flags & PTE_RW) !== 0 && (lo & PTE_RW) === 0) bug(`${at} is stale: it still allows writing`);
+      const id = sys.asids.userOf(cpu.id, pcid);
+      // What nobody can use before it is flushed may be stale: Linux leaves it too.
+      if (id === INIT_MM) return;
+      const problem = staleness(sys.mmOf(id).pageTable, vpnOf(vpnLo, vpnHi), pfn, flags);
+      if (problem === "") return;
+      bug(`TLB of CPU ${cpu.id}: mm ${id} vpn 0x${vpnOf(vpnLo, vpnHi).toString(16)} is stale: ${problem}`);
     });
   }
+}
+
+/** What a CPU runs agrees with what it has loaded. */
+function auditLoadedMm(cpu: Cpu, sys: System): void {
+  const { loadedMm } = cpu;
+  if (cpu.current !== null && (cpu.isLazy || cpu.current.mm !== loadedMm)) {
+    bug(`CPU ${cpu.id} runs task ${cpu.current.pid} and has not loaded its address space`);
+  }
+  const rootPfn = loadedMm === null ? sys.kernelHalf.rootPfn : loadedMm.pageTable.rootPfn;
+  if (cpu.mmu.rootPfn !== rootPfn)
+    bug(`CPU ${cpu.id} walks from pfn ${cpu.mmu.rootPfn} and not from ${rootPfn}`);
+  if (cpu.mmu.currentPcid !== sys.asids.loadedAsid(cpu.id)) {
+    bug(`CPU ${cpu.id} runs under PCID ${cpu.mmu.currentPcid} and was given ${sys.asids.loadedAsid(cpu.id)}`);
+  }
+  if (loadedMm === null) return;
+  if (sys.mms[loadedMm.id] !== loadedMm) bug(`CPU ${cpu.id} has loaded an address space that is gone`);
+  if (!loadedMm.cpuMask.has(cpu.id)) bug(`CPU ${cpu.id} has loaded mm ${loadedMm.id} and is not in its mask`);
+}
+
+/**
+ * What a cached translation (frame, TLB flags) allows or says that the page table does not; empty when nothing. A right
+ * less, or a dirty bit less, is no harm: the access faults, or walks again.
+ */
+function staleness(pageTable: PageTable, vpn: Vpn, pfn: Pfn, flags: number): string {
+  const entry = pageTable.findEntry(vpn);
+  const lo = entry === NO_ENTRY ? 0 : pageTable.entryLo(entry);
+  const hi = entry === NO_ENTRY ? 0 : pageTable.entryHi(entry);
+  if ((lo & PTE_P) === 0) return "nothing is mapped there";
+  const mappedPfn = leafPfn(lo, hi, pageTable.lastLevel);
+  if (mappedPfn !== pfn) return `pfn ${pfn}, mapped is ${mappedPfn}`;
+  if ((flags & PTE_RW) !== 0 && (lo & PTE_RW) === 0) return "it still allows writing";
+  if ((flags & TLB_ENTRY_NX) === 0 && (hi & PTE_HI_NX) !== 0) return "it still allows execution";
+  if ((flags & PTE_D) !== 0 && (lo & PTE_D) === 0) return "a write through it would leave the page clean";
+  return "";
 }

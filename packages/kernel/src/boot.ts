@@ -31,12 +31,13 @@ import { KernelHalf, pageTables, RADIX4, RADIX5, type RadixLayout } from "@pagef
 import { LruCache, Reclaimer, reclaimPolicies } from "@pageframe/reclaim";
 import { KERNEL_CACHES, objectAllocators } from "@pageframe/slab";
 import { MemorySwapBackend, NullSwapBackend, SwapAreas, swapSlots } from "@pageframe/swap";
-import { tlbConfig, tlbs } from "@pageframe/tlb";
+import { asidAllocators, tlbConfig, tlbs } from "@pageframe/tlb";
 import { VmaPool, VmCommit } from "@pageframe/vma";
 import { type KernelConfig, type KernelConfigInput, MIN_MEMORY_BYTES, parseKernelConfig } from "./config.ts";
 import { Evictor } from "./evict.ts";
 import { Files } from "./files.ts";
 import { Kernel } from "./kernel.ts";
+import { MmuGather } from "./mmu-gather.ts";
 import { OutsideSink } from "./outside-sink.ts";
 import { LruPageReleaser } from "./pages.ts";
 import { MemoryPressure } from "./pressure.ts";
@@ -44,6 +45,8 @@ import { formatBytes, formatPages, parseBytes, parsePages } from "./sizes.ts";
 import { Cpu, type KernelCaches, System } from "./system.ts";
 import { TableFramesFromBuddy } from "./table-frames.ts";
 import { CAUSE_NAMES, TimeAccount } from "./time.ts";
+import { TlbFlusher } from "./tlb-flush.ts";
+import { UnmapBatch } from "./unmap-batch.ts";
 import { availablePages } from "./views.ts";
 import { PagesOfAddressSpaces } from "./zap.ts";
 
@@ -353,16 +356,23 @@ function tableLayout(config: KernelConfig): RadixLayout {
   );
 }
 
-/** One MMU with its TLB for every CPU, on the kernel's own page table. */
+/** One MMU with its TLB for every CPU, on the kernel's own page table, and what keeps them coherent. */
 function wireCpus(sys: System, cpuNodes: readonly NodeId[]): void {
   const { config } = sys;
+  sys.asids = findOccupant("ASID allocator", asidAllocators, config.seats.asids).create({
+    nrCpus: config.cpus,
+  });
+  sys.tlbFlusher = new TlbFlusher(sys, config.tlbSinglePageFlushCeiling);
+  sys.gather = new MmuGather(sys);
+  sys.reaperGather = new MmuGather(sys);
+  sys.unmapBatch = new UnmapBatch(sys);
   for (let id = 0; id < config.cpus; id++) {
     const tlb = findOccupant("TLB", tlbs, config.seats.tlb).create(
       tlbConfig({ l1: config.tlb.l1, l2: config.tlb.l2 }),
     );
     const levels = tableLayout(config).nrLevels === 5 ? 5 : 4;
     const mmu = new Mmu({ tlb, contents: sys.contents, levels, smap: true });
-    mmu.loadCr3(sys.kernelHalf.rootPfn, 0, true);
+    mmu.loadCr3(sys.kernelHalf.rootPfn, sys.asids.loadedAsid(id), true);
     sys.cpus.push(new Cpu(id, cpuNodes[id], tlb, mmu));
   }
 }

@@ -22,6 +22,7 @@ const seatNames = z.strictObject({
   swapSlots: z.string().default("clusters"),
   numa: z.string().default("local"),
   oom: z.string().default("badness"),
+  asids: z.string().default("dynamic"),
 });
 
 const tlbLevel = z.strictObject({
@@ -77,6 +78,8 @@ export const kernelConfigSchema = z.strictObject({
       l2: tlbLevel.default({ entries: 1536, ways: 12 }),
     })
     .prefault({}),
+  /** Pages above which a range is flushed whole (tlb_single_page_flush_ceiling). */
+  tlbSinglePageFlushCeiling: z.int().min(0).default(33),
   /** Nanoseconds an event takes, by cause. */
   costs: costs.prefault({}),
 });

@@ -34,7 +34,6 @@ import { putUserPage, removeRmap } from "./pages.ts";
 import { addPageToSwap, writeToSwap } from "./swap-pages.ts";
 import { type System } from "./system.ts";
 import { CAUSE_SCAN } from "./time.ts";
-import { flushTlbPage } from "./tlb-flush.ts";
 
 /** The rest of the machine, as reclaim sees it. */
 export class Evictor implements ReclaimHost {
@@ -100,12 +99,14 @@ export class Evictor implements ReclaimHost {
     if (!isCached && !addPageToSwap(sys, pfn)) return EVICT_NO_SWAP;
     this.unmapAnon(pfn);
     if ((memmap.flags[pfn] & PG_DIRTY) !== 0) {
+      sys.unmapBatch.beforeWrite();
       const result = writeToSwap(sys, pfn);
       if (result < 0) return EVICT_IO_ERROR;
       sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
     }
     sys.swap.deleteFromCache(pfn);
     putUserPage(sys, pfn, 0);
+    sys.unmapBatch.freed();
     return EVICT_FREED;
   }
 
@@ -114,8 +115,10 @@ export class Evictor implements ReclaimHost {
     const { memmap } = sys;
     if (memmap.refcount[pfn] !== memmap.mapcount[pfn] + 1) return EVICT_BUSY;
     this.unmapFile(pfn);
+    if ((memmap.flags[pfn] & PG_DIRTY) !== 0) sys.unmapBatch.beforeWrite();
     writeBackFilePage(sys, pfn);
     dropFilePage(sys, pfn);
+    sys.unmapBatch.freed();
     return EVICT_FREED;
   }
 
@@ -130,10 +133,11 @@ export class Evictor implements ReclaimHost {
       const vpn = rmap.linkVpn[link];
       const mm = sys.mmOf(rmap.linkMm[link]);
       const entry = mm.pageTable.findEntry(vpn);
-      if ((mm.pageTable.entryLo(entry) & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+      const lo = mm.pageTable.entryLo(entry);
+      if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
       sys.swap.swapDuplicate(swapEntry);
       mm.pageTable.setEntry(entry, swapEntryToPteLo(swapEntry, exclusive), swapEntryToPteHi(swapEntry));
-      flushTlbPage(sys, mm, vpn);
+      sys.unmapBatch.unmapped(mm, vpn, lo);
       removeRmap(sys, mm, vpn, pfn);
       mm.nrSwapEntries++;
       memmap.putPageTestzero(pfn);
@@ -150,9 +154,10 @@ export class Evictor implements ReclaimHost {
       const vpn = rmap.linkVpn[link];
       const mm = sys.mmOf(rmap.linkMm[link]);
       const entry = mm.pageTable.findEntry(vpn);
-      if ((mm.pageTable.entryLo(entry) & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+      const lo = mm.pageTable.entryLo(entry);
+      if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
       mm.pageTable.setEntry(entry, 0, 0);
-      flushTlbPage(sys, mm, vpn);
+      sys.unmapBatch.unmapped(mm, vpn, lo);
       removeRmap(sys, mm, vpn, pfn);
       memmap.putPageTestzero(pfn);
     }

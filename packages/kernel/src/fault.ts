@@ -67,7 +67,6 @@ import { freeSwapOfPage, swapInPage } from "./swap-pages.ts";
 import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_COPY_PAGE, CAUSE_MINOR_FAULT, CAUSE_ZERO_PAGE } from "./time.ts";
-import { flushTlbPage } from "./tlb-flush.ts";
 
 /**
  * Answers a fault of `task` on page `vpn` with the processor's error code. Returns null when the access is worth
@@ -153,8 +152,8 @@ function handlePteFault(
   }
   if (!pteIsPresent(lo)) return doSwapPage(sys, task, vma, vpn, entry, isWrite);
   if ((isWrite || isUnshare) && (lo & PTE_RW) === 0) return doWpPage(sys, task, vma, vpn, entry, isUnshare);
-  // Somebody else's fault, or a right that was given since: only the TLB was behind.
-  flushTlbPage(sys, task.mm, vpn);
+  // Somebody else's fault, or a right that was given since: only this CPU's TLB was behind, and the fault has dropped what
+  // it held of the page (flush_tlb_fix_spurious_fault does nothing on x86).
   return 0;
 }
 
@@ -234,8 +233,8 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
     if (isUnshare) return 0;
     if ((vmFlags & VM_SHARED) !== 0) memmap.setFlags(old, PG_DIRTY);
     sys.vmstat.events[PGREUSE]++;
+    // A right more needs no flush: other CPUs fault once and find it (ptep_set_access_flags).
     mm.pageTable.setEntry(entry, lo | writtenPteLo(vmFlags), hi);
-    flushTlbPage(sys, mm, vpn);
     return 0;
   }
 
@@ -271,7 +270,8 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
     mapWritten(sys, task, vpn, entry, copy, vmFlags);
   }
   addNewAnonPage(sys, mm, vma, vpn, copy, cpu);
-  flushTlbPage(sys, mm, vpn);
+  // Other CPUs may still read the old page (ptep_clear_flush).
+  sys.tlbFlusher.flushPage(mm, vpn);
   return 0;
 }
 

@@ -24,7 +24,6 @@ import { addRmap } from "./pages.ts";
 import { pageNeedsCowForDma } from "./pins.ts";
 import { type System } from "./system.ts";
 import { type Mm } from "./task.ts";
-import { flushTlbMm } from "./tlb-flush.ts";
 
 /**
  * Copies the mappings and the anonymous pages' entries of `parent` into the empty address space `child`. Returns 0 or
@@ -34,21 +33,19 @@ export function dupMm(sys: System, parent: Mm, child: Mm, cpu: CpuId): number {
   const result = parent.space.forkInto(child.space);
   if (result < 0) return result;
   const { pool } = child.space;
+  let copied = 0;
   for (let vma = child.space.firstVma; vma !== NO_VMA; vma = child.space.nextVma(vma)) {
     if (pool.anonVma[vma] < 0) continue;
     // The child's mappings have anon_vmas of their own (anon_vma_fork), in ascending order.
     sys.nrAnonVmas = pool.anonVma[vma] + 1;
     const address = sys.allocObject(sys.caches.anonVma, cpu);
     if (address >= 0) child.anonVmaAddresses.push(address);
-    const copied = address < 0 ? -ENOMEM : copyEntries(sys, parent, child, vma, cpu);
-    if (copied < 0) {
-      flushTlbMm(sys, parent);
-      return copied;
-    }
+    copied = address < 0 ? -ENOMEM : copyEntries(sys, parent, child, vma, cpu);
+    if (copied < 0) break;
   }
-  // Entries of the parent lost their write right.
-  flushTlbMm(sys, parent);
-  return 0;
+  // Entries of the parent lost their write right (dup_mmap).
+  sys.tlbFlusher.flushMm(parent);
+  return copied;
 }
 
 /** Copies the entries of one mapping. Pages become shared: read-only on both sides until somebody writes. */

@@ -30,6 +30,7 @@ import {
   RUN_VPN_HI_MASK,
   RUN_WRITE,
   SIGKILL,
+  TLB_EVENT_NAMES,
   TP_OOM_SCORE_ADJ_UPDATE,
   type Vaddr,
   type Vpn,
@@ -42,7 +43,7 @@ import { auditSystem } from "./audit.ts";
 import { type AccessExplanation, explainAccess } from "./explain-access.ts";
 import { handleUserFault } from "./fault.ts";
 import { getUserPages, pinUserPages, putUserPages, unpinUserPages } from "./gup.ts";
-import { createTask, enterKernel, exitTask, forkTask, switchTo } from "./lifecycle.ts";
+import { cloneThread, createTask, exitTask, forkTask, goIdle, switchTo } from "./lifecycle.ts";
 import { runDaemons } from "./pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
 import { type System } from "./system.ts";
@@ -63,15 +64,13 @@ export class Kernel {
     this.sys = sys;
   }
 
-  /** Makes a task with an empty address space on a CPU. Throws ENOMEM, or EAGAIN when there are too many. */
+  /** Makes a task with an empty address space on a CPU. Throws ENOMEM. */
   spawn(name: string, cpu: CpuId = 0): Task {
-    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.sys.cpus.length) {
-      throw new KernelError(EINVAL, `cpu ${cpu} does not exist; the machine has ${this.sys.cpus.length}`);
-    }
+    this.checkCpu(cpu);
     return this.taskOrThrow(createTask(this.sys, name, cpu), `task "${name}"`);
   }
 
-  /** fork(2). Throws ENOMEM or EAGAIN, or EINTR when the parent was killed meanwhile; nothing is left behind then. */
+  /** fork(2). Throws ENOMEM, or EINTR when the parent was killed meanwhile; nothing is left behind then. */
   fork(parent: Task): Task {
     this.enter(parent);
     this.sys.time.spend(CAUSE_SYSCALL, 1);
@@ -80,7 +79,26 @@ export class Kernel {
     return this.taskOrThrow(child, `fork of task ${parent.pid}`);
   }
 
-  /** _exit(2). */
+  /**
+   * clone(2) with CLONE_VM | CLONE_THREAD: a task of its own in the address space of another. Throws ENOMEM or EINTR as
+   * fork() does.
+   */
+  thread(leader: Task, cpu: CpuId = leader.cpu): Task {
+    this.checkCpu(cpu);
+    this.enter(leader);
+    this.sys.time.spend(CAUSE_SYSCALL, 1);
+    const thread = cloneThread(this.sys, leader, cpu);
+    runDaemons(this.sys);
+    return this.taskOrThrow(thread, `thread of task ${leader.pid}`);
+  }
+
+  /** Lets a CPU idle. It keeps what it has loaded, lazily, until a task runs there again. */
+  idle(cpu: CpuId): void {
+    this.checkCpu(cpu);
+    goIdle(this.sys.cpus[cpu]);
+  }
+
+  /** _exit(2) of one task; the memory goes with the last that uses it. */
   exit(task: Task): void {
     exitTask(this.sys, task);
     runDaemons(this.sys);
@@ -133,7 +151,13 @@ export class Kernel {
 
   /** mprotect(2): 0 or -errno. */
   mprotect(task: Task, address: Vaddr, lengthBytes: number, prot: number): number {
-    return this.afterSyscall(this.enter(task).mm.space.mprotect(address, lengthBytes, prot));
+    const { mm } = this.enter(task);
+    const { gather } = this.sys;
+    // One flush for all mappings that the call changes.
+    gather.begin(mm);
+    const result = mm.space.mprotect(address, lengthBytes, prot);
+    gather.finish();
+    return this.afterSyscall(result);
   }
 
   /** brk(2): the new break, or the old one when it cannot be moved. */
@@ -161,7 +185,10 @@ export class Kernel {
     if (address % PAGE_SIZE !== 0) return this.afterSyscall(-EINVAL);
     const vpn = vpnOfAddress(address);
     const endVpn = vpn + pagesOfBytes(lengthBytes);
-    zapPages(this.sys, mm, vpn, endVpn);
+    const { gather } = this.sys;
+    gather.begin(mm);
+    zapPages(this.sys, gather, mm, vpn, endVpn);
+    gather.finish();
     return this.afterSyscall(isMapped(mm, vpn, endVpn) ? 0 : -ENOMEM);
   }
 
@@ -273,6 +300,17 @@ export class Kernel {
     const stats = this.sys.cpus[cpu].mmu.stats;
     const nrSplits = stats.splitL1Hits + stats.splitL2Hits + stats.splitWalks;
     return [stats.accesses, nrSplits, stats.l1Hits, stats.l2Hits, stats.walks];
+  }
+
+  /** Counters of flushes by Linux's name, of one CPU or all (NR_TLB_*, with CONFIG_DEBUG_TLBFLUSH in /proc/vmstat). */
+  tlbFlushCounts(cpu?: CpuId): Record<string, number> {
+    const cpus = cpu === undefined ? this.sys.cpus : [this.sys.cpus[cpu]];
+    return Object.fromEntries(
+      TLB_EVENT_NAMES.map((name, event) => [
+        name,
+        cpus.reduce((sum, { tlbEvents }) => sum + tlbEvents[event], 0),
+      ]),
+    );
   }
 
   /** Pages that programs can still take without swapping (MemAvailable). */
@@ -392,7 +430,7 @@ export class Kernel {
 
   /** A task calls the kernel on its CPU. Throws ESRCH when it has exited. */
   private enter(task: Task): Task {
-    enterKernel(this.sys, living(task).cpu);
+    switchTo(this.sys, task.cpu, living(task));
     return task;
   }
 
@@ -413,10 +451,16 @@ export class Kernel {
     return result;
   }
 
+  private checkCpu(cpu: CpuId): void {
+    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.sys.cpus.length) {
+      throw new KernelError(EINVAL, `cpu ${cpu} does not exist; the machine has ${this.sys.cpus.length}`);
+    }
+  }
+
   private taskOrThrow(task: Task | number, what: string): Task {
     if (typeof task !== "number") return task;
     if (task === -EINTR) throw new KernelError(EINTR, `the parent was killed for memory during the ${what}`);
-    throw new KernelError(task, `no memory or no id for ${what}; more memory, or fewer tasks, would help`);
+    throw new KernelError(task, `no memory for ${what}; more memory, or fewer tasks, would help`);
   }
 }
 

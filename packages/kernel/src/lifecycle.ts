@@ -4,7 +4,6 @@
  */
 import {
   type CpuId,
-  EAGAIN,
   EINTR,
   ENOMEM,
   findOccupant,
@@ -20,14 +19,14 @@ import { pageTables } from "@pageframe/pagetable";
 import { AddressSpace } from "@pageframe/vma";
 import { dupMm } from "./fork.ts";
 import { parseBytes } from "./sizes.ts";
-import { type System } from "./system.ts";
+import { enterLazyTlb, switchMm } from "./switch-mm.ts";
+import { type Cpu, type System } from "./system.ts";
 import { Mm, Task } from "./task.ts";
+import { TRIM_CPUMASK_NS } from "./tlb-flush.ts";
 
 /** Pages of a kernel stack: 16 KiB (THREAD_SIZE); and KiB of one, as nr_kernel_stack counts. */
 const KERNEL_STACK_PAGES = 4;
 const KERNEL_STACK_KIB = 16;
-/** PCIDs are 12 bits and 0 is the kernel's own: as many address spaces can be told apart in a TLB. */
-const MAX_MMS = 4095;
 
 /** Makes a task with an empty address space. Returns it, or a negative errno. */
 export function createTask(sys: System, name: string, cpu: CpuId): Task | number {
@@ -61,36 +60,51 @@ export function forkTask(sys: System, parent: Task): Task | number {
   return child;
 }
 
-/** Ends a task: its memory, its kernel stack and objects are freed. */
+/** clone(2) with CLONE_VM | CLONE_THREAD: a second task in the address space. Returns it, or a negative errno. */
+export function cloneThread(sys: System, leader: Task, cpu: CpuId): Task | number {
+  const thread = createTaskStruct(sys, leader.name, leader.pid, leader.mm, cpu, true);
+  if (typeof thread === "number") return thread;
+  if (leader.killedBy !== null) {
+    exitTask(sys, thread);
+    return -EINTR;
+  }
+  thread.oomScoreAdj = leader.oomScoreAdj;
+  return thread;
+}
+
+/** Ends a task: its kernel stack and objects are freed, and with the last of an address space its memory. */
 export function exitTask(sys: System, task: Task): void {
   if (task.hasExited) return;
   task.hasExited = true;
   for (const cpu of sys.cpus) {
-    if (cpu.current === task) {
-      cpu.current = null;
-      cpu.mmu.loadCr3(sys.kernelHalf.rootPfn, 0, true);
-    }
+    if (cpu.current === task) goIdle(cpu);
   }
-  destroyMm(sys, task.mm, task.cpu);
+  if (--task.mm.nrUsers === 0) destroyMm(sys, task.mm, task.cpu);
   freeTaskStruct(sys, task.objects, task.objectAddresses, task.stackPfns, task.cpu);
   sys.tasks.delete(task.pid);
 }
 
 /** The kernel works on a CPU from here on: what it takes for itself comes from this CPU's lists and node. */
-export function enterKernel(sys: System, cpu: CpuId): void {
+function enterKernel(sys: System, cpu: CpuId): void {
   sys.currentCpu = cpu;
   sys.reclaimer.currentCpu = cpu;
 }
 
-/** Loads a task's address space on a CPU (switch_mm). Translations of others stay, tagged by their PCID. */
+/** Lets a task run on a CPU. The CPU that it ran on before, if another, idles. */
 export function switchTo(sys: System, cpu: CpuId, task: Task): void {
   const processor = sys.cpus[cpu];
   enterKernel(sys, cpu);
   if (processor.current === task) return;
+  for (const other of sys.cpus) if (other.current === task) goIdle(other);
   task.cpu = cpu;
   processor.current = task;
-  task.mm.markCpu(cpu);
-  processor.mmu.loadCr3(task.mm.pageTable.rootPfn, task.mm.pcid, true);
+  switchMm(sys, processor, task.mm);
+}
+
+/** Leaves a CPU to its idle thread. */
+export function goIdle(cpu: Cpu): void {
+  cpu.current = null;
+  enterLazyTlb(cpu);
 }
 
 /** Makes an empty address space with its root table. */
@@ -98,7 +112,6 @@ function createMm(sys: System, cpu: CpuId): Mm | number {
   enterKernel(sys, cpu);
   let id = sys.mms.indexOf(null);
   if (id < 0) id = sys.mms.length;
-  if (id >= MAX_MMS) return -EAGAIN;
   const address = sys.allocObject(sys.caches.mm, cpu);
   if (address < 0) return -ENOMEM;
   const pageTable = createPageTable(sys);
@@ -113,8 +126,10 @@ function createMm(sys: System, cpu: CpuId): Mm | number {
     maxMapCount: sys.config.maxMapCount,
     isThpEnabled: false,
   });
-  const mm = new Mm(id, id + 1, space, pageTable, address);
+  const mm = new Mm(id, space, pageTable, address);
+  mm.nextTrimNs = sys.time.nowNs + TRIM_CPUMASK_NS;
   sys.mms[id] = mm;
+  sys.asids.addMm(id);
   return mm;
 }
 
@@ -137,8 +152,12 @@ function destroyMm(sys: System, mm: Mm, cpu: CpuId): void {
   const caller = sys.currentCpu;
   enterKernel(sys, cpu);
   sys.lru.drain(cpu);
+  sys.gather.begin(mm, true);
   mm.space.unmapAll();
-  for (const processor of sys.cpus) if (mm.mayBeOnCpu(processor.id)) processor.mmu.flushPcid(mm.pcid);
+  if (sys.gather.isOpen) sys.gather.finish();
+  // Lazy CPUs were told to leave when the tables went; where there were none to free, some are left.
+  for (const processor of sys.cpus) if (processor.loadedMm === mm) switchMm(sys, processor, null);
+  sys.asids.removeMm(mm.id);
   mm.pageTable.destroy();
   for (const address of mm.anonVmaAddresses) sys.slab.freeObject(sys.caches.anonVma, address, cpu);
   sys.slab.freeObject(sys.caches.mm, mm.objectAddress, cpu);
@@ -147,9 +166,19 @@ function destroyMm(sys: System, mm: Mm, cpu: CpuId): void {
 }
 
 /** Takes what the kernel keeps of every task; nothing stays when a part is missing. */
-function createTaskStruct(sys: System, name: string, parentPid: number, mm: Mm, cpu: CpuId): Task | number {
+function createTaskStruct(
+  sys: System,
+  name: string,
+  parentPid: number,
+  mm: Mm,
+  cpu: CpuId,
+  isThread = false,
+): Task | number {
   const { caches } = sys;
-  const objects = Int32Array.of(caches.taskStruct, caches.signal, caches.sighand, caches.files);
+  // A thread shares signal handlers and files with its process.
+  const objects = isThread
+    ? Int32Array.of(caches.taskStruct)
+    : Int32Array.of(caches.taskStruct, caches.signal, caches.sighand, caches.files);
   const addresses = new Float64Array(objects.length).fill(-1);
   const stackPfns: Pfn[] = [];
   for (let at = 0; at < objects.length; at++) addresses[at] = sys.allocObject(objects[at], cpu);
@@ -166,6 +195,7 @@ function createTaskStruct(sys: System, name: string, parentPid: number, mm: Mm, 
   const pid = sys.nextPid++;
   const task = new Task(pid, parentPid, name, mm, cpu, sys.time.nowNs, objects, addresses, stackPfns);
   sys.tasks.set(pid, task);
+  mm.nrUsers++;
   return task;
 }
 

@@ -7,18 +7,22 @@ import {
   bug,
   ENOMEM,
   NO_ENTRY,
+  PAGES_PER_LEVEL,
   PTE_SOFT_DIRTY,
   PTE_SPECIAL,
   PTE_SWP_SOFT_DIRTY,
   pteIsPresent,
   leafPfn,
+  PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   type Vpn,
 } from "@pageframe/contracts";
 import { addRmap, removeRmap } from "./pages.ts";
 import { type System } from "./system.ts";
 import { type Mm } from "./task.ts";
-import { flushTlbRange } from "./tlb-flush.ts";
+
+/** Pages that one level-1 table maps. */
+const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
 /** Moves the entries of `nrPages` pages. Returns 0, or -ENOMEM with every entry where it was. */
 export function movePages(sys: System, mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {
@@ -28,10 +32,25 @@ export function movePages(sys: System, mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages
   while (copyCursor.next()) {
     if (pageTable.allocEntry(toVpn + (copyCursor.vpn - fromVpn), 1) === NO_ENTRY) return -ENOMEM;
   }
-  flushTlbRange(sys, mm, fromVpn, endVpn);
   cursor.reset(fromVpn, endVpn);
   copyCursor.reset(toVpn, toVpn);
-  while (cursor.next()) moveEntry(sys, mm, toVpn + (cursor.vpn - fromVpn), toVpn + nrPages);
+  // Pages whose two tables are the same are moved, then flushed together (move_ptes).
+  let extentVpn = fromVpn;
+  let extentEndVpn = fromVpn;
+  let mustFlush = false;
+  while (cursor.next()) {
+    const newVpn = toVpn + (cursor.vpn - fromVpn);
+    if (cursor.vpn >= extentEndVpn) {
+      if (mustFlush) sys.tlbFlusher.flushRange(mm, extentVpn, extentEndVpn);
+      mustFlush = false;
+      extentVpn = Math.max(fromVpn, cursor.vpn - Math.min(cursor.vpn % PMD_PAGES, newVpn % PMD_PAGES));
+      const nrLeft = PMD_PAGES - Math.max(cursor.vpn % PMD_PAGES, newVpn % PMD_PAGES);
+      extentEndVpn = Math.min(endVpn, cursor.vpn + nrLeft);
+    }
+    if (pteIsPresent(cursor.lo)) mustFlush = true;
+    moveEntry(sys, mm, newVpn, toVpn + nrPages);
+  }
+  if (mustFlush) sys.tlbFlusher.flushRange(mm, extentVpn, extentEndVpn);
   return 0;
 }
 

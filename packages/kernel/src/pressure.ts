@@ -39,7 +39,9 @@ export class MemoryPressure implements MemoryPressureHandler {
   }
 
   directReclaim(gfp: Gfp, order: Order, nodeId: NodeId): number {
-    return this.sys.reclaimer.directReclaim(gfp, order, nodeId);
+    const nrFreed = this.sys.reclaimer.directReclaim(gfp, order, nodeId);
+    this.sys.unmapBatch.flush();
+    return nrFreed;
   }
 
   outOfMemory(_gfp: Gfp, order: Order): boolean {
@@ -81,16 +83,25 @@ function totalPages(sys: System): number {
 
 /** Selects a task, kills it and takes its memory at once; null when nobody can be killed. */
 function killVictim(sys: System): Task | null {
-  const tasks = [...sys.tasks.values()];
+  const tasks = [...sys.tasks.values()].filter((task) => isFirstOfMm(sys, task));
   const at = sys.oomPolicy.selectVictim(tasks.map(oomCandidate), totalPages(sys));
   if (at < 0) return null;
   const victim = tasks[at];
-  victim.killedBy = { signal: SIGKILL, code: 0, vpn: 0 };
+  for (const task of sys.tasks.values()) {
+    if (task.mm === victim.mm) task.killedBy = { signal: SIGKILL, code: 0, vpn: 0 };
+  }
   sys.nrOomKills++;
   sys.vmstat.countEvents(OOM_KILL, 1);
   sys.trace?.emit(TP_MARK_VICTIM, victim.pid, victim.mm.space.totalVm, victim.mm.rss, victim.oomScoreAdj);
   reapMemory(sys, victim);
   return victim;
+}
+
+/** Is the task the oldest in its address space? One of several threads stands for all. */
+function isFirstOfMm(sys: System, task: Task): boolean {
+  if (task.mm.nrUsers === 1) return true;
+  for (const other of sys.tasks.values()) if (other.mm === task.mm) return other === task;
+  return false;
 }
 
 /** Takes the private pages of a killed task while it still stands in the kernel (the oom_reaper). */
@@ -99,7 +110,9 @@ function reapMemory(sys: System, victim: Task): void {
   const { pool } = space;
   for (let vma = space.firstVma; vma !== NO_VMA; vma = space.nextVma(vma)) {
     if ((pool.vmFlags[vma] & VM_SHARED) !== 0 && pool.fileId[vma] < 0) continue;
-    zapPages(sys, victim.mm, pool.startVpn[vma], pool.endVpn[vma]);
+    sys.reaperGather.begin(victim.mm);
+    zapPages(sys, sys.reaperGather, victim.mm, pool.startVpn[vma], pool.endVpn[vma]);
+    sys.reaperGather.finish();
   }
 }
 
@@ -107,6 +120,8 @@ function reapMemory(sys: System, victim: Task): void {
 export function runDaemons(sys: System): void {
   for (const task of sys.tasks.values()) if (task.killedBy !== null) exitTask(sys, task);
   for (let node = 0; node < sys.config.nodes; node++) {
-    if (sys.reclaimer.isKswapdPending(node)) sys.reclaimer.kswapdStep(node);
+    if (!sys.reclaimer.isKswapdPending(node)) continue;
+    sys.reclaimer.kswapdStep(node);
+    sys.unmapBatch.flush();
   }
 }

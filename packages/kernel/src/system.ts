@@ -4,6 +4,7 @@
  */
 import {
   type AddressSpaceHost,
+  type AsidAllocator,
   type CpuId,
   type FrameAllocator,
   GFP_KERNEL,
@@ -19,6 +20,7 @@ import {
   type ReclaimPolicy,
   type TableFrames,
   type Tlb,
+  TLB_EVENT_NAMES,
   type TraceSink,
 } from "@pageframe/contracts";
 import { type FrameContents, type Memmap, type Rmap, type VmStat } from "@pageframe/memmap";
@@ -27,6 +29,7 @@ import { type KernelHalf } from "@pageframe/pagetable";
 import { type LruCache, type Reclaimer } from "@pageframe/reclaim";
 import { type SwapAreas } from "@pageframe/swap";
 import { type VmaPool, type VmCommit } from "@pageframe/vma";
+import { type Gather, type ReclaimFlushes, type TlbFlushes } from "./coherence.ts";
 import { type KernelConfig } from "./config.ts";
 import { type Files } from "./files.ts";
 import { type Mm, type Task } from "./task.ts";
@@ -38,8 +41,14 @@ export class Cpu {
   readonly nodeId: NodeId;
   readonly tlb: Tlb;
   readonly mmu: Mmu;
-  /** Task whose address space is loaded, or null. */
+  /** Task that runs on it, or null while it idles. */
   current: Task | null = null;
+  /** Address space that is loaded, whoever runs; null: the kernel's alone (init_mm). */
+  loadedMm: Mm | null = null;
+  /** Nobody runs who would use what is loaded: most flushes leave this CPU out. */
+  isLazy = false;
+  /** Counters NR_TLB_*. Those received are the interrupts (TLB in /proc/interrupts). */
+  readonly tlbEvents: Float64Array = new Float64Array(TLB_EVENT_NAMES.length);
 
   constructor(id: CpuId, nodeId: NodeId, tlb: Tlb, mmu: Mmu) {
     this.id = id;
@@ -84,6 +93,12 @@ export class System {
   reclaimer!: Reclaimer;
   numaPolicy!: NumaPolicy;
   oomPolicy!: OomPolicy;
+  asids!: AsidAllocator;
+  tlbFlusher!: TlbFlushes;
+  /** What a system call unmaps or protects; what the OOM killer takes, maybe amid a system call. */
+  gather!: Gather;
+  reaperGather!: Gather;
+  unmapBatch!: ReclaimFlushes;
   readonly cpus: Cpu[] = [];
   /** Address spaces by id; null where an id is free. */
   readonly mms: (Mm | null)[] = [];

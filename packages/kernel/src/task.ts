@@ -11,12 +11,11 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { type AddressSpace } from "@pageframe/vma";
+import { CpuMask } from "./cpu-mask.ts";
 
 /** An address space with its page table and counts (mm_struct). */
 export class Mm {
   readonly id: MmId;
-  /** PCID that tags its translations in every TLB. */
-  readonly pcid: number;
   readonly space: AddressSpace;
   readonly pageTable: PageTable;
   readonly objectAddress: Paddr;
@@ -35,13 +34,15 @@ export class Mm {
   hiwaterRss = 0;
   /** Slab addresses of the anon_vmas made for its mappings; freed with it. */
   readonly anonVmaAddresses: Paddr[] = [];
-  /** CPUs whose TLB may hold translations of it, as bits (mm_cpumask); 64 CPUs in two words. */
-  cpuMaskLo = 0;
-  cpuMaskHi = 0;
+  /** Tasks that run in it (mm_users). */
+  nrUsers = 0;
+  /** CPUs that have it loaded, and some that had (mm_cpumask). */
+  readonly cpuMask: CpuMask = new CpuMask();
+  /** Virtual time from which those that had may be interrupted and go from the mask (next_trim_cpumask). */
+  nextTrimNs = 0;
 
-  constructor(id: MmId, pcid: number, space: AddressSpace, pageTable: PageTable, objectAddress: Paddr) {
+  constructor(id: MmId, space: AddressSpace, pageTable: PageTable, objectAddress: Paddr) {
     this.id = id;
-    this.pcid = pcid;
     this.space = space;
     this.pageTable = pageTable;
     this.objectAddress = objectAddress;
@@ -65,15 +66,6 @@ export class Mm {
     const rss = this.rssAnon + this.rssFile;
     if (rss > this.hiwaterRss) this.hiwaterRss = rss;
   }
-
-  markCpu(cpu: CpuId): void {
-    if (cpu < 32) this.cpuMaskLo |= 1 << cpu;
-    else this.cpuMaskHi |= 1 << (cpu - 32);
-  }
-
-  mayBeOnCpu(cpu: CpuId): boolean {
-    return cpu < 32 ? (this.cpuMaskLo & (1 << cpu)) !== 0 : (this.cpuMaskHi & (1 << (cpu - 32))) !== 0;
-  }
 }
 
 /** A signal that ended a task, or that a fault raised. */
@@ -86,7 +78,7 @@ export interface TaskSignal {
   readonly vpn: Vpn;
 }
 
-/** A process (task_struct). */
+/** A process, or one thread of it (task_struct). */
 export class Task {
   readonly pid: number;
   readonly parentPid: number;

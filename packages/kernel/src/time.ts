@@ -16,6 +16,9 @@ export const CAUSE_FILE_READ = 8;
 export const CAUSE_FILE_WRITE = 9;
 export const CAUSE_SCAN = 10;
 export const CAUSE_SYSCALL = 11;
+export const CAUSE_TLB_FLUSH_ONE = 12;
+export const CAUSE_TLB_FLUSH_ALL = 13;
+export const CAUSE_TLB_IPI = 14;
 /** Names of the causes, by index. */
 export const CAUSE_NAMES: readonly string[] = [
   "access",
@@ -30,6 +33,9 @@ export const CAUSE_NAMES: readonly string[] = [
   "fileWrite",
   "scan",
   "syscall",
+  "tlbFlushOne",
+  "tlbFlushAll",
+  "tlbIpi",
 ];
 
 /** Nanoseconds that one event of each cause takes, in the order of {@link CAUSE_NAMES}. */
@@ -39,9 +45,12 @@ export type CostTable = readonly number[];
  * Round figures of a server of the 2020s with an NVMe drive: parameters of the model, not measurements. An access that
  * hits the first-level TLB is one nanosecond; the second level adds 7 cycles; a walk with warm page-walk caches about
  * 30 cycles; an exception with its handler half a microsecond; a random 4 KiB read 80 microseconds; a write is queued
- * behind others and costs the device 20.
+ * behind others and costs the device 20. INVLPG takes some 150 cycles, forgetting an address space 300; an interrupt that
+ * another CPU has to answer a microsecond.
  */
-export const DEFAULT_COSTS_NS: CostTable = [1, 2, 10, 500, 100, 200, 80000, 20000, 80000, 20000, 50, 200];
+export const DEFAULT_COSTS_NS: CostTable = [
+  1, 2, 10, 500, 100, 200, 80000, 20000, 80000, 20000, 50, 200, 50, 100, 1000,
+];
 
 /** Adds up virtual time by cause. */
 export class TimeAccount {

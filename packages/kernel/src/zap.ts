@@ -6,67 +6,97 @@
 import {
   type AddressSpaceHost,
   type MmId,
+  PAGES_PER_LEVEL,
   type Paddr,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_SWAPCACHE,
   PTE_D,
+  PTE_G,
+  PTE_HI_NX,
+  PTE_P,
+  PTE_PAT,
+  PTE_PCD,
+  PTE_PWT,
   PTE_RW,
   PTE_SPECIAL,
+  PTE_US,
   pteIsPresent,
   leafPfn,
   modifyHi,
   modifyLo,
+  PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   pteToSwapEntry,
   VM_SHARED,
   VM_WRITE,
   type Vpn,
 } from "@pageframe/contracts";
-import { movePages } from "./move-pages.ts";
+import { type Gather } from "./coherence.ts";
 import { freeShmem } from "./file-pages.ts";
+import { movePages } from "./move-pages.ts";
 import { putUserPage, removeRmap, vmFlagsToPteHi, vmFlagsToPteLo } from "./pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "./swap-pages.ts";
 import { type System } from "./system.ts";
 import { type Mm } from "./task.ts";
-import { flushTlbRange } from "./tlb-flush.ts";
 
-/** Empties every entry of [startVpn, endVpn) and drops what it held (zap_page_range). O(populated). */
-export function zapPages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
-  const cpu = currentCpu(sys, mm);
+/** Pages that one level-1 table maps. */
+const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
+
+/**
+ * Empties every entry of [startVpn, endVpn) and drops what it held (unmap_page_range). `gather`, open on the address space,
+ * flushes. O(populated).
+ */
+export function zapPages(sys: System, gather: Gather, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
+  const cpu = sys.currentCpu;
   // Pages in LRU batches are held by them: drain first, so that pages of the range are really freed (lru_add_drain).
   sys.lru.drain(cpu);
   const { cursor } = mm;
-  let hasFlushed = false;
+  // A page of a file that was written must not be written any more once its table is done (tlb_delay_rmap).
+  let dirtyTableEndVpn: Vpn = Infinity;
   cursor.reset(startVpn, endVpn);
   while (cursor.next()) {
-    if (!hasFlushed) {
-      // Entries are dropped before their frames can be used again; nothing refills them while the kernel works.
-      flushTlbRange(sys, mm, startVpn, endVpn);
-      hasFlushed = true;
-    }
     const { vpn, lo, hi } = cursor;
+    if (vpn >= dirtyTableEndVpn) {
+      gather.flushTlbOnly();
+      dirtyTableEndVpn = Infinity;
+    }
     cursor.clear();
     if (pteIsPresent(lo)) {
+      gather.takeEntry(vpn);
       if ((lo & PTE_SPECIAL) !== 0) continue;
       const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
-      if ((lo & PTE_D) !== 0 && (sys.memmap.flags[pfn] & PG_ANON) === 0) sys.memmap.setFlags(pfn, PG_DIRTY);
+      if ((lo & PTE_D) !== 0 && (sys.memmap.flags[pfn] & PG_ANON) === 0) {
+        sys.memmap.setFlags(pfn, PG_DIRTY);
+        dirtyTableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
+      }
       removeRmap(sys, mm, vpn, pfn);
       if ((sys.memmap.flags[pfn] & PG_SWAPCACHE) !== 0 && sys.memmap.mapcount[pfn] === 0)
         freeSwapOfPage(sys, pfn);
       putUserPage(sys, pfn, cpu);
+      gather.takePage();
     } else {
       freeSwapEntry(sys, pteToSwapEntry(lo, hi), cpu);
       mm.nrSwapEntries--;
     }
   }
+  if (dirtyTableEndVpn !== Infinity) gather.flushTlbOnly();
 }
 
-/** CPU in whose name pages of an address space are freed: the first that has it loaded, else CPU 0. */
-function currentCpu(sys: System, mm: Mm): number {
-  for (const cpu of sys.cpus) if (cpu.current?.mm === mm) return cpu.id;
-  return 0;
+/**
+ * Must other CPUs forget the entry (oldLo, oldHi) now that it has other rights? A new right counts too, a new accessed or
+ * dirty bit does not (pte_needs_flush).
+ */
+function protectionNeedsFlush(oldLo: number, oldHi: number, newLo: number, newHi: number): boolean {
+  if ((oldLo & PTE_P) === 0) return false;
+  const changedLo = oldLo ^ newLo;
+  const clearedLo = oldLo & ~newLo;
+  return (
+    (clearedLo & (PTE_P | PTE_D)) !== 0 ||
+    (changedLo & (PTE_RW | PTE_US | PTE_PWT | PTE_PCD | PTE_PAT | PTE_G)) !== 0 ||
+    ((oldHi ^ newHi) & PTE_HI_NX) !== 0
+  );
 }
 
 /** Connects address spaces to pages. */
@@ -77,8 +107,11 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
     this.sys = sys;
   }
 
+  /** Begins a gather, unless exit has, which freePageTables() flushes. */
   unmapPages(mm: MmId, startVpn: Vpn, endVpn: Vpn): void {
-    zapPages(this.sys, this.sys.mmOf(mm), startVpn, endVpn);
+    const { sys } = this;
+    if (!sys.gather.isOpen) sys.gather.begin(sys.mmOf(mm));
+    zapPages(sys, sys.gather, sys.mmOf(mm), startVpn, endVpn);
   }
 
   freePageTables(mm: MmId, startVpn: Vpn, endVpn: Vpn, floorVpn: Vpn, ceilingVpn: Vpn): void {
@@ -86,10 +119,14 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
     const target = sys.mmOf(mm);
     const before = target.nrTablePages;
     target.pageTable.freeTables(startVpn, endVpn, floorVpn, ceilingVpn);
-    // Walkers cache pointers to tables: they go with the tables (tlb_flush with freed_tables).
+    // Walkers cache pointers to tables: they go with the tables.
     if (target.nrTablePages !== before) {
-      for (const cpu of sys.cpus) if (target.mayBeOnCpu(cpu.id)) cpu.mmu.flushPcid(target.pcid);
+      const firstVpn = startVpn - (startVpn % PMD_PAGES);
+      const lastVpn = endVpn - 1 - ((endVpn - 1) % PMD_PAGES);
+      const isFirstShared = firstVpn < floorVpn;
+      sys.gather.takeTables(isFirstShared ? firstVpn + PMD_PAGES : firstVpn, lastVpn);
     }
+    sys.gather.finish();
   }
 
   /**
@@ -103,6 +140,8 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
     const protLo = vmFlagsToPteLo(vmFlags) & ~PTE_RW;
     const protHi = vmFlagsToPteHi(vmFlags);
     const mayWrite = (vmFlags & VM_WRITE) !== 0;
+    const isOneOfMany = sys.gather.isOpen;
+    if (!isOneOfMany) sys.gather.begin(target);
     cursor.reset(startVpn, endVpn);
     while (cursor.next()) {
       const { lo, hi } = cursor;
@@ -114,9 +153,12 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
           sys.memmap.hasFlags(leafPfn(lo, hi, PT_LEVEL_PTE), PG_ANON_EXCLUSIVE);
         if (isOwn) newLo |= PTE_RW;
       }
-      cursor.set(newLo, modifyHi(lo, hi, PT_LEVEL_PTE, protLo, protHi));
+      const newHi = modifyHi(lo, hi, PT_LEVEL_PTE, protLo, protHi);
+      if (newLo === lo && newHi === hi) continue;
+      cursor.set(newLo, newHi);
+      if (protectionNeedsFlush(lo, hi, newLo, newHi)) sys.gather.takeEntry(cursor.vpn);
     }
-    flushTlbRange(sys, target, startVpn, endVpn);
+    if (!isOneOfMany) sys.gather.finish();
   }
 
   movePages(mm: MmId, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {

@@ -40,7 +40,9 @@ describe("parseKernelConfig", () => {
       swapSlots: "clusters",
       numa: "local",
       oom: "badness",
+      asids: "dynamic",
     });
+    expect(config.tlbSinglePageFlushCeiling).toBe(33);
     expect(config.tlb).toEqual({ l1: { entries: 64, ways: 4 }, l2: { entries: 1536, ways: 12 } });
     expect(Object.keys(config.costs).sort()).toEqual([...CAUSE_NAMES].sort());
     expect(config.minFreeKbytes).toBeUndefined();

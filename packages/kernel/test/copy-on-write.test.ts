@@ -119,7 +119,7 @@ describe("fork and copy-on-write", () => {
         "parent",
         3,
       ]);
-      expect(child.mm.pcid).not.toBe(parent.mm.pcid);
+      expect(child.mm.id).not.toBe(parent.mm.id);
     });
     expect(counters).toEqual({ nr_anon_pages: 0, pgfault: 0 });
     kernel.audit();

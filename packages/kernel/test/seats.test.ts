@@ -8,7 +8,7 @@ import { pageTables } from "@pageframe/pagetable";
 import { reclaimPolicies } from "@pageframe/reclaim";
 import { objectAllocators } from "@pageframe/slab";
 import { swapSlots } from "@pageframe/swap";
-import { tlbs } from "@pageframe/tlb";
+import { asidAllocators, tlbs } from "@pageframe/tlb";
 import { describe, expect, it } from "vitest";
 import { at, fill, mapPages, READ_WRITE, SHARED_ANON, spawnWith, wrongPages } from "./helpers.ts";
 
@@ -21,6 +21,7 @@ const SEATS: Readonly<Record<string, readonly { readonly name: string }[]>> = {
   swapSlots,
   numa: numaPolicies,
   oom: oomPolicies,
+  asids: asidAllocators,
 };
 
 /** Page tables that the MMU of an x86-64 machine walks. */

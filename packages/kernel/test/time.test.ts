@@ -60,14 +60,14 @@ describe("virtual time", () => {
     expect(eventsOf(kernel, () => kernel.access(task, ARENA_VPN + 1, RUN_WRITE))).toEqual({ access: 1 });
   });
 
-  it("counts a copy-on-write as access, fault and copy", () => {
+  it("counts a copy-on-write as access, fault, copy and flush of a page", () => {
     const kernel = boot();
     const task = spawnWith(kernel, "test", 4);
     fill(kernel, task, 0, 4);
     kernel.fork(task);
     kernel.read(task, at(0));
     const events = eventsOf(kernel, () => kernel.write(task, at(0), 9));
-    expect(events).toEqual({ access: 1, minorFault: 1, copyPage: 1 });
+    expect(events).toEqual({ access: 1, minorFault: 1, copyPage: 1, tlbFlushOne: 1 });
   });
 
   it("counts one system call for each call, whatever it answers", () => {
@@ -83,7 +83,8 @@ describe("virtual time", () => {
         kernel.madviseDontneed(task, at(0), 1);
       }),
     ).toEqual({ syscall: 6 });
-    expect(eventsOf(kernel, () => kernel.fork(task))).toEqual({ syscall: 1 });
+    // fork flushes whatever it has copied (dup_mmap).
+    expect(eventsOf(kernel, () => kernel.fork(task))).toEqual({ syscall: 1, tlbFlushAll: 1 });
   });
 
   it("counts swap and files by what was moved", () => {

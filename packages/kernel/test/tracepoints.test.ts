@@ -12,6 +12,7 @@ import {
   TP_MM_VMSCAN_KSWAPD_WAKE,
   TP_MM_VMSCAN_WRITE_FOLIO,
   TP_PAGE_FAULT_USER,
+  TLB_LOCAL_MM_SHOOTDOWN,
   TP_TLB_FLUSH,
   TRACEPOINTS,
   type TraceSink,
@@ -109,7 +110,7 @@ describe("tracepoints", () => {
     trace.events.length = 0;
     fill(kernel, task, 0, 1, 5);
     expect(trace.names()).toEqual(["mm_page_alloc", "tlb_flush", "page_fault_user"]);
-    expect(trace.of(TP_TLB_FLUSH)[0].slice(1, 3)).toEqual([task.mm.id, 1]);
+    expect(trace.of(TP_TLB_FLUSH)[0].slice(1, 3)).toEqual([TLB_LOCAL_MM_SHOOTDOWN, 1]);
   });
 
   it("show kswapd waking, writing and going to sleep, in this order", () => {
