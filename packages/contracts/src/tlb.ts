@@ -35,8 +35,8 @@ export interface TlbHolding {
 /** Who finds the translations that a TLB lacks. */
 export interface TlbWalker {
   /**
-   * Finds the leaf entry for a page and checks that it allows `kind` of access. Returns 0 with the leaf fields set as
-   * Tlb.insert() takes them, or a negative number for a fault.
+   * Finds the leaf entry for a page and checks that it allows `kind` of access. Returns 0 with the leaf fields set as an
+   * entry has them, its flags with the bits that tell the page's size; or a negative number for a fault.
    */
   walk(vpnLo: number, vpnHi: number, kind: number): number;
   /**

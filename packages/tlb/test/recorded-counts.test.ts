@@ -1,5 +1,5 @@
-import { TLB_4K, TLB_MISS } from "@pageframe/contracts";
-import { SetAssociativeTlb } from "@pageframe/tlb";
+import { RUN_READ, TLB_4K, TLB_MISS, type Tlb } from "@pageframe/contracts";
+import { ModelTlb, SetAssociativeTlb } from "@pageframe/tlb";
 import { describe, expect, it } from "vitest";
 
 /**
@@ -85,16 +85,29 @@ function pagesOf(name: string): number[] {
   });
 }
 
-describe("SetAssociativeTlb against a C model", () => {
+const makers: Record<string, () => Tlb> = {
+  SetAssociativeTlb: () => new SetAssociativeTlb(),
+  ModelTlb: () =>
+    new ModelTlb({
+      name: "64 and 1536",
+      levels: [
+        [{ name: "L1", entries: 64, ways: 4, holds: ["4KiB"] }],
+        [{ name: "L2", entries: 1536, ways: 12, holds: ["4KiB"] }],
+      ],
+    }),
+};
+
+describe.each(Object.keys(makers))("%s against a C model", (maker) => {
   for (const name of STREAMS) {
     it(`hits and misses as often over ${name}`, () => {
       const pages = pagesOf(name);
-      const tlb = new SetAssociativeTlb();
+      const tlb = makers[maker]();
       let before = tlb.stats;
       for (const [l1Hits, l2Hits, misses] of RECORDED[name]) {
         for (const vpn of pages) {
           const high = Math.floor(vpn / 2 ** 32);
-          if (tlb.lookup(vpn | 0, high, 0) === TLB_MISS) tlb.insert(vpn | 0, high, 0, TLB_4K, 1, 0);
+          if (tlb.lookup(vpn | 0, high, 0, RUN_READ) !== TLB_MISS) continue;
+          tlb.insert(vpn | 0, high, 0, TLB_4K, 1, 0, RUN_READ);
         }
         const after = tlb.stats;
         expect([

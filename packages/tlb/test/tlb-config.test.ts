@@ -60,8 +60,16 @@ describe("tlbConfig", () => {
 });
 
 describe("the TLB seat", () => {
-  it("has the set-associative TLB as default, and none", () => {
-    expect(tlbs.map((occupant) => occupant.name)).toEqual(["set-associative", "none"]);
+  it("has the set-associative TLB as default, none, and the presets", () => {
+    expect(tlbs.map((occupant) => occupant.name)).toEqual([
+      "set-associative",
+      "none",
+      "zen4",
+      "golden-cove",
+      "skylake",
+      "cortex-a76",
+      "teaching",
+    ]);
     for (const occupant of tlbs) expect(occupant.create({}).name).toBe(occupant.name);
   });
 });

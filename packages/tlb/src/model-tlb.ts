@@ -1,0 +1,517 @@
+/**
+ * A TLB of any shape: levels of arrays for kinds of access and page sizes, five replacement policies, coalesced entries,
+ * prefetch of the next page. Hot: per access.
+ *
+ * A hit in a level fills the levels above, a miss fills all; hits in a level are no use of those below. The smallest page is
+ * found first, and one of the own PCID before a global one. What it is made of is in model-tlb-config.ts, entries and their
+ * layout in model-tlb-store.ts.
+ *
+ * A coalesced entry whose page is written first, when it is clean, gives way to an entry of that page alone, because only
+ * this page's entry in the page table becomes dirty.
+ */
+import {
+  type Asid,
+  PTE_G,
+  RUN_COUNT_SHIFT,
+  RUN_KIND_MASK,
+  RUN_KIND_SHIFT,
+  RUN_READ,
+  RUN_SPLIT,
+  RUN_VPN_HI_MASK,
+  RUN_WRITE,
+  TLB_4K,
+  TLB_MISS,
+  TLB_NOT_LOOKED_UP,
+  type Tlb,
+  type TlbStats,
+  type TlbWalker,
+  vpnHi as highOf,
+  vpnLo as lowOf,
+  vpnOf,
+} from "@pageframe/contracts";
+import { checkModelStore } from "./check-model-store.ts";
+import { type ModelTlbConfig, NR_ENTRY_SIZES, NR_KINDS, SIZE_COALESCED } from "./model-tlb-config.ts";
+import { FLAGS, ModelTlbStore, NO_ARRAY, NO_ENTRY, NOTE_PREFETCHED, NOTES, PFN } from "./model-tlb-store.ts";
+import {
+  flagsForSize,
+  TAG_GLOBAL,
+  TAG_PCID_SHIFT,
+  TAG_SIZE_SHIFT,
+  TAG_VALID,
+  tagPcid,
+  tagServes,
+  tagSize,
+} from "./tlb-tag.ts";
+
+/** Highest value of a page number's high half. */
+const MAX_VPN_HI: number = RUN_VPN_HI_MASK;
+
+/** Counts of a general TLB. */
+export interface ModelTlbStats extends TlbStats {
+  /** Hits of each level; l2Hits is the sum of all but the first. */
+  readonly levelHits: readonly number[];
+  /** Pages that a prefetch put in. */
+  readonly prefetches: number;
+  /** Prefetched pages that a lookup found before they were gone. */
+  readonly usefulPrefetches: number;
+  /** Walks for prefetches, with those that found no page or no right. */
+  readonly prefetchWalks: number;
+  /** Groups of pages that went in as one entry, and lookups that found one. */
+  readonly coalescedFills: number;
+  readonly coalescedHits: number;
+  /** Coalesced entries given up because one of their pages was to be dirty. */
+  readonly coalescedSplits: number;
+}
+
+/** A TLB by its description. */
+export class ModelTlb implements Tlb {
+  readonly name: string;
+  readonly store: ModelTlbStore;
+  readonly cells: Int32Array;
+  readonly pfnAt: number;
+  readonly flagsAt: number;
+  nrL2Hits = 0;
+  nrMisses = 0;
+  stoppedEntry: number = TLB_MISS;
+  private readonly nrLevels: number;
+  private readonly coalescePages: number;
+  private readonly prefetchesNextPage: boolean;
+  private readonly levelHits: Float64Array;
+  private nrLookups = 0;
+  private nrFolded = 0;
+  private nrFlushes = 0;
+  private nrEntriesFlushed = 0;
+  private nrPrefetches = 0;
+  private nrUsefulPrefetches = 0;
+  private nrPrefetchWalks = 0;
+  private nrCoalescedFills = 0;
+  private nrCoalescedHits = 0;
+  private nrCoalescedSplits = 0;
+  /** The coalesced entry that `viewRow` shows, and for which page and kind. */
+  private viewedEntry: number = NO_ENTRY;
+  private viewedLo = 0;
+  private viewedHi = 0;
+  private viewedKind: number = RUN_READ;
+
+  /** Throws EINVAL, with every problem, for a description that cannot be. */
+  constructor(config: ModelTlbConfig) {
+    this.name = config.name;
+    this.store = new ModelTlbStore(config);
+    this.cells = this.store.cells;
+    this.pfnAt = PFN * this.store.nrRows;
+    this.flagsAt = FLAGS * this.store.nrRows;
+    this.nrLevels = this.store.nrLevels;
+    this.coalescePages = config.coalescePages ?? 0;
+    this.prefetchesNextPage = config.prefetchNextPage ?? false;
+    this.levelHits = new Float64Array(this.nrLevels);
+  }
+
+  get stats(): ModelTlbStats {
+    const l1Hits = this.nrLookups - this.nrL2Hits - this.nrMisses + this.nrFolded;
+    return {
+      l1Hits,
+      l2Hits: this.nrL2Hits,
+      misses: this.nrMisses,
+      flushes: this.nrFlushes,
+      entriesFlushed: this.nrEntriesFlushed,
+      levelHits: [l1Hits, ...this.levelHits.subarray(1)],
+      prefetches: this.nrPrefetches,
+      usefulPrefetches: this.nrUsefulPrefetches,
+      prefetchWalks: this.nrPrefetchWalks,
+      coalescedFills: this.nrCoalescedFills,
+      coalescedHits: this.nrCoalescedHits,
+      coalescedSplits: this.nrCoalescedSplits,
+    };
+  }
+
+  lookup(vpnLo: number, vpnHi: number, pcid: Asid, kind: number): number {
+    this.nrLookups++;
+    const first = this.findAt(kind & RUN_KIND_MASK, vpnLo, vpnHi, pcid);
+    if (first !== NO_ENTRY) return this.use(first, vpnLo, vpnHi, kind);
+    for (let level = 1; level < this.nrLevels; level++) {
+      const entry = this.findAt(level * NR_KINDS + (kind & RUN_KIND_MASK), vpnLo, vpnHi, pcid);
+      if (entry === NO_ENTRY) continue;
+      this.nrL2Hits++;
+      this.levelHits[level]++;
+      return this.promote(entry, level, vpnLo, vpnHi, kind);
+    }
+    this.nrMisses++;
+    return TLB_MISS;
+  }
+
+  translateRuns(
+    words: Int32Array,
+    fromRun: number,
+    toRun: number,
+    pcid: Asid,
+    want: Int32Array,
+    mask: Int32Array,
+    walker: TlbWalker,
+  ): number {
+    const { cells, flagsAt } = this;
+    for (let run = fromRun; run < toRun; run++) {
+      const vpnLo = words[2 * run];
+      const word1 = words[2 * run + 1];
+      if ((word1 & RUN_SPLIT) !== 0) {
+        this.stoppedEntry = TLB_NOT_LOOKED_UP;
+        return run;
+      }
+      const vpnHi = word1 & RUN_VPN_HI_MASK;
+      const kind = (word1 >>> RUN_KIND_SHIFT) & RUN_KIND_MASK;
+      const entry = this.lookup(vpnLo, vpnHi, pcid, kind);
+      if (entry === TLB_MISS) {
+        if (walker.walk(vpnLo, vpnHi, kind) !== 0) {
+          this.stoppedEntry = TLB_MISS;
+          return run;
+        }
+        const { leafSize, leafPfn, leafFlags } = walker;
+        this.insert(vpnLo, vpnHi, pcid, leafSize, leafPfn, leafFlags, kind, walker);
+      } else if (((cells[flagsAt + entry] ^ want[kind]) & mask[kind]) !== 0) {
+        this.stoppedEntry = entry;
+        return run;
+      }
+      this.nrFolded += word1 >>> RUN_COUNT_SHIFT;
+    }
+    return toRun;
+  }
+
+  insert(
+    vpnLo: number,
+    vpnHi: number,
+    pcid: Asid,
+    pageSize: number,
+    pfn: number,
+    flags: number,
+    kind: number,
+    walker?: TlbWalker,
+  ): number {
+    const entrySize = this.entrySizeFor(vpnLo, vpnHi, pageSize, walker);
+    // Before the page itself goes in, so that it is not what has to go.
+    if (this.prefetchesNextPage && walker !== undefined) {
+      this.prefetchAfter(vpnLo, vpnHi, pcid, entrySize, kind, walker);
+    }
+    return this.put(vpnLo, vpnHi, pcid, pageSize, entrySize, pfn, flags, kind, 0);
+  }
+
+  setEntryFlags(entry: number, flags: number): void {
+    const { cells, flagsAt, store } = this;
+    const entryFlags = cells[flagsAt + entry] | flags;
+    if (entryFlags === cells[flagsAt + entry]) return;
+    if (entry === store.viewRow) {
+      this.splitViewed(entryFlags);
+      return;
+    }
+    const tagHi = cells[store.nrRows + entry];
+    const pageLo = cells[entry];
+    for (let array = 0; array < store.nrArrays; array++) {
+      const copy = store.findTag(array, pageLo, tagHi);
+      if (copy !== NO_ENTRY) cells[flagsAt + copy] |= flags;
+    }
+  }
+
+  addL1Hits(nr: number): void {
+    this.nrFolded += nr;
+  }
+
+  dropPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
+    this.store.dropPage(vpnLo, vpnHi, pcid, true);
+    if (this.store.nrFragments !== 0) this.dropReaching(vpnOf(vpnLo, vpnHi), 1, pcid, true);
+  }
+
+  flushPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
+    const before = this.store.nrValid;
+    this.dropPage(vpnLo, vpnHi, pcid);
+    this.countFlush(before);
+  }
+
+  flushPcidPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
+    const before = this.store.nrValid;
+    this.store.dropPage(vpnLo, vpnHi, pcid, false);
+    if (this.store.nrFragments !== 0) this.dropReaching(vpnOf(vpnLo, vpnHi), 1, pcid, false);
+    this.countFlush(before);
+  }
+
+  /** Costs the lesser of the pages asked for and the valid entries. */
+  flushRange(vpnLo: number, vpnHi: number, nrPages: number, pcid: Asid): void {
+    const before = this.store.nrValid;
+    const start = vpnOf(vpnLo, vpnHi);
+    if (nrPages < before && this.store.nrFragments === 0) {
+      for (let vpn = start; vpn < start + nrPages; vpn++) {
+        this.store.dropPage(lowOf(vpn), highOf(vpn), pcid, true);
+      }
+    } else {
+      this.dropReaching(start, nrPages, pcid, true);
+    }
+    this.countFlush(before);
+  }
+
+  flushPcid(pcid: Asid): void {
+    const { store } = this;
+    const before = store.nrValid;
+    for (let at = before - 1; at >= 0; at--) {
+      const entry = store.validEntry(at);
+      const tagHi = this.cells[store.nrRows + entry];
+      if ((tagHi & TAG_GLOBAL) === 0 && tagPcid(tagHi) === pcid) store.drop(entry);
+    }
+    this.countFlush(before);
+  }
+
+  flushAll(andGlobal: boolean): void {
+    const { store } = this;
+    const before = store.nrValid;
+    for (let at = before - 1; at >= 0; at--) {
+      const entry = store.validEntry(at);
+      if (andGlobal || (this.cells[store.nrRows + entry] & TAG_GLOBAL) === 0) store.drop(entry);
+    }
+    this.countFlush(before);
+  }
+
+  /** A coalesced entry is shown as its pages; a part of a large page as a page of the size that it has here. */
+  forEachEntry(
+    visit: (vpnLo: number, vpnHi: number, pcid: number, pageSize: number, pfn: number, flags: number) => void,
+  ): void {
+    const { cells, pfnAt, flagsAt, store } = this;
+    for (let at = 0; at < store.nrValid; at++) {
+      const entry = store.validEntry(at);
+      const tagHi = cells[store.nrRows + entry];
+      if (this.isHeldBefore(store.arrayOf[entry], cells[entry], tagHi)) continue;
+      const isGroup = tagSize(tagHi) === SIZE_COALESCED;
+      const pageSize = isGroup ? TLB_4K : tagSize(tagHi);
+      const vpn = store.entryVpn(entry);
+      for (let page = 0; page < (isGroup ? this.coalescePages : 1); page++) {
+        if (isGroup && this.isHeldAlone(vpn + page, tagHi)) continue;
+        const [lo, hi] = [lowOf(vpn + page), highOf(vpn + page)];
+        visit(lo, hi, tagPcid(tagHi), pageSize, cells[pfnAt + entry] + page, cells[flagsAt + entry]);
+      }
+    }
+  }
+
+  checkInvariants(): void {
+    checkModelStore(this.store);
+  }
+
+  /** Searches one level, `place` of the store, for one kind of access. */
+  private findAt(place: number, vpnLo: number, vpnHi: number, pcid: number): number {
+    const { store } = this;
+    const { probes, nrOf } = store;
+    const end = store.probeFirst[place + 1];
+    for (let at = store.probeFirst[place]; at < end; at++) {
+      const probe = probes[at];
+      const entrySize = probe & (NR_ENTRY_SIZES - 1);
+      if (nrOf[2 * probe] !== 0) {
+        const own = store.find(probe >>> 2, entrySize, vpnLo, vpnHi, pcid << TAG_PCID_SHIFT);
+        if (own !== NO_ENTRY) return own;
+      }
+      if (nrOf[2 * probe + 1] !== 0) {
+        const global = store.find(probe >>> 2, entrySize, vpnLo, vpnHi, TAG_GLOBAL);
+        if (global !== NO_ENTRY) return global;
+      }
+    }
+    return NO_ENTRY;
+  }
+
+  /** Notes the use of an entry that a lookup has found; returns where the caller reads it. */
+  private use(entry: number, vpnLo: number, vpnHi: number, kind: number): number {
+    const { cells, store } = this;
+    if ((cells[NOTES * store.nrRows + entry] & NOTE_PREFETCHED) !== 0) this.noteUseful(entry);
+    store.touch(entry);
+    if (tagSize(cells[store.nrRows + entry]) !== SIZE_COALESCED) return entry;
+    this.nrCoalescedHits++;
+    return this.view(entry, vpnLo, vpnHi, kind);
+  }
+
+  /** Copies an entry of a lower level into those above; returns as use() does. */
+  private promote(entry: number, level: number, vpnLo: number, vpnHi: number, kind: number): number {
+    const { cells, store, pfnAt, flagsAt } = this;
+    const found = this.use(entry, vpnLo, vpnHi, kind);
+    const tagHi = cells[store.nrRows + entry];
+    const owner = tagHi & (TAG_GLOBAL | (0xfff << TAG_PCID_SHIFT));
+    const notes = cells[NOTES * store.nrRows + entry];
+    const pfn = cells[pfnAt + entry];
+    const flags = cells[flagsAt + entry];
+    let copy = NO_ENTRY;
+    for (let above = level - 1; above >= 0; above--) {
+      copy = this.fillLevel(above, kind, vpnLo, vpnHi, owner, tagSize(tagHi), pfn, flags, notes);
+    }
+    if (copy === NO_ENTRY || found === store.viewRow) return found;
+    return copy;
+  }
+
+  /** Shows one page of a coalesced entry in the row that is no entry. */
+  private view(entry: number, vpnLo: number, vpnHi: number, kind: number): number {
+    const { cells, store, pfnAt, flagsAt } = this;
+    const { viewRow } = store;
+    cells[pfnAt + viewRow] = cells[pfnAt + entry] + (vpnLo & (this.coalescePages - 1));
+    cells[flagsAt + viewRow] = cells[flagsAt + entry];
+    this.viewedEntry = entry;
+    this.viewedLo = vpnLo;
+    this.viewedHi = vpnHi;
+    this.viewedKind = kind;
+    return viewRow;
+  }
+
+  /** Puts the page that was viewed in place of its coalesced entry, with other flags. */
+  private splitViewed(flags: number): void {
+    const { cells, store, pfnAt, flagsAt, viewedLo, viewedHi } = this;
+    this.nrCoalescedSplits++;
+    const pcid = tagPcid(cells[store.nrRows + this.viewedEntry]);
+    cells[flagsAt + store.viewRow] = flags;
+    const pfn = cells[pfnAt + store.viewRow];
+    this.put(viewedLo, viewedHi, pcid, TLB_4K, TLB_4K, pfn, flags, this.viewedKind, 0);
+  }
+
+  /** As what a page that was walked for goes in: its own size, or a group. */
+  private entrySizeFor(vpnLo: number, vpnHi: number, pageSize: number, walker?: TlbWalker): number {
+    if (this.coalescePages === 0 || pageSize !== TLB_4K || walker?.isContiguous === undefined)
+      return pageSize;
+    return walker.isContiguous(vpnLo, vpnHi, this.coalescePages) ? SIZE_COALESCED : TLB_4K;
+  }
+
+  /** Walks for the page behind one that missed, and inserts it unless it is there or cannot be. */
+  private prefetchAfter(
+    vpnLo: number,
+    vpnHi: number,
+    pcid: number,
+    entrySize: number,
+    kind: number,
+    walker: TlbWalker,
+  ): void {
+    const nrPages = 2 ** this.store.sizeShift[entrySize];
+    const vpn = vpnOf(vpnLo, vpnHi);
+    const nextVpn = vpn - (vpn % nrPages) + nrPages;
+    const lo = lowOf(nextVpn);
+    const hi = highOf(nextVpn);
+    if (hi > MAX_VPN_HI) return;
+    for (let level = 0; level < this.nrLevels; level++) {
+      if (this.findAt(level * NR_KINDS + (kind & RUN_KIND_MASK), lo, hi, pcid) !== NO_ENTRY) return;
+    }
+    this.nrPrefetchWalks++;
+    // A prefetch writes nothing, so it does not ask for the right to, nor sets the dirty bit.
+    const right = (kind & RUN_KIND_MASK) === RUN_WRITE ? kind - RUN_WRITE + RUN_READ : kind;
+    if (walker.walk(lo, hi, right) !== 0) return;
+    this.nrPrefetches++;
+    const { leafSize, leafPfn, leafFlags } = walker;
+    const nextSize = this.entrySizeFor(lo, hi, leafSize, walker);
+    this.put(lo, hi, pcid, leafSize, nextSize, leafPfn, leafFlags, kind, NOTE_PREFETCHED);
+  }
+
+  /** Puts a page into all levels, in place of what is there for it. Returns the entry as use() does. */
+  private put(
+    vpnLo: number,
+    vpnHi: number,
+    pcid: number,
+    pageSize: number,
+    entrySize: number,
+    pfn: number,
+    flags: number,
+    kind: number,
+    note: number,
+  ): number {
+    const { store } = this;
+    const bareKind = kind & RUN_KIND_MASK;
+    let firstPfn = pfn;
+    if (entrySize === SIZE_COALESCED) {
+      this.nrCoalescedFills++;
+      firstPfn = pfn & -this.coalescePages;
+      const firstLo = vpnLo & -this.coalescePages;
+      for (let page = 0; page < this.coalescePages; page++) {
+        store.dropReplaced(firstLo + page, vpnHi, pcid, bareKind, firstPfn + page, flags);
+      }
+    } else {
+      const page = pageSize === TLB_4K ? 0 : vpnLo & ((1 << store.sizeShift[pageSize]) - 1);
+      store.dropReplaced(vpnLo, vpnHi, pcid, bareKind, pfn + page, flags);
+    }
+    const owner = (flags & PTE_G) !== 0 ? TAG_GLOBAL : pcid << TAG_PCID_SHIFT;
+    const entryFlags = flagsForSize(flags, pageSize);
+    let entry = NO_ENTRY;
+    for (let level = this.nrLevels - 1; level >= 0; level--) {
+      const filled = this.fillLevel(
+        level,
+        kind,
+        vpnLo,
+        vpnHi,
+        owner,
+        entrySize,
+        firstPfn,
+        entryFlags,
+        pageSize | note,
+      );
+      if (filled !== NO_ENTRY) entry = filled;
+    }
+    const isGroup = tagSize(this.cells[store.nrRows + entry]) === SIZE_COALESCED;
+    return isGroup ? this.view(entry, vpnLo, vpnHi, kind) : entry;
+  }
+
+  /** Puts a page, or the part of it that the level can hold, into one level. Returns the entry, or NO_ENTRY. */
+  private fillLevel(
+    level: number,
+    kind: number,
+    vpnLo: number,
+    vpnHi: number,
+    owner: number,
+    entrySize: number,
+    pfn: number,
+    flags: number,
+    notes: number,
+  ): number {
+    const { store } = this;
+    const { sizeShift } = store;
+    const at = (level * NR_KINDS + (kind & RUN_KIND_MASK)) * NR_ENTRY_SIZES + entrySize;
+    const array = store.homeOf[at];
+    if (array === NO_ARRAY) return NO_ENTRY;
+    const stored = store.storedAs[at];
+    const shift = sizeShift[stored];
+    const pageLo = shift === 0 ? vpnLo : (vpnLo >>> shift) | (vpnHi << (32 - shift));
+    const tagHi = (vpnHi >>> shift) | owner | (stored << TAG_SIZE_SHIFT) | TAG_VALID;
+    if (stored === entrySize) return store.fill(array, pageLo, tagHi, pfn, flags, notes);
+    const part = vpnLo & ((1 << sizeShift[entrySize]) - 1) & -(1 << shift);
+    return store.fill(array, pageLo, tagHi, pfn + part, flagsForSize(flags, stored), notes);
+  }
+
+  /** Counts a prefetched page as useful, once for all its copies. */
+  private noteUseful(entry: number): void {
+    const { cells, store } = this;
+    this.nrUsefulPrefetches++;
+    const pageLo = cells[entry];
+    const tagHi = cells[store.nrRows + entry];
+    for (let array = 0; array < store.nrArrays; array++) {
+      const copy = store.findTag(array, pageLo, tagHi);
+      if (copy !== NO_ENTRY) cells[NOTES * store.nrRows + copy] &= ~NOTE_PREFETCHED;
+    }
+  }
+
+  /** Empties all entries of pages, or parts of pages, that reach into a range. */
+  private dropReaching(start: number, nrPages: number, pcid: number, andGlobal: boolean): void {
+    const { store } = this;
+    for (let at = store.nrValid - 1; at >= 0; at--) {
+      const entry = store.validEntry(at);
+      const tagHi = this.cells[store.nrRows + entry];
+      if (!tagServes(tagHi, pcid) || (!andGlobal && (tagHi & TAG_GLOBAL) !== 0)) continue;
+      const leafPages = store.leafPages(entry);
+      const vpn = store.entryVpn(entry);
+      const first = vpn - (vpn % leafPages);
+      if (first < start + nrPages && start < first + leafPages) store.drop(entry);
+    }
+  }
+
+  private isHeldBefore(array: number, pageLo: number, tagHi: number): boolean {
+    for (let before = 0; before < array; before++) {
+      if (this.store.findTag(before, pageLo, tagHi) !== NO_ENTRY) return true;
+    }
+    return false;
+  }
+
+  /** Has a page of a group an entry of its own? */
+  private isHeldAlone(vpn: number, groupTag: number): boolean {
+    const owner = groupTag & (TAG_GLOBAL | (0xfff << TAG_PCID_SHIFT));
+    for (let array = 0; array < this.store.nrArrays; array++) {
+      if (this.store.find(array, TLB_4K, lowOf(vpn), highOf(vpn), owner) !== NO_ENTRY) return true;
+    }
+    return false;
+  }
+
+  private countFlush(nrValidBefore: number): void {
+    this.nrFlushes++;
+    this.nrEntriesFlushed += nrValidBefore - this.store.nrValid;
+  }
+}
