@@ -20,6 +20,7 @@ export * from "./oom-policy.ts";
 export * from "./page-flags.ts";
 export * from "./page-table.ts";
 export * from "./pte.ts";
+export * from "./pte32.ts";
 export * from "./reclaim-policy.ts";
 export * from "./riscv-pte.ts";
 export * from "./seat.ts";

@@ -9,7 +9,7 @@ export const PT_LEVEL_PUD = 3;
 export const PT_LEVEL_PGD = 4;
 export const PT_LEVEL_P4D = 4;
 export const PT_LEVEL_MAX = 5;
-/** 4 KiB pages that an entry of each level covers. */
+/** 4 KiB pages that an entry of each level covers, in tables of 512 entries; see PageTable.pagesPerLevel. */
 export const PAGES_PER_LEVEL: readonly number[] = [0, 1, 512, 262144, 134217728, 68719476736];
 /** Absence of an entry. */
 export const NO_ENTRY = -1;
@@ -82,10 +82,12 @@ export interface PageTableCursor {
 export interface PageTable {
   /** Frame of the top table: CR3. */
   readonly rootPfn: Pfn;
-  /** Levels of tables from the root down to PTEs: 3, 4 or 5; 1 where the table is no tree. */
+  /** Levels of tables from the root down to PTEs: 2 to 5; 1 where the table is no tree. */
   readonly nrLevels: number;
   /** Largest level that a leaf may have. */
   readonly maxLeafLevel: number;
+  /** 4 KiB pages that an entry of each level covers: PAGES_PER_LEVEL but for x86-32, with 1024 at level 2. */
+  readonly pagesPerLevel: readonly number[];
   /** First page number that the table cannot translate. */
   readonly limitVpn: Vpn;
   /** Table frames of each level in use by this address space alone, [level]. */
@@ -129,14 +131,14 @@ export interface PageTable {
    */
   protect(vpn: Vpn, endVpn: Vpn, setLo: number, clearLo: number, setHi: number, clearHi: number): number;
   /**
-   * Replaces the large leaf that maps `vpn` by 512 leaves one level down: same flags (PAT in its other place), A and D on
+   * Replaces the large leaf that maps `vpn` by 512 (x86-32: 1024) leaves one level down: same flags (PAT in its other place), A and D on
    * each, frames in a row. Returns 0, -ENOENT when no large leaf maps `vpn`, -ENOMEM when no frame could be had for the
    * table, -EINVAL for a not-present leaf without frames in a row (only PROT_NONE and migration entries have them).
    * Source: Linux 6.18 mm/huge_memory.c, __split_huge_pmd_locked(); arch/x86/mm/pat/set_memory.c, __split_large_page().
    */
   split(vpn: Vpn): number;
   /**
-   * Replaces the 512 leaves below the entry of `level` for `vpn` by one large leaf, and frees their table. They must hold
+   * Replaces the 512 (x86-32: 1024) leaves below the entry of `level` for `vpn` by one large leaf, and frees their table. They must hold
    * frames in a row, the first one aligned, with equal flags; A, D and soft-dirty may differ, and are set if one had them.
    * Returns 0, -EINVAL when they are not so, -ENOMEM.
    * Source: Linux 6.18 arch/x86/mm/pat/set_memory.c, collapse_pmd_page(); mm/khugepaged.c, collapse_pte_mapped_thp().

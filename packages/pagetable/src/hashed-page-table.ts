@@ -115,6 +115,10 @@ export class HashedPageTable implements PageTable, SeekTable {
     );
   }
 
+  get pagesPerLevel(): readonly number[] {
+    return PAGES_PER_LEVEL;
+  }
+
   /** ~3 ns in the same 16 pages as the last call. Large leaves cost one more probe per size in use. */
   findEntry(vpn: Vpn): number {
     const offset = vpn - this.hotVpn;

@@ -6,6 +6,7 @@ export {
   DIRECT_MAP_VPN,
   directMapVpn,
   KERNEL_HALF_VPN,
+  PAE,
   RADIX4,
   RADIX5,
   type RadixLayout,
@@ -14,6 +15,7 @@ export {
   VMALLOC_START_VPN,
   VPN_LIMIT,
 } from "./layout.ts";
+export { PageTable32 } from "./page-table32.ts";
 export { pageTables } from "./page-tables.ts";
 export { RadixPageTable, type PageTableConfig } from "./radix-page-table.ts";
 export { TableCounts, type SharedHalf } from "./table-counts.ts";

@@ -121,6 +121,10 @@ export class InvertedPageTable implements PageTable, SeekTable {
     contents.words[root + INVERTED_ROOT_DIRECTORY] = this.inverted.topPfn;
   }
 
+  get pagesPerLevel(): readonly number[] {
+    return PAGES_PER_LEVEL;
+  }
+
   /** Gives the page number back as its entry. One chain, and one per size of large leaves in use. */
   findEntry(vpn: Vpn): number {
     const record = this.lookUp(vpn);

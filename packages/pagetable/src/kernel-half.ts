@@ -14,6 +14,7 @@
  */
 import {
   bug,
+  EINVAL,
   ENOMEM,
   KernelError,
   type MemoryRange,
@@ -61,9 +62,15 @@ export class KernelHalf implements SharedHalf {
   /** Leaves of the direct map by level (1: DirectMap4k, 2: DirectMap2M, 3: DirectMap1G of /proc/meminfo). */
   readonly nrDirectMapLeaves: Int32Array;
 
-  /** Builds the tables. Throws ENOMEM when frames for them run out. */
+  /** Builds the tables. Throws ENOMEM when frames for them run out, EINVAL for 32-bit tables. */
   constructor(config: KernelHalfConfig) {
     const { contents, frames, hasGbPages = true, layout = RADIX4 } = config;
+    if (layout.limitVpn < 2 ** 27) {
+      throw new KernelError(
+        EINVAL,
+        `a kernel half of kind ${layout.name}: 32-bit tables own their whole space`,
+      );
+    }
     this.layout = layout;
     this.pageTable = new RadixPageTable({ contents, frames }, layout);
     this.nrDirectMapLeaves = new Int32Array(PT_LEVEL_PUD + 1);

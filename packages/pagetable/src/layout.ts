@@ -6,6 +6,7 @@
  *
  * Levels above the top are folded away: with four levels the P4D is the PGD, with three the PUD is. The lower half of the
  * top table is the user's, the upper half (index 256 up) the kernel's; a page of it is held without the sign extension.
+ * A PAE table has level 3 as a top of four entries; 32-bit tables without PAE are no such tree (page-table32.ts).
  * Source: Intel SDM vol. 3A section 5.5.4, figure 5-8; Linux 6.18 Documentation/arch/x86/x86_64/mm.rst,
  * Documentation/arch/riscv/vm-layout.rst.
  */
@@ -53,6 +54,8 @@ export interface RadixLayout {
   /** Flags of a pointer of user space, and of the kernel half. */
   readonly tableUserLo: number;
   readonly tableKernelLo: number;
+  /** Flags of a pointer in the top table, where it has fewer; 0: as the others. */
+  readonly topPointerLo: number;
   /** First page that cannot be translated; the kernel half starts at half of it. */
   readonly limitVpn: Vpn;
   /** Where the kernel half shows frame 0 (PAGE_OFFSET), and where vmalloc starts. */
@@ -62,6 +65,7 @@ export interface RadixLayout {
 
 const X86_ENTRIES = {
   maxLeafLevel: 3,
+  topPointerLo: 0,
   isRiscv: false,
   pointerMask: PTE_P | PTE_PS,
   pointerValue: PTE_P,
@@ -71,6 +75,7 @@ const X86_ENTRIES = {
 };
 
 const RISCV_ENTRIES = {
+  topPointerLo: 0,
   isRiscv: true,
   pointerMask: RISCV_PTE_V | RISCV_PTE_LEAF,
   pointerValue: RISCV_PTE_V,
@@ -98,6 +103,23 @@ export const RADIX5: RadixLayout = Object.freeze({
   limitVpn: 2 ** 45,
   directMapVpn: 0x111000000000,
   vmallocVpn: 0x1a0000000000,
+});
+
+/**
+ * 32-bit x86 with PAE: two levels of 64-bit entries below a top table (PDPT) of four, whose entries have P alone: bits 1, 2 and
+ * 5 to 8 of them are reserved. NX is there; protection keys are not: bits 59 to 62 are reserved. CR3 has 32 bits, so the top
+ * table's frame is below 2^20. No kernel half: Linux puts PAGE_OFFSET at c0000000, vmalloc above what it maps.
+ * Source: Intel SDM vol. 3A section 5.4 (tables 5-7 to 5-11); Linux 6.18 arch/x86/include/asm/pgtable-3level_types.h.
+ */
+export const PAE: RadixLayout = Object.freeze({
+  name: "pae",
+  nrLevels: 3,
+  ...X86_ENTRIES,
+  maxLeafLevel: 2,
+  topPointerLo: PTE_P,
+  limitVpn: 2 ** 20,
+  directMapVpn: 0xc0000,
+  vmallocVpn: 0xf8000,
 });
 
 /** RISC-V with three levels: direct map at ffffffd600000000, vmalloc at ffffffc600000000. */

@@ -123,12 +123,13 @@ export function protectLeaves(
   clearLo: number,
   setHi: number,
   clearHi: number,
+  pagesPerLevel: readonly number[] = PAGES_PER_LEVEL,
 ): number {
   let nrChanged = 0;
   while (cursor.next()) {
     const { lo, hi, level } = cursor;
     if (!leafIsPresent(lo, level)) continue;
-    if (level > PT_LEVEL_PTE) checkWhole(vpn, endVpn, cursor.vpn, level);
+    if (level > PT_LEVEL_PTE) checkWhole(vpn, endVpn, cursor.vpn, pagesPerLevel[level]);
     const newLo = (lo & ~clearLo) | setLo;
     const newHi = (hi & ~clearHi) | setHi;
     if (newLo === lo && newHi === hi) continue;
@@ -139,8 +140,14 @@ export function protectLeaves(
 }
 
 /** Throws EINVAL when a leaf of `level` cannot map `vpn` to `pfn`. */
-export function checkLeaf(vpn: Vpn, level: number, pfn: Pfn, maxLevel: number): void {
-  const nrPages = PAGES_PER_LEVEL[level];
+export function checkLeaf(
+  vpn: Vpn,
+  level: number,
+  pfn: Pfn,
+  maxLevel: number,
+  pagesPerLevel: readonly number[] = PAGES_PER_LEVEL,
+): void {
+  const nrPages = pagesPerLevel[level];
   if (level > maxLevel || vpn % nrPages !== 0 || pfn % nrPages !== 0) {
     throw new KernelError(
       EINVAL,
@@ -150,9 +157,9 @@ export function checkLeaf(vpn: Vpn, level: number, pfn: Pfn, maxLevel: number): 
   }
 }
 
-/** Calls bug() when [vpn, endVpn) cuts the leaf of `level` at `leafVpn`. */
-export function checkWhole(vpn: Vpn, endVpn: Vpn, leafVpn: Vpn, level: number): void {
-  if (leafVpn < vpn || leafVpn + PAGES_PER_LEVEL[level] > endVpn) {
+/** Calls bug() when [vpn, endVpn) cuts the leaf of `nrPages` at `leafVpn`. */
+export function checkWhole(vpn: Vpn, endVpn: Vpn, leafVpn: Vpn, nrPages: number): void {
+  if (leafVpn < vpn || leafVpn + nrPages > endVpn) {
     bug(`[0x${vpn.toString(16)}, 0x${endVpn.toString(16)}) cuts the leaf at 0x${leafVpn.toString(16)}`);
   }
 }

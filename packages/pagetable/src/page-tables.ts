@@ -2,7 +2,8 @@
 import { type PageTable, type SeatTable } from "@pageframe/contracts";
 import { HashedPageTable } from "./hashed-page-table.ts";
 import { InvertedPageTable } from "./inverted-page-table.ts";
-import { RADIX4, RADIX5, SV39, SV48 } from "./layout.ts";
+import { PAE, RADIX4, RADIX5, SV39, SV48 } from "./layout.ts";
+import { PageTable32 } from "./page-table32.ts";
 import { type PageTableConfig, RadixPageTable } from "./radix-page-table.ts";
 
 /** Kinds of page table by name; the first is the default. */
@@ -16,6 +17,16 @@ export const pageTables: SeatTable<PageTableConfig, PageTable> = [
     name: "radix5",
     describe: "x86-64 radix tree of five levels (LA57): 57-bit addresses",
     create: (config) => new RadixPageTable(config, RADIX5),
+  },
+  {
+    name: "x86-32",
+    describe: "32-bit x86 of two levels, with 4 KiB and 4 MiB leaves (PSE, PSE-36)",
+    create: (config) => new PageTable32(config),
+  },
+  {
+    name: "pae",
+    describe: "32-bit x86 with PAE: four entries at the top, two levels, leaves of 4 KiB and 2 MiB, NX",
+    create: (config) => new RadixPageTable(config, PAE),
   },
   {
     name: "sv39",

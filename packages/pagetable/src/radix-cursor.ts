@@ -205,7 +205,7 @@ export class RadixCursor implements PageTableCursor {
       if (end !== 0) this.leaveTable();
       if (!this.findTable()) return nrChanged;
       if (this.scanEnd !== 0 || !leafIsPresent(this.lo, this.level)) continue;
-      checkWhole(this.startVpn, this.endVpn, this.vpn, this.level);
+      checkWhole(this.startVpn, this.endVpn, this.vpn, PAGES_PER_LEVEL[this.level]);
       const newLo = (this.lo & ~clearLo) | setLo;
       const newHi = (this.hi & ~clearHi) | setHi;
       if (newLo === this.lo && newHi === this.hi) continue;

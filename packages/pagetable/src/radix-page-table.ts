@@ -1,12 +1,12 @@
 /**
- * Radix page table in simulated RAM: x86-64 with four or five levels, RISC-V Sv39 and Sv48. Hot: per fault and per page of
+ * Radix page table in simulated RAM: x86-64 with four or five levels, PAE, RISC-V Sv39 and Sv48. Hot: per fault and per page of
  * every range operation.
  *
  * A table is one frame: 512 entries of two int32 words, at `contents.slotOf[pfn] * 1024` in `contents.words`. The root is
  * a table of the top level; an entry above level 1 is empty, points to a table one level down, or is a leaf (2 MiB at level
  * 2, 1 GiB at level 3, 512 GiB at level 4 of Sv48). What points to a table, and where the frame number is:
  *
- *     x86-64   pte.ts         P set, PS clear            frame in bits 12..51
+ *     x86      pte.ts         P set, PS clear            frame in bits 12..51
  *     RISC-V   riscv-pte.ts   V set, R, W and X clear    frame in bits 10..53
  *
  * Non-empty entries that are not present to the processor (swap, PROT_NONE) are leaves too. A walker starts at `rootPfn`,
@@ -84,7 +84,7 @@ export interface TopMirror {
   mirror(index: number): void;
 }
 
-/** One address space's page table: `radix4`, `radix5`, `sv39`, `sv48`. */
+/** One address space's page table: `radix4`, `radix5`, `pae`, `sv39`, `sv48`. */
 export class RadixPageTable implements PageTable {
   /** Frame of the top table; NO_PFN after destroy(). */
   rootPfn: Pfn = NO_PFN;
@@ -155,6 +155,10 @@ export class RadixPageTable implements PageTable {
         this.writeWords(this.rootBase + index * PTE_WORDS, words[from], words[from + 1]);
       }
     }
+  }
+
+  get pagesPerLevel(): readonly number[] {
+    return PAGES_PER_LEVEL;
   }
 
   /** Page numbers are below `limitVpn`. ~10 ns, ~2 ns in the same level-1 table as the last call. */
@@ -490,7 +494,8 @@ export class RadixPageTable implements PageTable {
 
   private writePointer(entry: number, tablePfn: Pfn, vpn: Vpn): void {
     const { layout } = this;
-    const flags = vpn < layout.limitVpn / 2 ? layout.tableUserLo : layout.tableKernelLo;
+    let flags = vpn < layout.limitVpn / 2 ? layout.tableUserLo : layout.tableKernelLo;
+    if (layout.topPointerLo !== 0 && this.levelOf(entry) === this.nrLevels) flags = layout.topPointerLo;
     this.writeWords(entry, (tablePfn << layout.pfnShift) | flags, tablePfn >>> (32 - layout.pfnShift));
   }
 

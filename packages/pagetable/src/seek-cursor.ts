@@ -1,5 +1,5 @@
 /**
- * Cursor over a table that is no tree. Hot: per page of every range operation. It keeps the page to go on from and asks the
+ * Cursor over a table that is no tree, or a small one. Hot: per page of every range operation. It keeps the page to go on from and asks the
  * table for what comes next, so records may move under it between two steps.
  */
 import {
@@ -8,17 +8,16 @@ import {
   ENOENT,
   ENOMEM,
   NO_ENTRY,
-  PAGES_PER_LEVEL,
   type PageTableCursor,
   PT_LEVEL_PTE,
   type Vpn,
 } from "@pageframe/contracts";
-import { leafStart } from "./layout.ts";
 import { leafIsPresent } from "./leaf.ts";
 
 /** What the cursor asks of its table. */
 export interface SeekTable {
   readonly limitVpn: Vpn;
+  readonly pagesPerLevel: readonly number[];
   readonly lastLevel: number;
   /** First page of the leaf that seek() found. */
   readonly foundVpn: Vpn;
@@ -32,7 +31,7 @@ export interface SeekTable {
   split(vpn: Vpn): number;
 }
 
-/** One pass over a range of a hashed or inverted table. */
+/** One pass over a range of a hashed, inverted or 32-bit table. */
 export class SeekCursor implements PageTableCursor {
   vpn: Vpn = 0;
   level = 0;
@@ -95,7 +94,7 @@ export class SeekCursor implements PageTableCursor {
         this.error = -ENOMEM;
         break;
       }
-      const leafVpn = leafStart(this.atVpn, level);
+      const leafVpn = this.atVpn - (this.atVpn % table.pagesPerLevel[level]);
       if (!this.isWhole(leafVpn, level)) {
         this.splitAt(this.atVpn);
         continue;
@@ -142,13 +141,13 @@ export class SeekCursor implements PageTableCursor {
     this.entry = entry;
     this.lo = this.table.entryLo(entry);
     this.hi = this.table.entryHi(entry);
-    this.atVpn = vpn + PAGES_PER_LEVEL[level];
+    this.atVpn = vpn + this.table.pagesPerLevel[level];
   }
 
   /** May a large leaf be visited as it is? */
   private isWhole(leafVpn: Vpn, level: number): boolean {
     if (!this.splitEdges) return true;
-    return leafVpn >= this.startVpn && leafVpn + PAGES_PER_LEVEL[level] <= this.endVpn;
+    return leafVpn >= this.startVpn && leafVpn + this.table.pagesPerLevel[level] <= this.endVpn;
   }
 
   /** Splits the large leaf over a page; `error` when that cannot be. Gone by now is as good as split. */

@@ -1,4 +1,4 @@
-/** What every occupant of the page-table seat promises. Run it with describePageTable(name). */
+/** What every occupant of the page-table seat promises. Run it with describePageTable(name, features). */
 import {
   EEXIST,
   EINVAL,
@@ -36,10 +36,17 @@ function leavesOf(table: PageTable, start: number, end: number): [number, number
   return found;
 }
 
-/** Declares the tests of one occupant. */
-export function describePageTable(name: string): void {
+/** What the tests of a table ask for: leaves of 1 GiB and 38-bit addresses; leaves of 2 MiB and entries of 64 bits. */
+export interface Features {
+  readonly has1GiB: boolean;
+  readonly has2MiB: boolean;
+}
+
+/** Declares the tests of one occupant, but for those that ask for what it does not have. */
+export function describePageTable(name: string, features: Features): void {
+  const { has1GiB, has2MiB } = features;
   describe(`page table ${name}`, () => {
-    it("gives back the canonical entry of every page it maps", () => {
+    it.runIf(has1GiB)("gives back the canonical entry of every page it maps", () => {
       const { table } = newOccupant(name);
       expect(table.map(5, 1, 0x123, USER_RW, PTE_HI_NX)).toBe(0);
       expect(table.map(0x3fffffe, 1, 0x7fffffff, PTE_P | PTE_US | PTE_A, 0)).toBe(0);
@@ -52,7 +59,7 @@ export function describePageTable(name: string): void {
       table.checkInvariants();
     });
 
-    it("maps 2 MiB and 1 GiB leaves and finds them from any page inside", () => {
+    it.runIf(has1GiB)("maps 2 MiB and 1 GiB leaves and finds them from any page inside", () => {
       const { table } = newOccupant(name);
       expect(table.map(0x200, 2, 0x400, USER_RW, 0)).toBe(0);
       expect(table.map(0x40000, 3, 0x80000, USER_RW, PTE_HI_NX)).toBe(0);
@@ -69,14 +76,14 @@ export function describePageTable(name: string): void {
       table.checkInvariants();
     });
 
-    it("refuses a leaf that is not aligned, or larger than there are", () => {
+    it.runIf(has2MiB)("refuses a leaf that is not aligned, or larger than there are", () => {
       const { table } = newOccupant(name);
       expect(() => table.map(0x201, 2, 0x400, USER_RW, 0)).toThrow(/^EINVAL: .*multiple of their 512 pages/);
       expect(() => table.map(0x200, 2, 0x401, USER_RW, 0)).toThrow(/^EINVAL/);
       expect(() => table.map(0, table.maxLeafLevel + 1, 0, USER_RW, 0)).toThrow(/^EINVAL/);
     });
 
-    it("answers -EEXIST when a leaf of any size is in the way", () => {
+    it.runIf(has1GiB)("answers -EEXIST when a leaf of any size is in the way", () => {
       const { table } = newOccupant(name);
       table.map(0x200, 2, 0x400, USER_RW, 0);
       table.map(0, 1, 7, USER_RW, 0);
@@ -94,7 +101,7 @@ export function describePageTable(name: string): void {
       table.checkInvariants();
     });
 
-    it("gives back what was in an entry when it unmaps it", () => {
+    it.runIf(has2MiB)("gives back what was in an entry when it unmaps it", () => {
       const { table } = newOccupant(name);
       table.map(9, 1, 7, USER_RW, PTE_HI_NX);
       expect(table.unmap(9)).toBe(1);
@@ -108,7 +115,7 @@ export function describePageTable(name: string): void {
       table.checkInvariants();
     });
 
-    it("holds swap entries and PROT_NONE, and turns the frame around with the rights", () => {
+    it.runIf(has2MiB)("holds swap entries and PROT_NONE, and turns the frame around with the rights", () => {
       const { table } = newOccupant(name);
       table.setEntry(table.allocEntry(3, 1), swapEntryToPteLo(SLOT, 0), swapEntryToPteHi(SLOT));
       table.map(5, 1, 9, USER_RW | PTE_A, PTE_HI_NX);
@@ -143,7 +150,7 @@ export function describePageTable(name: string): void {
       table.checkInvariants();
     });
 
-    it("maps one frame at several pages", () => {
+    it.runIf(has1GiB)("maps one frame at several pages", () => {
       const { table } = newOccupant(name);
       for (const vpn of [10, 11, 5000, 0x100000]) expect(table.map(vpn, 1, 42, USER_RW, 0)).toBe(0);
       table.protect(11, 12, 0, PTE_RW, 0, 0);
@@ -171,7 +178,7 @@ export function describePageTable(name: string): void {
       table.checkInvariants();
     });
 
-    it("skips holes, and stops at the end asked for", () => {
+    it.runIf(has1GiB)("skips holes, and stops at the end asked for", () => {
       const { table } = newOccupant(name);
       const far = table.limitVpn / 2 - 2;
       table.map(far, 1, 7, USER_RW, 0);
@@ -192,7 +199,7 @@ export function describePageTable(name: string): void {
       expect(table.nextPopulated(8, 8)).toBe(8);
     });
 
-    it("changes rights over a range, and counts only entries that change", () => {
+    it.runIf(has2MiB)("changes rights over a range, and counts only entries that change", () => {
       const { table } = newOccupant(name);
       for (const vpn of [10, 11, 600, 5000]) table.map(vpn, 1, vpn, USER_RW, 0);
       table.map(0x800, 2, 0x800, USER_RW, 0);
@@ -215,15 +222,15 @@ export function describePageTable(name: string): void {
       expect(() => table.allocEntry(-1, 1)).toThrow(/is not below 2\^/);
     });
 
-    describePasses(name);
-    describeSplits(name);
-    describeFrames(name);
+    describePasses(name, features);
+    describeSplits(name, features);
+    describeFrames(name, features);
   });
 }
 
-function describePasses(name: string): void {
+function describePasses(name: string, { has1GiB, has2MiB }: Features): void {
   describe("in a pass with a cursor", () => {
-    it("visits populated leaves of the range in order, each once", () => {
+    it.runIf(has1GiB)("visits populated leaves of the range in order, each once", () => {
       const { table } = newOccupant(name);
       const far = table.limitVpn / 2 - 1;
       for (const vpn of [far, 600, 3, 0x40001]) table.map(vpn, 1, 1, USER_RW, 0);
@@ -268,7 +275,7 @@ function describePasses(name: string): void {
       table.checkInvariants();
     });
 
-    it("writes what it is on, of whatever kind", () => {
+    it.runIf(has2MiB)("writes what it is on, of whatever kind", () => {
       const { table } = newOccupant(name);
       table.map(7, 1, 9, USER_RW | PTE_D, 0);
       table.map(8, 1, 10, USER_RW | PTE_D, 0);
@@ -286,7 +293,7 @@ function describePasses(name: string): void {
       table.checkInvariants();
     });
 
-    it("harvests accessed and dirty bits of present leaves", () => {
+    it.runIf(has2MiB)("harvests accessed and dirty bits of present leaves", () => {
       const { table } = newOccupant(name);
       table.map(1, 1, 5, USER_RW | PTE_A | PTE_D, 0);
       table.map(2, 1, 6, USER_RW | PTE_A | PTE_SOFT_DIRTY, 0);
@@ -348,7 +355,7 @@ function describePasses(name: string): void {
       expect([cursor.next(), cursor.vpn, cursor.next()]).toEqual([true, 1033, false]);
     });
 
-    it("maps page by page, around what is there", () => {
+    it.runIf(has2MiB)("maps page by page, around what is there", () => {
       const { table } = newOccupant(name);
       table.map(1026, 1, 1, USER_RW, 0);
       table.map(0x600, 2, 0x400, USER_RW, 0);
@@ -373,7 +380,7 @@ function describePasses(name: string): void {
       table.checkInvariants();
     });
 
-    it("splits large leaves that straddle the ends, if asked", () => {
+    it.runIf(has1GiB)("splits large leaves that straddle the ends, if asked", () => {
       const { table } = newOccupant(name);
       table.map(0x200, 2, 0x400, USER_RW, 0);
       table.map(0x400, 2, 0x600, USER_RW, 0);
@@ -400,7 +407,7 @@ function describePasses(name: string): void {
       table.checkInvariants();
     });
 
-    it("ends with an error when a table for a split or a page cannot be had", () => {
+    it.runIf(has1GiB)("ends with an error when a table for a split or a page cannot be had", () => {
       const { table, frames } = newOccupant(name);
       for (let leaf = 1; leaf < 40; leaf++) table.map(0x200 * leaf, 2, 0x400, USER_RW, 0);
       frames.limit = frames.inUse.size;
@@ -424,9 +431,9 @@ function describePasses(name: string): void {
   });
 }
 
-function describeSplits(name: string): void {
+function describeSplits(name: string, { has1GiB, has2MiB }: Features): void {
   describe("when leaves are split and collapsed", () => {
-    it("makes 512 pages of a 2 MiB leaf, with its flags", () => {
+    it.runIf(has2MiB)("makes 512 pages of a 2 MiB leaf, with its flags", () => {
       const { table } = newOccupant(name);
       table.map(0x200, 2, 0x400, USER_RW | PTE_A | PTE_D | PTE_SOFT_DIRTY, PTE_HI_NX);
       expect(table.split(0x2ab)).toBe(0);
@@ -440,7 +447,7 @@ function describeSplits(name: string): void {
       expect(table.split(0x600)).toBe(-ENOENT);
     });
 
-    it("makes 512 leaves of 2 MiB of a 1 GiB leaf", () => {
+    it.runIf(has1GiB)("makes 512 leaves of 2 MiB of a 1 GiB leaf", () => {
       const { table } = newOccupant(name);
       table.map(0x40000, 3, 0x80000, USER_RW, 0);
       expect(table.split(0x40000)).toBe(0);
@@ -454,7 +461,7 @@ function describeSplits(name: string): void {
       table.checkInvariants();
     });
 
-    it("splits PROT_NONE and migration leaves, but no swap entry", () => {
+    it.runIf(has2MiB)("splits PROT_NONE and migration leaves, but no swap entry", () => {
       const { table } = newOccupant(name);
       table.map(0x200, 2, 0x400, PTE_PROTNONE | PTE_A, 0);
       expect(table.split(0x200)).toBe(0);
@@ -471,7 +478,7 @@ function describeSplits(name: string): void {
       table.checkInvariants();
     });
 
-    it("answers -ENOMEM and changes nothing when there is no frame for the parts", () => {
+    it.runIf(has1GiB)("answers -ENOMEM and changes nothing when there is no frame for the parts", () => {
       const { table, frames } = newOccupant(name);
       table.map(0x40000, 3, 0x80000, USER_RW, 0);
       frames.limit = frames.inUse.size;
@@ -483,7 +490,7 @@ function describeSplits(name: string): void {
       table.checkInvariants();
     });
 
-    it("joins 512 pages in a row to a 2 MiB leaf, and those to 1 GiB", () => {
+    it.runIf(has1GiB)("joins 512 pages in a row to a 2 MiB leaf, and those to 1 GiB", () => {
       const { table, frames } = newOccupant(name);
       for (let page = 0; page < 512; page++) table.map(0x200 + page, 1, 0x400 + page, USER_RW, PTE_HI_NX);
       const before = frames.inUse.size;
@@ -500,7 +507,7 @@ function describeSplits(name: string): void {
       table.checkInvariants();
     });
 
-    it("refuses to join what is not alike, not in a row, not there", () => {
+    it.runIf(has2MiB)("refuses to join what is not alike, not in a row, not there", () => {
       const { table } = newOccupant(name);
       expect(table.collapse(0x200, 2)).toBe(-EINVAL);
       for (let page = 0; page < 512; page++) table.map(0x200 + page, 1, 0x401 + page, USER_RW, 0);
@@ -527,7 +534,7 @@ function describeSplits(name: string): void {
       table.checkInvariants();
     });
 
-    it("moves PAT between bit 7 and bit 12, where the format has it", () => {
+    it.runIf(has2MiB)("moves PAT between bit 7 and bit 12, where the format has it", () => {
       const { table } = newOccupant(name);
       if (name.startsWith("sv")) return;
       // P RW US, PWT PCD, PAT of a large leaf: write-through.
@@ -543,9 +550,9 @@ function describeSplits(name: string): void {
   });
 }
 
-function describeFrames(name: string): void {
+function describeFrames(name: string, { has1GiB, has2MiB }: Features): void {
   describe("with its frames", () => {
-    it("gives all back when what was mapped is unmapped and freed", () => {
+    it.runIf(has1GiB)("gives all back when what was mapped is unmapped and freed", () => {
       const { table, frames } = newOccupant(name);
       const empty = frames.inUse.size;
       for (let region = 0; region < 300; region++) table.map(region * 700, 1, region, USER_RW, 0);
@@ -562,7 +569,7 @@ function describeFrames(name: string): void {
       expect(table.rootPfn).toBe(NO_PFN);
     });
 
-    it("keeps the tables of a 2 MiB region that floor or ceiling cut", () => {
+    it.runIf(has2MiB)("keeps the tables of a 2 MiB region that floor or ceiling cut", () => {
       const { table } = newOccupant(name);
       table.map(5, 1, 7, USER_RW, 0);
       table.map(1000, 1, 8, USER_RW, 0);
@@ -583,7 +590,7 @@ function describeFrames(name: string): void {
       expect(readEntry(table, 0x200)).toBe(0x8007n);
     });
 
-    it("lets a large leaf take the place of pages that are gone", () => {
+    it.runIf(has2MiB)("lets a large leaf take the place of pages that are gone", () => {
       const { table } = newOccupant(name);
       for (let page = 0; page < 40; page++) table.map(0x200 + page, 1, page, USER_RW, 0);
       for (let page = 0; page < 40; page++) table.unmap(0x200 + page);

@@ -117,6 +117,8 @@ describe("pageTables", () => {
     expect(pageTables.map(({ name }) => name)).toEqual([
       "radix4",
       "radix5",
+      "x86-32",
+      "pae",
       "sv39",
       "sv48",
       "hashed",
