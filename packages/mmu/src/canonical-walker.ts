@@ -65,6 +65,7 @@ export abstract class CanonicalWalker implements HardwareWalker {
   readonly nrLevels = 1;
   readonly addressBits: number = ADDRESS_BITS;
   readonly hasGeneralProtection = true;
+  readonly walksBeforeFault = false;
   readonly nrCached = 0;
   protected readonly contents: FrameContents;
   /** Level of the entry that find() found. */

@@ -1,6 +1,7 @@
 /** What the MMU asks of the hardware that walks a page table: one per format of tables. */
 import { type Asid, type Pfn, type SeatTable, type TlbWalker, type Vpn } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
+import { type EptConfig } from "./ept-config.ts";
 import { type Fault } from "./fault-code.ts";
 import { type ProtectionControls, type RightTable } from "./rights.ts";
 import { type WalkCachesConfig } from "./walk-caches.ts";
@@ -53,6 +54,8 @@ export interface HardwareWalker extends TlbWalker {
   readonly addressBits: number;
   /** Does an address that is not canonical raise #GP (x86), not a page fault? */
   readonly hasGeneralProtection: boolean;
+  /** Must a hit in the TLB that lacks a right walk before it faults, because the TLB cannot tell whose right it lacks? */
+  readonly walksBeforeFault: boolean;
   /** What the last walk that did not set the leaf fields returned. */
   readonly result: number;
   /** Entries read from simulated RAM. */
@@ -87,6 +90,8 @@ export interface WalkerConfig {
   /** Levels of an x86-64 table. */
   readonly levels: 4 | 5;
   readonly walkCaches: WalkCachesConfig;
+  /** The host's tables, of format `nested`. */
+  readonly ept: EptConfig | null;
 }
 
 /** A table of walkers by format. */

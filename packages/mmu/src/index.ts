@@ -1,5 +1,14 @@
 export { type ExplainedHolding, type Explanation } from "./explanation.ts";
-export { decodeFault, type Fault, FAULT_GP, FAULT_SS } from "./fault-code.ts";
+export { type EptConfig } from "./ept-config.ts";
+export {
+  decodeFault,
+  EXIT_EPT_MISCONFIG,
+  EXIT_EPT_VIOLATION,
+  type Fault,
+  FAULT_GP,
+  FAULT_SS,
+  isVmExit,
+} from "./fault-code.ts";
 export {
   type ExplainedLevel,
   type ExplainedWalk,

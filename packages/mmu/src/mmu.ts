@@ -15,6 +15,7 @@ import {
   EINVAL,
   findOccupant,
   KernelError,
+  NO_PFN,
   type Pfn,
   PTE_D,
   PTE_PS,
@@ -36,9 +37,12 @@ import {
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
 import { canonicalVpn, fullAddress, NO_VPN } from "./canonical.ts";
+import { type EptConfig } from "./ept-config.ts";
 import { type Explanation, explain, notCanonicalCode } from "./explanation.ts";
+import { isVmExit } from "./fault-code.ts";
 import { type HardwareWalker } from "./hardware-walker.ts";
 import { controlsOf, type ProtectionControls, RIGHT_SUPERVISOR, type RightTable } from "./rights.ts";
+import { NestedWalker } from "./nested-walker.ts";
 import { RiscvRights } from "./riscv-rights.ts";
 import { DEFAULT_WALK_CACHES, type WalkCachesConfig } from "./walk-caches.ts";
 import { walkers } from "./walkers.ts";
@@ -54,6 +58,8 @@ export interface MmuConfig extends Partial<ProtectionControls> {
   /** Levels of an x86-64 page table: 4 (default) or 5 (CR4.LA57). */
   readonly levels?: 4 | 5;
   readonly walkCaches?: Partial<WalkCachesConfig>;
+  /** The host's tables, for format `nested`: those of the guest are then in guest-physical memory, CR3 too. */
+  readonly ept?: EptConfig;
 }
 
 /** Counts since the MMU was made. */
@@ -76,6 +82,8 @@ export interface MmuStats {
   readonly pdpteHits: number;
   readonly pml4eHits: number;
   readonly faults: number;
+  /** EPT violations and misconfigurations: the host's, in none of the faults. */
+  readonly vmExits: number;
   /** Walks after a fault was handled. */
   readonly faultRewalks: number;
   /** First writes through an entry whose page was clean when it was cached. */
@@ -98,6 +106,7 @@ export class Mmu {
   private readonly hitMask: Int32Array;
   private readonly runMask: Int32Array;
   private nrFaults = 0;
+  private nrVmExits = 0;
   private nrFaultRewalks = 0;
   private nrDirtyAssists = 0;
   private nrSplitL1Hits = 0;
@@ -115,6 +124,7 @@ export class Mmu {
       controls: controlsOf(config),
       levels: config.levels ?? 4,
       walkCaches: { ...DEFAULT_WALK_CACHES, ...config.walkCaches },
+      ept: config.ept ?? null,
     });
     this.rights = this.walker.rights;
     this.want = this.rights.want;
@@ -152,6 +162,7 @@ export class Mmu {
       pdpteHits: cacheHits.pdpte,
       pml4eHits: cacheHits.pml4e,
       faults: this.nrFaults,
+      vmExits: this.nrVmExits,
       faultRewalks: this.nrFaultRewalks,
       dirtyAssists: this.nrDirtyAssists,
     };
@@ -303,6 +314,20 @@ export class Mmu {
     this.walker.flushAll();
   }
 
+  /** Guest frame that the last VM exit was about; NO_PFN without nested paging or before the first one. */
+  get faultGuestPfn(): Pfn {
+    return this.walker instanceof NestedWalker ? this.walker.faultGuestPfn : NO_PFN;
+  }
+
+  /** Forgets all that came from the host's tables: everything that is cached (INVEPT). Throws EINVAL without nested paging. */
+  invept(): void {
+    if (!(this.walker instanceof NestedWalker)) {
+      throw new KernelError(EINVAL, 'INVEPT needs nested paging; this MMU has not the format "nested"');
+    }
+    this.walker.ept.flush();
+    this.flushAll(true);
+  }
+
   /** Checks the TLB. Cold. */
   checkInvariants(): void {
     this.tlb.checkInvariants();
@@ -353,6 +378,7 @@ export class Mmu {
     if (lacking === 0) return frameOf(tlb.cells[tlb.pfnAt + entry], flags, vpnLo);
     if (lacking !== PTE_D) {
       const refusal = this.rights.refusal(flags, right);
+      if (refusal !== 0 && this.walker.walksBeforeFault) return this.walkAndFill(vpnLo, vpnHi, right);
       if (refusal !== 0) return this.fault(this.rights.faultCode[right] | refusal, vpnLo, vpnHi);
       if ((lacking & PTE_D) === 0) return frameOf(tlb.cells[tlb.pfnAt + entry], flags, vpnLo);
     }
@@ -390,7 +416,8 @@ export class Mmu {
    * Source: Intel SDM vol. 3A section 4.10.4.1.
    */
   private fault(code: number, vpnLo: number, vpnHi: number): number {
-    this.nrFaults++;
+    if (isVmExit(code)) this.nrVmExits++;
+    else this.nrFaults++;
     this.faultCode = code;
     this.faultVpn = vpnOf(vpnLo, vpnHi);
     this.tlb.dropPage(vpnLo, vpnHi, this.pcid);

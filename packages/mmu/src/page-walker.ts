@@ -91,6 +91,7 @@ export class PageWalker implements HardwareWalker {
   readonly nrLevels: number;
   readonly addressBits: number;
   readonly hasGeneralProtection = true;
+  readonly walksBeforeFault = false;
   readonly rights: RightTable;
   readonly caches: WalkCaches;
   private readonly contents: FrameContents;

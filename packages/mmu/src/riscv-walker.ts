@@ -82,6 +82,7 @@ export class RiscvWalker implements HardwareWalker {
   readonly nrLevels: number;
   readonly addressBits: number;
   readonly hasGeneralProtection = false;
+  readonly walksBeforeFault = false;
   private readonly caches: WalkCaches;
   private readonly contents: FrameContents;
   /** Does the walker set A and D (Svadu)? */

@@ -1,7 +1,10 @@
 /** Formats of page tables that an MMU can walk. */
-import { type WalkerTable } from "./hardware-walker.ts";
+import { type HardwareWalker, type WalkerConfig, type WalkerTable } from "./hardware-walker.ts";
+import { EINVAL, KernelError } from "@pageframe/contracts";
+import { Ept } from "./ept.ts";
 import { HashedWalker } from "./hashed-walker.ts";
 import { InvertedWalker } from "./inverted-walker.ts";
+import { NestedWalker } from "./nested-walker.ts";
 import { PageWalker } from "./page-walker.ts";
 import { RiscvRights } from "./riscv-rights.ts";
 import { RiscvWalker } from "./riscv-walker.ts";
@@ -39,4 +42,17 @@ export const walkers: WalkerTable = [
     create: ({ contents, controls }) =>
       new InvertedWalker(contents, new X86Rights(controls), controls.noExecute),
   },
+  {
+    name: "nested",
+    describe: "x86-64 tables of a guest in guest-physical memory, which EPT translates; needs `ept`",
+    create: createNested,
+  },
 ];
+
+function createNested({ contents, controls, levels, walkCaches, ept }: WalkerConfig): HardwareWalker {
+  if (ept === null) {
+    throw new KernelError(EINVAL, "nested paging needs the host's tables; give ept: { rootPfn }");
+  }
+  const rights = new X86Rights(controls);
+  return new NestedWalker(contents, rights, controls.noExecute, levels, walkCaches, new Ept(contents, ept));
+}

@@ -165,8 +165,11 @@ describe.each(FORMATS)("tables of kind %s", (kind, config) => {
               table.map(vpn - (vpn % nrPages), level, step.frame * nrPages, step.flags, step.nx);
             } else if (step.op === "unmap") {
               const vpn = inReach(step.vpn);
+              const start = vpn - (vpn % 512);
               table.unmap(vpn);
-              table.freeTables(vpn, vpn + 1, 0, 0);
+              if (table.nextPopulated(start, start + 512) === start + 512) {
+                table.freeTables(start, start + 512, start, start + 512);
+              }
             } else if (step.op === "split") {
               table.split(inReach(step.vpn));
             } else {
