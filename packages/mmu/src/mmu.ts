@@ -45,6 +45,7 @@ import { controlsOf, type ProtectionControls, RIGHT_SUPERVISOR, type RightTable 
 import { NestedWalker } from "./nested-walker.ts";
 import { RiscvRights } from "./riscv-rights.ts";
 import { DEFAULT_WALK_CACHES, type WalkCachesConfig } from "./walk-caches.ts";
+import { Walker32 } from "./walker32.ts";
 import { walkers } from "./walkers.ts";
 import { X86Rights } from "./x86-rights.ts";
 
@@ -91,6 +92,8 @@ export interface MmuStats {
 }
 
 const MAX_PCID = 4095;
+/** A 4 MiB page of x86-32 is in the TLB as two of 2 MiB, this many pages apart; whatever forgets one forgets both. */
+const TWIN_PAGES = 512;
 
 /** The MMU of one CPU. */
 export class Mmu {
@@ -101,6 +104,7 @@ export class Mmu {
   faultCode = 0;
   faultVpn: Vpn = 0;
   private pcid: Asid = 0;
+  private readonly hasTwins: boolean;
   private readonly rights: RightTable;
   private readonly want: Int32Array;
   private readonly hitMask: Int32Array;
@@ -126,6 +130,7 @@ export class Mmu {
       walkCaches: { ...DEFAULT_WALK_CACHES, ...config.walkCaches },
       ept: config.ept ?? null,
     });
+    this.hasTwins = this.walker instanceof Walker32 && !this.walker.isPae;
     this.rights = this.walker.rights;
     this.want = this.rights.want;
     this.hitMask = this.rights.hitMask;
@@ -198,17 +203,24 @@ export class Mmu {
 
   /**
    * Goes over to another page table (MOV to CR3 with CR4.PCIDE set). Forgets what is cached for that PCID, but for
-   * global pages, unless `noFlush` (bit 63). Throws EINVAL for a PCID above 4095.
-   * Source: Intel SDM vol. 3A section 4.10.4.1.
+   * global pages, unless `noFlush` (bit 63). Throws EINVAL for a PCID above 4095. Returns 0, or -(1 + FAULT_GP) with CR3 as
+   * it was when a PDPTE of PAE has a reserved bit set. Source: Intel SDM vol. 3A sections 4.4.1 (PDPTEs), 4.10.4.1.
    */
-  loadCr3(rootPfn: Pfn, pcid: Asid, noFlush: boolean): void {
+  loadCr3(rootPfn: Pfn, pcid: Asid, noFlush: boolean): number {
     if (!Number.isInteger(pcid) || pcid < 0 || pcid > MAX_PCID) {
       throw new KernelError(EINVAL, `pcid ${pcid} is not an integer from 0 to ${MAX_PCID}`);
+    }
+    const error = this.walker instanceof Walker32 ? this.walker.loadPdptes(rootPfn) : 0;
+    if (error !== 0) {
+      this.nrFaults++;
+      this.faultCode = -1 - error;
+      return error;
     }
     this.pcid = pcid;
     this.walker.rootPfn = rootPfn;
     this.walker.pcid = pcid;
     if (!noFlush) this.flushPcid(pcid);
+    return 0;
   }
 
   /**
@@ -293,12 +305,17 @@ export class Mmu {
   /** Forgets one page of an address space (INVPCID type 0, and global pages). */
   flushPage(vpn: Vpn, pcid: Asid): void {
     this.tlb.flushPage(lowOf(vpn), highOf(vpn), pcid);
+    if (this.hasTwins) this.tlb.flushPage(lowOf(vpn) ^ TWIN_PAGES, 0, pcid);
     this.walker.flushPcid(pcid);
   }
 
   /** Forgets `nrPages` pages of an address space: as many INVLPG. */
   flushRange(vpn: Vpn, nrPages: number, pcid: Asid): void {
-    this.tlb.flushRange(lowOf(vpn), highOf(vpn), nrPages, pcid);
+    if (this.hasTwins) {
+      const start = vpn - (vpn % (2 * TWIN_PAGES));
+      const nrLeaves = Math.ceil((vpn + nrPages - start) / (2 * TWIN_PAGES));
+      this.tlb.flushRange(lowOf(start), 0, nrLeaves * 2 * TWIN_PAGES, pcid);
+    } else this.tlb.flushRange(lowOf(vpn), highOf(vpn), nrPages, pcid);
     this.walker.flushPcid(pcid);
   }
 
@@ -421,6 +438,7 @@ export class Mmu {
     this.faultCode = code;
     this.faultVpn = vpnOf(vpnLo, vpnHi);
     this.tlb.dropPage(vpnLo, vpnHi, this.pcid);
+    if (this.hasTwins) this.tlb.dropPage(vpnLo ^ TWIN_PAGES, vpnHi, this.pcid);
     this.walker.dropPath(vpnLo, vpnHi, this.pcid);
     return -1 - code;
   }

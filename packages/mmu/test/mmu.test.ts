@@ -330,7 +330,7 @@ describe("five levels", () => {
 describe("formats", () => {
   it("that no walker knows are refused by name", () => {
     expect(() => new Machine({ format: "vax" })).toThrow(
-      'unknown page-table format "vax"; known: x86-64, sv39, sv48, hashed, inverted, nested',
+      'unknown page-table format "vax"; known: x86-64, x86-32, pae, sv39, sv48, hashed, inverted, nested',
     );
   });
 });
