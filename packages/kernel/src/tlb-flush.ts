@@ -75,15 +75,17 @@ export class TlbFlusher implements TlbFlushes {
     this.areTablesFreed = areTablesFreed;
     if (sys.asids.isBroadcast) {
       this.broadcast(mm);
-      return;
+    } else {
+      this.generation = sys.asids.bumpGeneration(mm.id);
+      if (mm.cpuMask.hasOther(sys.currentCpu)) {
+        this.mayTrim = this.isTrimDue(mm);
+        this.flushMulti(mm.cpuMask);
+      } else if (sys.cpus[sys.currentCpu].loadedMm === mm) {
+        this.flushOn(sys.cpus[sys.currentCpu]);
+      }
     }
-    this.generation = sys.asids.bumpGeneration(mm.id);
-    if (mm.cpuMask.hasOther(sys.currentCpu)) {
-      this.mayTrim = this.isTrimDue(mm);
-      this.flushMulti(mm.cpuMask);
-    } else if (sys.cpus[sys.currentCpu].loadedMm === mm) {
-      this.flushOn(sys.cpus[sys.currentCpu]);
-    }
+    // The address space may be on its way out: nothing here may keep it.
+    this.mm = null;
   }
 
   flushCpus(mask: CpuMask): void {

@@ -15,6 +15,7 @@ import {
   PTE_D,
   PTE_G,
   PTE_HI_NX,
+  PTE_HI_PKEY_MASK,
   PTE_P,
   PTE_PAT,
   PTE_PCD,
@@ -95,7 +96,7 @@ function protectionNeedsFlush(oldLo: number, oldHi: number, newLo: number, newHi
   return (
     (clearedLo & (PTE_P | PTE_D)) !== 0 ||
     (changedLo & (PTE_RW | PTE_US | PTE_PWT | PTE_PCD | PTE_PAT | PTE_G)) !== 0 ||
-    ((oldHi ^ newHi) & PTE_HI_NX) !== 0
+    ((oldHi ^ newHi) & (PTE_HI_NX | PTE_HI_PKEY_MASK)) !== 0
   );
 }
 

@@ -5,6 +5,7 @@
 import {
   MAP_FIXED,
   MAP_PRIVATE,
+  MAP_SHARED,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   PAGE_SIZE,
@@ -116,6 +117,30 @@ describe("munmap of an address space that three CPUs have loaded, one of them la
     kernel.munmap(threads[0], at(0), 100 * PAGE_SIZE);
     const flushes = flushesOf(kernel, () => kernel.munmap(threads[0], at(100), 20 * PAGE_SIZE));
     expect(flushes[0]).toEqual([1, 0, 1, 0]);
+  });
+
+  it("flushes before more than 9698 pages wait to be freed", () => {
+    const kernel = bootKernel({ memory: "64MiB" });
+    const task = spawnWith(kernel, "test", 9698 + 100);
+    readAll(kernel, task, 9698 + 100, RUN_WRITE);
+    // First all that fit into 8 + 19 * 510 places, then the rest; that is 100 pages, and the tables.
+    const flushes = flushesOf(kernel, () => kernel.munmap(task, at(0), (9698 + 100) * PAGE_SIZE));
+    expect(flushes).toEqual([[0, 0, 2, 0]]);
+  });
+
+  it("flushes after each table that had written pages of a shared file", () => {
+    const kernel = bootKernel({ memory: "8MiB" });
+    const task = kernel.spawn("test");
+    // Pages 500..523 of the arena lie under two tables: 12 and 12.
+    mapPages(kernel, task, 500, 24, READ_WRITE, MAP_SHARED | MAP_FIXED, kernel.openFile("/data"));
+    mapPages(kernel, task, 499, 1, READ_WRITE);
+    mapPages(kernel, task, 524, 1, READ_WRITE);
+    for (let page = 499; page < 525; page++) kernel.access(task, ARENA_VPN + page, RUN_WRITE);
+    const before = kernel.sys.cpus[0].tlb.stats.flushes;
+    const flushes = flushesOf(kernel, () => kernel.munmap(task, at(500), 24 * PAGE_SIZE));
+    expect(flushes).toEqual([[0, 0, 0, 24]]);
+    expect(kernel.sys.cpus[0].tlb.stats.flushes - before).toBe(2);
+    kernel.audit();
   });
 
   it("costs an interrupt, and the same instructions on each CPU", () => {
