@@ -6,10 +6,6 @@ import {
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   PT_LEVEL_PUD,
-  PTE_D,
-  PTE_G,
-  PTE_RW,
-  PTE_US,
   RUN_EXEC,
   RUN_READ,
   RUN_WRITE,
@@ -17,7 +13,6 @@ import {
   SEGV_MAPERR,
   SIGBUS,
   SIGSEGV,
-  TLB_ENTRY_NX,
   VM_EVENT_NAMES,
   X86_PF_INSTR,
   X86_PF_PK,
@@ -56,6 +51,8 @@ export interface FaultReport {
   readonly errorCode: string;
   /** Names of the bits of the error code. */
   readonly errorBits: readonly string[];
+  /** One clause on what was wrong. */
+  readonly text: string;
 }
 
 /** What the kernel answers. */
@@ -71,6 +68,16 @@ export interface OutcomeReport {
   readonly translation: TranslationReport | null;
 }
 
+/** What one array of the TLB holds. */
+export interface HoldingReport {
+  /** The array, as the configuration of TLBs names it. */
+  readonly array: string;
+  readonly pageBytes: number;
+  /** Frame of the address by this entry. */
+  readonly pfn: number;
+  readonly flags: readonly string[];
+}
+
 /** Everything about one access to one address. */
 export interface WalkReport {
   readonly address: string;
@@ -83,7 +90,8 @@ export interface WalkReport {
   /** Line of /proc/PID/maps, or null. */
   readonly mapping: string | null;
   readonly levels: readonly LevelReport[];
-  readonly tlb: { readonly pfn: number; readonly pageSize: string; readonly flags: readonly string[] } | null;
+  /** What each array of the TLB holds for the address, the first level first. */
+  readonly tlb: readonly HoldingReport[];
   readonly translation: TranslationReport | null;
   readonly fault: FaultReport | null;
   readonly outcome: OutcomeReport | null;
@@ -101,8 +109,6 @@ const LEVEL_OF_NAME: Readonly<Record<string, number>> = {
   PUD: PT_LEVEL_PUD,
 };
 const ENTRY_BYTES = 8;
-const X86_TRAP_PF = 14;
-const SIZE_NAMES: readonly string[] = ["4KiB", "2MiB", "1GiB"];
 const ERROR_BITS: readonly (readonly [number, string])[] = [
   [X86_PF_PROT, "PROT"],
   [X86_PF_WRITE, "WRITE"],
@@ -111,14 +117,6 @@ const ERROR_BITS: readonly (readonly [number, string])[] = [
   [X86_PF_INSTR, "INSTR"],
   [X86_PF_PK, "PK"],
 ];
-const TLB_FLAGS: readonly (readonly [number, string])[] = [
-  [PTE_RW, "RW"],
-  [PTE_US, "US"],
-  [PTE_D, "D"],
-  [PTE_G, "G"],
-  [TLB_ENTRY_NX, "NX"],
-];
-
 /**
  * Looks at an address, then lets the access happen on this machine to see what the kernel answers to a fault: the machine
  * has changed after that.
@@ -132,7 +130,7 @@ export function reportWalk(
 ): WalkReport {
   const kind = KINDS[access];
   const before = kernel.explain(task, address.vpn, kind);
-  const { walk, held } = before;
+  const { walk } = before;
   return {
     address: address.text,
     access,
@@ -141,19 +139,22 @@ export function reportWalk(
     area: before.area,
     mapping: before.mapping,
     levels: levelsOf(before),
-    tlb:
-      held === null
-        ? null
-        : { pfn: held.pfn, pageSize: SIZE_NAMES[held.pageSize], flags: namesOf(held.flags, TLB_FLAGS) },
+    tlb: walk.tlb.map(({ array, pageBytes, pfn, flags }) => ({
+      array,
+      pageBytes,
+      pfn,
+      flags: flags.split(" "),
+    })),
     translation: translationOf(before, address.offset),
     fault:
-      walk.faultCode < 0
+      walk.fault === null
         ? null
         : {
-            vector: X86_TRAP_PF,
-            mnemonic: "#PF",
-            errorCode: hex(walk.faultCode),
-            errorBits: namesOf(walk.faultCode, ERROR_BITS),
+            vector: walk.fault.vector,
+            mnemonic: walk.fault.name,
+            errorCode: hex(walk.fault.errorCode),
+            errorBits: namesOf(walk.fault.errorCode, ERROR_BITS),
+            text: walk.fault.text,
           },
     outcome: walk.faultCode < 0 ? null : letFault(kernel, task, address, kind, before.mapping),
   };

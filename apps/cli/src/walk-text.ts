@@ -4,7 +4,12 @@ import { formatBytes } from "@pageframe/kernel";
 import { hex } from "./address.ts";
 import { formatCount, formatNoun } from "./format.ts";
 import { NO_LINES } from "./table.ts";
-import { type LevelReport, type TranslationReport, type WalkReport } from "./walk-report.ts";
+import {
+  type HoldingReport,
+  type LevelReport,
+  type TranslationReport,
+  type WalkReport,
+} from "./walk-report.ts";
 
 const LABEL_WIDTH = 13;
 const PAGE_BYTES = 4096;
@@ -20,12 +25,7 @@ export function walkText(report: WalkReport): string {
     "",
     ...drawLevels(levels),
     "",
-    line(
-      "TLB",
-      tlb === null
-        ? "holds nothing for the page"
-        : `holds frame ${formatCount(tlb.pfn)}, ${tlb.pageSize}: ${tlb.flags.join(" ")}`,
-    ),
+    ...describeTlb(tlb),
     ...(translation === null ? faultLines(report) : [line("translation", describeTranslation(translation))]),
     "",
   ].join("\n");
@@ -39,7 +39,8 @@ function faultLines({ fault, outcome }: WalkReport): string[] {
   return [
     line(
       "fault",
-      `${fault.mnemonic} (vector ${fault.vector}), error code ${fault.errorCode}: ${explainBits(fault.errorBits)}`,
+      `${fault.mnemonic} (vector ${fault.vector}), error code ${fault.errorCode}` +
+        `${fault.errorBits.length === 0 ? "" : ` (${fault.errorBits.join(" ")})`}: ${fault.text}`,
     ),
     line("kernel", signal === null ? outcome.kind : `${signal.name} (${signal.code})`),
     ...(counted.length === 0 ? [] : [line("  counts", counted.join(", "))]),
@@ -49,18 +50,12 @@ function faultLines({ fault, outcome }: WalkReport): string[] {
   ];
 }
 
-/** An error code in words, as the kernel's own oops has it. */
-function explainBits(bits: readonly string[]): string {
-  const mode = bits.includes("USER") ? "user" : "supervisor";
-  const kind = bits.includes("INSTR") ? "instruction fetch" : bits.includes("WRITE") ? "write" : "read";
-  const why = bits.includes("RSVD")
-    ? "a reserved bit is set"
-    : bits.includes("PK")
-      ? "protection keys violation"
-      : bits.includes("PROT")
-        ? "permissions violation"
-        : "not-present page";
-  return `${mode} ${kind}, ${why} (${bits.join(" ")})`;
+/** A line for each array of the TLB that holds the address. */
+function describeTlb(tlb: readonly HoldingReport[]): string[] {
+  if (tlb.length === 0) return [line("TLB", "holds nothing for the address")];
+  return tlb.map(({ array, pfn, pageBytes, flags }) =>
+    line(`TLB ${array}`, `frame ${formatCount(pfn)}, page of ${formatBytes(pageBytes)}: ${flags.join(" ")}`),
+  );
 }
 
 function drawLevels(levels: readonly LevelReport[]): string[] {

@@ -1,7 +1,7 @@
 /**
  * Page faults: the processor's error code, the handler's answer, and the signals that a task gets.
  * Source: Intel SDM vol. 3A section 5.7; Linux 6.18 arch/x86/include/asm/trap_pf.h, include/linux/mm_types.h (vm_fault_reason),
- * include/uapi/asm-generic/siginfo.h, arch/x86/include/asm/trapnr.h.
+ * include/uapi/asm-generic/siginfo.h (SI_KERNEL too), arch/x86/include/asm/trapnr.h.
  */
 
 /** Protection violation (clear: no translation). */
@@ -38,5 +38,7 @@ export const SIGSEGV = 11;
 /** si_code of SIGSEGV: no mapping there, or one without the right. */
 export const SEGV_MAPERR = 1;
 export const SEGV_ACCERR = 2;
+/** si_code of any signal that the kernel sends without telling an address (a general-protection fault). */
+export const SI_KERNEL = 0x80;
 /** si_code of SIGBUS: no such part of the object. */
 export const BUS_ADRERR = 2;

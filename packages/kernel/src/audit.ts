@@ -152,8 +152,10 @@ function hasRmap(sys: System, pfn: number, mm: number, vpn: number): boolean {
 /** Every frame in use has an owner, and as many references as it has owners. */
 function auditFrames(sys: System, mapped: MappedState): void {
   const { memmap } = sys;
-  const stackPages = new Set<number>();
-  for (const task of sys.tasks.values()) for (const pfn of task.stackPfns) stackPages.add(pfn);
+  const kernelPages = new Set<number>();
+  for (const task of sys.tasks.values()) for (const pfn of task.stackPfns) kernelPages.add(pfn);
+  sys.vmalloc.checkInvariants();
+  sys.vmalloc.forEachPfn((pfn) => kernelPages.add(pfn));
   sys.lru.checkInvariants();
   for (let pfn = 0; pfn < memmap.nrFrames; pfn++) {
     const flags = memmap.flags[pfn];
@@ -175,7 +177,7 @@ function auditFrames(sys: System, mapped: MappedState): void {
       (flags & (PG_HEAD | PG_ANON)) === PG_HEAD &&
       memmap.mapping[pfn] === NO_MAPPING &&
       memmap.mapcount[pfn] === 0;
-    const isKernels = (flags & (PG_SLAB | PG_TABLE)) !== 0 || isLargeObject || stackPages.has(pfn);
+    const isKernels = (flags & (PG_SLAB | PG_TABLE)) !== 0 || isLargeObject || kernelPages.has(pfn);
     const isInFile = !isKernels && memmap.mapping[pfn] !== NO_MAPPING;
     const isOnList = (flags & PG_LRU) !== 0;
     const nrOwners = isKernels

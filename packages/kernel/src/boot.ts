@@ -27,7 +27,14 @@ import { frameAllocators } from "@pageframe/buddy";
 import { Mmu } from "@pageframe/mmu";
 import { buildZonelists, NumaTopology, numaPolicies, uniformTopology } from "@pageframe/numa";
 import { oomPolicies } from "@pageframe/oom";
-import { KernelHalf, pageTables, RADIX4, RADIX5, type RadixLayout } from "@pageframe/pagetable";
+import {
+  KernelHalf,
+  type KernelImage,
+  pageTables,
+  RADIX4,
+  RADIX5,
+  type RadixLayout,
+} from "@pageframe/pagetable";
 import { LruCache, Reclaimer, reclaimPolicies } from "@pageframe/reclaim";
 import { KERNEL_CACHES, objectAllocators } from "@pageframe/slab";
 import { MemorySwapBackend, NullSwapBackend, SwapAreas, swapSlots } from "@pageframe/swap";
@@ -48,6 +55,7 @@ import { CAUSE_NAMES, TimeAccount } from "./time.ts";
 import { TlbFlusher } from "./tlb-flush.ts";
 import { UnmapBatch } from "./unmap-batch.ts";
 import { availablePages } from "./views.ts";
+import { Vmalloc } from "./vmalloc.ts";
 import { PagesOfAddressSpaces } from "./zap.ts";
 
 /** What a boot may be given besides its configuration. */
@@ -74,6 +82,8 @@ const ZONE_LIMITS: readonly (readonly [number, number])[] = [
 ];
 /** Pages that a machine may have above what was asked, where the formulas step over the very number. */
 const MAX_SURPLUS_PAGES = 8;
+/** Tables that text and fixmap need with five levels: P4D, PUD, a PMD each, two of PTEs. */
+const MAX_STATIC_TABLES = 6;
 /** Boots that looking for the size of RAM may take. */
 const MAX_SIZING_BOOTS = 12;
 
@@ -263,9 +273,22 @@ function wireKernelMemory(
     frames: sys.tableFrames,
     ranges,
     layout: tableLayout(config),
+    image: kernelImage(parsePages(config.kernelImage)),
   });
+  sys.vmalloc = new Vmalloc(sys);
   sys.vmaPool = new VmaPool();
   sys.addressSpaceHost = new PagesOfAddressSpaces(sys);
+}
+
+/** The kernel image: the page of zeros, then the tables of its text and of the fixmap, then what is not told apart. */
+function kernelImage(nrPages: number): KernelImage | null {
+  if (nrPages === 0) return null;
+  const nrTables = Math.min(MAX_STATIC_TABLES, nrPages - 1);
+  return {
+    startPfn: HIGH_START_PFN,
+    endPfn: HIGH_START_PFN + nrPages,
+    tablePfns: Array.from({ length: nrTables }, (_, nth) => HIGH_START_PFN + 1 + nth),
+  };
 }
 
 /** Makes the caches of the kernel's own objects, and remembers those that this package allocates from. */
@@ -286,6 +309,7 @@ function createCaches(sys: System): KernelCaches {
     vma: cache("vm_area_struct"),
     anonVma: cache("anon_vma"),
     ptl: cache("page->ptl"),
+    vmapArea: cache("vmap_area"),
   };
 }
 

@@ -80,6 +80,8 @@ export const kernelConfigSchema = z.strictObject({
     .prefault({}),
   /** Pages above which a range is flushed whole (tlb_single_page_flush_ceiling). */
   tlbSinglePageFlushCeiling: z.int().min(0).default(33),
+  /** The page at ffffffffff600000: calls of it are emulated, or fault. */
+  vsyscall: z.enum(["xonly", "none"]).default("xonly"),
   /** Nanoseconds an event takes, by cause. */
   costs: costs.prefault({}),
 });

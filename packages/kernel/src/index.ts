@@ -10,7 +10,20 @@ export {
   parseKernelConfig,
 } from "./config.ts";
 export { ContentsVerifier } from "./contents-verifier.ts";
-export { type AccessExplanation, type HeldTranslation } from "./explain-access.ts";
+export { type AccessExplanation } from "./explain-access.ts";
+export {
+  clearFixmap,
+  FIX_APIC_BASE,
+  FIX_DBGP_BASE,
+  FIX_EARLYCON_MEM_BASE,
+  FIX_IO_APIC_BASE_0,
+  FIXADDR_TOP_PAGE,
+  FIXMAP_PAGE_IO,
+  FIXMAP_PAGE_NORMAL,
+  fixToVpn,
+  setFixmap,
+  VSYSCALL_PAGE,
+} from "./fixmap.ts";
 export { type MappedFile } from "./files.ts";
 export { Kernel } from "./kernel.ts";
 export {
@@ -32,3 +45,5 @@ export { type Cpu, type System } from "./system.ts";
 export { type Mm, Task, type TaskSignal } from "./task.ts";
 export { CAUSE_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";
 export { accessOk, taskSizeMax, type UserPointer } from "./uaccess.ts";
+export { Vmalloc } from "./vmalloc.ts";
+export { VSYSCALL_ADDR } from "./vsyscall.ts";

@@ -17,6 +17,7 @@ import {
   OOM_SCORE_ADJ_MAX,
   OOM_SCORE_ADJ_MIN,
   NO_VMA,
+  PAGE_SHIFT,
   PAGE_SIZE,
   pagesOfBytes,
   type Pfn,
@@ -29,7 +30,9 @@ import {
   RUN_READ,
   RUN_VPN_HI_MASK,
   RUN_WRITE,
+  SI_KERNEL,
   SIGKILL,
+  SIGSEGV,
   TLB_EVENT_NAMES,
   TP_OOM_SCORE_ADJ_UPDATE,
   type Vaddr,
@@ -43,6 +46,7 @@ import { auditSystem } from "./audit.ts";
 import { type AccessExplanation, explainAccess } from "./explain-access.ts";
 import { handleUserFault } from "./fault.ts";
 import { getUserPages, pinUserPages, putUserPages, unpinUserPages } from "./gup.ts";
+import { canonicalVpn, NOT_CANONICAL } from "./kernel-layout.ts";
 import { cloneThread, createTask, exitTask, forkTask, goIdle, switchTo } from "./lifecycle.ts";
 import { runDaemons } from "./pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
@@ -51,6 +55,7 @@ import { type Mm, type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
 import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./uaccess.ts";
 import { availablePages, buddyinfo, maps, meminfo, swaps, vmstatCounters, vmstatText } from "./views.ts";
+import { emulateVsyscall, isVsyscallFetch } from "./vsyscall.ts";
 import { zapPages } from "./zap.ts";
 
 /** Faults that one access may take before the kernel is considered broken. */
@@ -223,20 +228,23 @@ export class Kernel {
     return signal;
   }
 
-  /** Reads one byte at an address: the byte, or the signal. Zero for all addresses when RAM has no bytes. */
-  read(task: Task, address: Vaddr): number | TaskSignal {
-    const vpn = vpnOfAddress(address);
-    const signal = this.accessPage(task, vpn, RUN_READ);
-    const byte = signal ?? this.sys.contents.readByte(this.frameOf(task, vpn), address % PAGE_SIZE);
+  /**
+   * Reads one byte at an address, a bigint when it has all 64 bits: the byte, or the signal. Zero for all addresses when RAM
+   * has no bytes.
+   */
+  read(task: Task, address: Vaddr | bigint): number | TaskSignal {
+    const { vpn, offset } = this.locate(address);
+    const signal = this.accessByte(task, vpn, offset, RUN_READ);
+    const byte = signal ?? this.sys.contents.readByte(this.frameOf(task, vpn), offset);
     runDaemons(this.sys);
     return byte;
   }
 
   /** Writes one byte at an address. Null, or the signal. */
-  write(task: Task, address: Vaddr, value: number): TaskSignal | null {
-    const vpn = vpnOfAddress(address);
-    const signal = this.accessPage(task, vpn, RUN_WRITE);
-    if (signal === null) this.sys.contents.writeByte(this.frameOf(task, vpn), address % PAGE_SIZE, value);
+  write(task: Task, address: Vaddr | bigint, value: number): TaskSignal | null {
+    const { vpn, offset } = this.locate(address);
+    const signal = this.accessByte(task, vpn, offset, RUN_WRITE);
+    if (signal === null) this.sys.contents.writeByte(this.frameOf(task, vpn), offset, value);
     runDaemons(this.sys);
     return signal;
   }
@@ -291,8 +299,23 @@ export class Kernel {
   }
 
   /** Fetches an instruction at an address. Null, or the signal. */
-  exec(task: Task, address: Vaddr): TaskSignal | null {
-    return this.access(task, vpnOfAddress(address), RUN_EXEC);
+  exec(task: Task, address: Vaddr | bigint): TaskSignal | null {
+    const { vpn, offset } = this.locate(address);
+    const signal = this.accessByte(task, vpn, offset, RUN_EXEC);
+    runDaemons(this.sys);
+    return signal;
+  }
+
+  /** vmalloc(): memory of the kernel's own. Its address, or 0 when there is none. */
+  vmalloc(nrBytes: number): Vaddr {
+    const address = this.sys.vmalloc.alloc(nrBytes);
+    runDaemons(this.sys);
+    return address;
+  }
+
+  /** vfree(). Throws EINVAL for an address that vmalloc() did not give. */
+  vfree(address: Vaddr): void {
+    this.sys.vmalloc.free(address);
   }
 
   /** Accesses, split accesses, and first-level hits, second-level hits and walks of accesses, on a CPU since boot. */
@@ -385,13 +408,28 @@ export class Kernel {
     runDaemons(this.sys);
   }
 
+  /** Page and byte of an address; NOT_CANONICAL when there is no such page. */
+  private locate(address: Vaddr | bigint): { vpn: Vpn; offset: number } {
+    if (typeof address === "number") return { vpn: vpnOfAddress(address), offset: address % PAGE_SIZE };
+    const vpn = canonicalVpn(address, this.sys.kernelHalf.layout.nrLevels);
+    return { vpn, offset: Number(BigInt.asUintN(PAGE_SHIFT, address)) };
+  }
+
+  /** One access by its address; daemons are the caller's. */
+  private accessByte(task: Task, vpn: Vpn, offset: number, kind: number): TaskSignal | null {
+    if (vpn !== NOT_CANONICAL) return this.accessPage(task, vpn, kind, offset);
+    // #GP, which tells no address (exc_general_protection, gp_user_force_sig_segv).
+    switchTo(this.sys, task.cpu, living(task));
+    return { signal: SIGSEGV, code: SI_KERNEL, vpn: 0 };
+  }
+
   /** One access; daemons are the caller's. */
-  private accessPage(task: Task, vpn: Vpn, kind: number): TaskSignal | null {
+  private accessPage(task: Task, vpn: Vpn, kind: number, offset = 0): TaskSignal | null {
     switchTo(this.sys, task.cpu, living(task));
     const { mmu } = this.sys.cpus[task.cpu];
     const before = mmu.stats;
     const pfn = mmu.translate(vpnLo(vpn), vpnHi(vpn), kind, true);
-    const signal = pfn >= 0 ? null : this.faultUntilDone(task, vpnLo(vpn), vpnHi(vpn), kind);
+    const signal = pfn >= 0 ? null : this.faultUntilDone(task, vpnLo(vpn), vpnHi(vpn), kind, offset);
     this.spendOnTranslation(before, mmu.stats);
     return signal;
   }
@@ -405,9 +443,10 @@ export class Kernel {
   }
 
   /** Handles faults of one access until it works; the task has exited when SIGKILL comes back. */
-  private faultUntilDone(task: Task, lo: number, hi: number, kind: number): TaskSignal | null {
+  private faultUntilDone(task: Task, lo: number, hi: number, kind: number, offset = 0): TaskSignal | null {
     const { sys } = this;
     const { mmu } = sys.cpus[task.cpu];
+    if (isVsyscallFetch(sys, mmu.faultVpn, mmu.faultCode)) return emulateVsyscall(sys, offset);
     for (let nrFaults = 0; nrFaults < MAX_FAULTS_PER_ACCESS; nrFaults++) {
       const signal = handleUserFault(sys, task, mmu.faultVpn, mmu.faultCode);
       if (signal !== null) {

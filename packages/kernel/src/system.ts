@@ -34,6 +34,7 @@ import { type KernelConfig } from "./config.ts";
 import { type Files } from "./files.ts";
 import { type Mm, type Task } from "./task.ts";
 import { type TimeAccount } from "./time.ts";
+import { type Vmalloc } from "./vmalloc.ts";
 
 /** One processor: its MMU and what runs on it. */
 export class Cpu {
@@ -68,6 +69,7 @@ export interface KernelCaches {
   readonly vma: number;
   readonly anonVma: number;
   readonly ptl: number;
+  readonly vmapArea: number;
 }
 
 /** Everything there is. Built by boot; fields marked `!` are set during it. */
@@ -84,6 +86,7 @@ export class System {
   caches!: KernelCaches;
   tableFrames!: TableFrames;
   kernelHalf!: KernelHalf;
+  vmalloc!: Vmalloc;
   vmaPool!: VmaPool;
   vmCommit!: VmCommit;
   swap!: SwapAreas;

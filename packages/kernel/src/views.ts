@@ -30,8 +30,11 @@ import {
   formatVmstat,
   type MapsEntry,
   siMemAvailable,
+  VMALLOC_TOTAL_KIB,
+  VMALLOC_TOTAL_KIB_5_LEVELS,
 } from "@pageframe/procfs";
 import { flagsToPerms } from "@pageframe/vma";
+import { VSYSCALL_PAGE_52 } from "./kernel-layout.ts";
 import { type System } from "./system.ts";
 import { type Mm, type Task } from "./task.ts";
 
@@ -41,6 +44,17 @@ const FILE_DEV_MINOR = 1;
 /** Device of shared anonymous memory: the kernel's own tmpfs. */
 const SHMEM_DEV_MINOR = 1;
 const KIB = 1024;
+/** Line of the vsyscall page: executable, and nothing else. */
+const VSYSCALL_ENTRY: MapsEntry = {
+  startVpn: VSYSCALL_PAGE_52,
+  endVpn: VSYSCALL_PAGE_52 + 1,
+  perms: "--xp",
+  pgoff: 0,
+  devMajor: 0,
+  devMinor: 0,
+  inode: 0,
+  name: "[vsyscall]",
+};
 
 /** Pages that programs can take without swapping: MemAvailable. Below zero when reserves are not even covered. */
 export function availablePages(sys: System): number {
@@ -79,7 +93,7 @@ export function vmstatText(sys: System): string {
 /** /proc/meminfo. */
 export function meminfo(sys: System): string {
   const { swap, vmCommit, kernelHalf } = sys;
-  const { nrDirectMapLeaves } = kernelHalf;
+  const { layout, nrDirectMapLeaves } = kernelHalf;
   const directMapKib = (level: number): number =>
     (nrDirectMapLeaves[level] * PAGES_PER_LEVEL[level] * PAGE_SIZE) / KIB;
   return formatMeminfo({
@@ -92,7 +106,8 @@ export function meminfo(sys: System): string {
     freeSwapPages: swap.nrFreeSlots,
     commitLimitPages: vmCommit.commitLimitPages,
     committedPages: vmCommit.committedPages,
-    vmallocUsedPages: 0,
+    vmallocTotalKib: layout.nrLevels === 5 ? VMALLOC_TOTAL_KIB_5_LEVELS : VMALLOC_TOTAL_KIB,
+    vmallocUsedPages: sys.vmalloc.nrPages,
     percpuPages: 0,
     hardwareCorruptedPages: 0,
     hugePagesTotal: 0,
@@ -138,6 +153,8 @@ export function maps(sys: System, task: Task): string {
   for (let vma = mm.space.firstVma; vma !== NO_VMA; vma = mm.space.nextVma(vma)) {
     entries.push(mapsEntry(sys, mm, vma));
   }
+  // The gate VMA, which is in no tree (get_gate_vma).
+  if (sys.config.vsyscall === "xonly" && !task.hasExited) entries.push(VSYSCALL_ENTRY);
   return formatMaps(entries);
 }
 

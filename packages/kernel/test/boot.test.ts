@@ -148,7 +148,8 @@ describe("boot", () => {
     expect([init.mm.rssAnon, init.mm.rssFile]).toEqual([1, 0]);
     // 132 KiB, as /proc/self/maps shows on Linux: setup_arg_pages() widens the stack by 128 KiB.
     expect(kernel.mapsText(init)).toBe(
-      "7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]\n",
+      "7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]\n" +
+        "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n",
     );
   });
 

@@ -101,12 +101,12 @@ export function meminfoKib(kernel: Kernel, name: string): number {
   return match === null ? NaN : Number(match[1]);
 }
 
-/** Lines of /proc/PID/maps without the columns that are the same for all anonymous memory. */
+/** Lines of /proc/PID/maps without the columns that are the same for all anonymous memory, and without [vsyscall]. */
 export function mapsOf(kernel: Kernel, task: Task): string[] {
   return kernel
     .mapsText(task)
     .split("\n")
-    .filter((line) => line !== "")
+    .filter((line) => line !== "" && !line.endsWith("[vsyscall]"))
     .map((line) => line.split(" ", 2).join(" "));
 }
 

@@ -144,7 +144,9 @@ describe("brk", () => {
     const touch = (page: number): unknown => kernel.write(task, heap(page), 2);
     expect(kernel.brk(task, heap(0))).toBe(heap(0));
     expect(kernel.brk(task, heap(4))).toBe(heap(4));
-    expect(kernel.mapsText(task)).toMatch(/^00500000-00504000 rw-p 00000000 00:00 0 +\[heap\]\n$/);
+    expect(kernel.mapsText(task)).toMatch(
+      /^00500000-00504000 rw-p 00000000 00:00 0 +\[heap\]\nf+600000-.*\n$/,
+    );
     expect(faultsOf(task, () => touch(0))).toEqual([1, 0]);
     expect(faultsOf(task, () => touch(3))).toEqual([1, 0]);
     expect(touch(4)).toMatchObject(NOWHERE);

@@ -225,12 +225,17 @@ describe("/proc/PID/maps", () => {
       "100000008000-100000009000 rw-s 00000000 00:01 2                          /dev/zero (deleted)",
       "100000010000-100000011000 rw-p 00000000 00:00 0 ",
       "7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]",
+      "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]",
     ]);
   });
 
-  it("is empty for a task that has nothing", () => {
+  it("is the vsyscall page alone for a task that has nothing, and empty where that is off", () => {
     const kernel = boot();
-    expect(kernel.mapsText(kernel.spawn("empty"))).toBe("");
+    expect(kernel.mapsText(kernel.spawn("empty"))).toBe(
+      "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n",
+    );
+    const without = boot({ vsyscall: "none" });
+    expect(without.mapsText(without.spawn("empty"))).toBe("");
   });
 });
 

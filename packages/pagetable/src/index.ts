@@ -1,7 +1,13 @@
 export { HashedPageTable } from "./hashed-page-table.ts";
 export { InvertedPageTable } from "./inverted-page-table.ts";
 export { InvertedTable } from "./inverted-table.ts";
-export { KernelHalf, PTE_KERNEL_LO, type KernelHalfConfig } from "./kernel-half.ts";
+export {
+  FIXMAP_PMD_NUM,
+  KernelHalf,
+  type KernelHalfConfig,
+  type KernelImage,
+  PTE_KERNEL_LO,
+} from "./kernel-half.ts";
 export {
   DIRECT_MAP_VPN,
   directMapVpn,

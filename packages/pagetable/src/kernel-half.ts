@@ -4,12 +4,14 @@
  *
  *     273..   direct map: frame n at DIRECT_MAP_VPN + n, in the largest leaves that fit
  *     402     vmalloc: an empty table of level 3
+ *     511     kernel text at ffffffff80000000 in leaves of 2 MiB, and two tables for the fixmap at ffffffffff400000
  *
- * Those are the indices of four levels; the other layouts have their own (layout.ts).
+ * Those are the indices of four levels; the other layouts have their own (layout.ts). Entry 511 is x86-64's, and there when
+ * the configuration has an image.
  *
- * Differs: Linux preallocates all 64 top entries of vmalloc (preallocate_vmalloc_pages()) and has KASAN, vmemmap, fixmap
- * and kernel text entries; one vmalloc entry spans 512 GiB here, and the others have nothing to show. Nor does the direct
- * map get split later for read-only kernel text, so DirectMap4k of a real machine is larger.
+ * Differs: Linux preallocates all 64 top entries of vmalloc (preallocate_vmalloc_pages()) and has KASAN and vmemmap entries;
+ * one vmalloc entry spans 512 GiB here, and the others have nothing to show. Nor does the direct map get split later for
+ * read-only kernel text, so DirectMap4k of a real machine is larger, and all of the text is writable.
  * Source: Linux 6.18 arch/x86/mm/init.c, init_memory_mapping(), split_mem_range(); arch/x86/mm/init_64.c.
  */
 import {
@@ -36,10 +38,18 @@ import { type FrameContents } from "@pageframe/memmap";
 import { type InvertedTable } from "./inverted-table.ts";
 import { RADIX4, type RadixLayout } from "./layout.ts";
 import { RadixPageTable } from "./radix-page-table.ts";
+import { StaticTableFrames } from "./static-table-frames.ts";
 import { type SharedHalf, type TableCounts } from "./table-counts.ts";
 
 /** Low flags of direct-map leaves (PAGE_KERNEL, without PS). */
 export const PTE_KERNEL_LO: number = PTE_P | PTE_RW | PTE_A | PTE_D | PTE_G;
+
+/** Pages from ffffffff80000000 to the end of the address space: 2 GiB. */
+const KERNEL_TEXT_PAGES_FROM_END = 0x80000;
+/** Pages from the end of the fixmap, ffffffffff800000, to the end of the address space: 8 MiB. */
+const FIXMAP_END_PAGES_FROM_END = 0x800;
+/** Tables of level 1 below that which the fixmap has (FIXMAP_PMD_NUM). */
+export const FIXMAP_PMD_NUM = 2;
 
 /** What the kernel half is built from. */
 export interface KernelHalfConfig {
@@ -51,6 +61,16 @@ export interface KernelHalfConfig {
   readonly hasGbPages?: boolean;
   /** Kind of radix table; RADIX4 by default. */
   readonly layout?: RadixLayout;
+  /** Where the kernel image lies, and frames in it for the tables of text and fixmap; without it neither is mapped. */
+  readonly image?: KernelImage | null;
+}
+
+/** The kernel image in RAM. */
+export interface KernelImage {
+  readonly startPfn: Pfn;
+  readonly endPfn: Pfn;
+  /** Frames in it that serve as tables. Where they do not suffice, tables are allocated. */
+  readonly tablePfns: readonly Pfn[];
 }
 
 /** The shared kernel half, and the page table of the kernel itself (init_mm). */
@@ -72,7 +92,9 @@ export class KernelHalf implements SharedHalf {
       );
     }
     this.layout = layout;
-    this.pageTable = new RadixPageTable({ contents, frames }, layout);
+    const image = config.image ?? null;
+    const tableFrames = new StaticTableFrames(contents, frames, image?.tablePfns ?? []);
+    this.pageTable = new RadixPageTable({ contents, frames: tableFrames }, layout);
     this.nrDirectMapLeaves = new Int32Array(PT_LEVEL_PUD + 1);
     const maxLevel = hasGbPages ? PT_LEVEL_PUD : PT_LEVEL_PMD;
     for (let at = 0; at < config.ranges.length; at++) {
@@ -85,6 +107,12 @@ export class KernelHalf implements SharedHalf {
       this.mapDirect(start, end, maxLevel);
     }
     if (this.pageTable.allocEntry(layout.vmallocVpn, layout.nrLevels - 1) < 0) throw outOfFrames("vmalloc");
+    if (image !== null) {
+      tableFrames.isStatic = true;
+      this.mapText(image);
+      this.prepareFixmap();
+      tableFrames.isStatic = false;
+    }
     this.pageTable.sealTop();
   }
 
@@ -103,8 +131,31 @@ export class KernelHalf implements SharedHalf {
     return this.layout.directMapVpn + pfn;
   }
 
+  /** A page of the last 2 GiB of the address space: kernel text, modules and fixmap, whatever the layout. */
+  private topVpn(pagesFromEnd: number): Vpn {
+    return this.layout.limitVpn - pagesFromEnd;
+  }
+
   checkInvariants(): void {
     this.pageTable.checkInvariants();
+  }
+
+  /** Maps frame 0 at ffffffff80000000, as far as leaves of 2 MiB hold parts of the image (cleanup_highmap). */
+  private mapText({ startPfn, endPfn }: KernelImage): void {
+    const nrPages = PAGES_PER_LEVEL[PT_LEVEL_PMD];
+    for (let pfn = startPfn - (startPfn % nrPages); pfn < endPfn; pfn += nrPages) {
+      const vpn = this.topVpn(KERNEL_TEXT_PAGES_FROM_END) + pfn;
+      if (this.pageTable.map(vpn, PT_LEVEL_PMD, pfn, PTE_KERNEL_LO, 0) !== 0)
+        throw outOfFrames("kernel text");
+    }
+  }
+
+  /** Makes the tables that setting a fixmap entry needs (level2_fixmap_pgt, level1_fixmap_pgt). */
+  private prepareFixmap(): void {
+    for (let table = 1; table <= FIXMAP_PMD_NUM; table++) {
+      const vpn = this.topVpn(FIXMAP_END_PAGES_FROM_END + table * PAGES_PER_LEVEL[PT_LEVEL_PMD]);
+      if (this.pageTable.allocEntry(vpn, PT_LEVEL_PTE) < 0) throw outOfFrames("the fixmap");
+    }
   }
 
   /** Maps frames [start, end) with the largest aligned leaves up to `maxLevel`. */

@@ -40,6 +40,9 @@ import { kibLine, padded, pagesLine } from "./text.ts";
 /** Size of the vmalloc area with four-level page tables, in KiB (VMALLOC_TOTAL >> 10). */
 export const VMALLOC_TOTAL_KIB = 34359738367;
 
+/** The same with five levels: 12.5 PiB. */
+export const VMALLOC_TOTAL_KIB_5_LEVELS = 13743895347199;
+
 /** What /proc/meminfo shows beside the counters; in pages unless the name says otherwise. */
 export interface MeminfoSource {
   readonly counters: MachineCounters;
@@ -54,6 +57,8 @@ export interface MeminfoSource {
   readonly freeSwapPages: number;
   readonly commitLimitPages: number;
   readonly committedPages: number;
+  /** Size of the vmalloc area in KiB; that of four levels when absent. */
+  readonly vmallocTotalKib?: number;
   readonly vmallocUsedPages: number;
   readonly percpuPages: number;
   readonly hardwareCorruptedPages: number;
@@ -124,7 +129,7 @@ export function formatMeminfo(source: MeminfoSource): string {
     kibLine("WritebackTmp", 0) +
     pagesLine("CommitLimit", source.commitLimitPages) +
     pagesLine("Committed_AS", source.committedPages) +
-    kibLine("VmallocTotal", VMALLOC_TOTAL_KIB) +
+    kibLine("VmallocTotal", source.vmallocTotalKib ?? VMALLOC_TOTAL_KIB) +
     pagesLine("VmallocUsed", source.vmallocUsedPages) +
     kibLine("VmallocChunk", 0) +
     pagesLine("Percpu", source.percpuPages) +
