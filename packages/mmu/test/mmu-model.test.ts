@@ -13,7 +13,7 @@ import {
   vpnHi,
   vpnLo,
 } from "@pageframe/contracts";
-import { SetAssociativeTlb } from "@pageframe/tlb";
+import { ModelTlb, SetAssociativeTlb } from "@pageframe/tlb";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Machine, USER_TABLE } from "./helpers.ts";
@@ -26,6 +26,21 @@ const TINY = {
   l2: { entries: 6, ways: 3 },
   l2Huge: { entries: 1, ways: 1 },
 };
+
+/** First levels apart, groups of four pages in one entry, prefetches; as small. */
+const coalescing = (): ModelTlb =>
+  new ModelTlb({
+    name: "coalescing",
+    coalescePages: 4,
+    prefetchNextPage: true,
+    levels: [
+      [
+        { name: "I", entries: 2, ways: 1, holds: ["4KiB"], serves: "instructions" },
+        { name: "D", entries: 3, ways: 3, holds: ["4KiB", "coalesced", "2MiB"], serves: "data" },
+      ],
+      [{ name: "L2", entries: 8, ways: 4, holds: ["4KiB", "coalesced", "1GiB"] }],
+    ],
+  });
 
 const vpns = fc
   .tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 1 }), fc.integer({ min: 0, max: 1 }))
@@ -50,6 +65,8 @@ const steps = fc.oneof(
       level: fc.constantFrom(1, 1, 1, 2, 3),
       /** For a leaf; a table keeps its frame. */
       pfn: fc.integer({ min: 512, max: 1023 }),
+      /** A leaf's frame is in a row with its neighbours', not the one drawn. */
+      isInRow: fc.boolean(),
       lo: bits(PTE_RW, PTE_US, PTE_G, PTE_A, PTE_D),
       isPresent: fc.constantFrom(true, true, true, false),
       isLarge: fc.boolean(),
@@ -67,11 +84,15 @@ const steps = fc.oneof(
   },
 );
 
-describe("Mmu against a walk without any cache", () => {
+describe.each([
+  { name: "a small TLB", makeTlb: () => new SetAssociativeTlb(TINY), flags: USER_TABLE },
+  // All pages were accessed before, so that they are groups from the start.
+  { name: "a TLB that coalesces and prefetches", makeTlb: coalescing, flags: USER_TABLE | PTE_A },
+])("Mmu with $name against a walk without any cache", ({ makeTlb, flags: firstFlags }) => {
   it("gives the same frame or fault, and the same A and D, when every edit is followed by a flush", () => {
     fc.assert(
       fc.property(fc.array(steps, { maxLength: 150, size: "max" }), (list) => {
-        const machine = new Machine({ tlb: new SetAssociativeTlb(TINY), protectionKeys: true });
+        const machine = new Machine({ tlb: makeTlb(), protectionKeys: true });
         const { mmu, contents } = machine;
         // All tables are made first, so that entries keep their places whatever is written into them.
         const places = new Map<string, { at: number; table: number }>();
@@ -80,7 +101,7 @@ describe("Mmu against a walk without any cache", () => {
             for (const level of [1, 2, 3]) {
               const at = machine.entryOf(page + region, level);
               const table = level === 1 ? 0 : machine.contents.words[at] & ~0xfff;
-              if (level === 1) machine.contents.words[at] = ((512 + page) << 12) | USER_TABLE;
+              if (level === 1) machine.contents.words[at] = ((512 + page) << 12) | firstFlags;
               places.set(`${page + region}:${level}`, { at, table });
             }
           }
@@ -92,7 +113,8 @@ describe("Mmu against a walk without any cache", () => {
             const { at, table } = places.get(`${step.vpn}:${level}`)!;
             const flags = step.lo | (step.isPresent ? PTE_P : 0);
             const largePfn = level === 2 ? 512 : 0;
-            if (level === 1) contents.words[at] = (step.pfn << 12) | flags;
+            const pfn = step.isInRow ? 512 + (step.vpn % 4) : step.pfn;
+            if (level === 1) contents.words[at] = (pfn << 12) | flags;
             else if (step.isLarge) contents.words[at] = (largePfn << 12) | flags | PTE_PS;
             else contents.words[at] = table | flags;
             contents.words[at + 1] = hi;
