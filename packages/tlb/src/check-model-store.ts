@@ -1,7 +1,7 @@
 /** Checks everything that model-tlb-store.ts promises. Cold. */
 import { bug, PTE_D } from "@pageframe/contracts";
 import { entrySizeCode, NR_ENTRY_SIZES } from "./model-tlb-config.ts";
-import { FLAGS, type ModelTlbStore, NO_ENTRY, PFN } from "./model-tlb-store.ts";
+import { FLAGS, type ModelTlbStore, NO_ENTRY, PFN, ROW_SHIFT } from "./model-tlb-store.ts";
 import { Replacement, REPLACEMENTS } from "./replacement.ts";
 import { flagsForSize, TAG_GLOBAL, tagSize } from "./tlb-tag.ts";
 
@@ -15,7 +15,7 @@ export function checkModelStore(store: ModelTlbStore): void {
   let nrFragments = 0;
   for (const [array, { name, holds }] of arrays.entries()) {
     for (let entry = store.arrayFirst[array]; entry < store.arrayFirst[array + 1]; entry++) {
-      const tagHi = store.cells[store.nrRows + entry];
+      const tagHi = store.tagHi(entry);
       if (tagHi === 0) continue;
       nrValid++;
       if (store.isFragment(entry)) nrFragments++;
@@ -38,36 +38,36 @@ export function checkModelStore(store: ModelTlbStore): void {
 }
 
 function checkEntry(store: ModelTlbStore, array: number, entry: number): void {
-  const { cells, nrRows } = store;
-  const tagHi = cells[nrRows + entry];
+  const { cells } = store;
+  const tagHi = store.tagHi(entry);
   const set = store.setOf(entry, array);
   const first = store.firstOfSet(array, set);
   if (entry < first || entry >= first + store.arrayWays[array]) bug(`TLB entry ${entry} is in the wrong set`);
   if (store.validEntry(store.placeOf(entry)) !== entry) bug(`TLB entry ${entry} is not on the valid list`);
-  if (store.findTag(array, cells[entry], tagHi) !== entry)
+  if (store.findTag(array, store.tagLo(entry), tagHi) !== entry)
     bug(`TLB entry ${entry} is not what its hash finds`);
-  const flags = cells[FLAGS * nrRows + entry];
+  const flags = cells[(entry << ROW_SHIFT) + FLAGS];
   const pageSize = tagSize(tagHi) % (NR_ENTRY_SIZES - 1); // a group's pages are of 4 KiB
   if (flags !== flagsForSize(flags, pageSize)) bug(`TLB entry ${entry} has size ${pageSize}, flags ${flags}`);
   for (let other = 0; other < array; other++) {
-    const copy = store.findTag(other, cells[entry], tagHi);
+    const copy = store.findTag(other, store.tagLo(entry), tagHi);
     if (copy === NO_ENTRY) continue;
-    const differ = (cells[FLAGS * nrRows + copy] ^ flags) & ~(store.isFragment(entry) ? PTE_D : 0);
-    if (cells[PFN * nrRows + copy] !== cells[PFN * nrRows + entry] || differ !== 0) {
+    const differ = (cells[(copy << ROW_SHIFT) + FLAGS] ^ flags) & ~(store.isFragment(entry) ? PTE_D : 0);
+    if (cells[(copy << ROW_SHIFT) + PFN] !== cells[(entry << ROW_SHIFT) + PFN] || differ !== 0) {
       bug(`TLB entries ${entry} and ${copy} are one page with different translations`);
     }
   }
 }
 
 function checkSets(store: ModelTlbStore, array: number): void {
-  const { cells, nrRows, replacement } = store;
+  const { replacement } = store;
   const ways = store.arrayWays[array];
   for (let set = store.arrayFirstSet[array]; set < store.arrayFirstSet[array + 1]; set++) {
     const first = store.firstOfSet(array, set);
     let nrValid = 0;
     let nrMarked = 0;
     for (let entry = first; entry < first + ways; entry++) {
-      if (cells[nrRows + entry] !== 0) nrValid++;
+      if (store.tagHi(entry) !== 0) nrValid++;
       if (replacement.marks[entry] !== 0) nrMarked++;
     }
     if (nrValid !== store.setValid[set]) {
@@ -82,12 +82,12 @@ function checkSets(store: ModelTlbStore, array: number): void {
 
 /** The list of a set has every way once, the valid ones first. */
 function checkList(store: ModelTlbStore, set: number, first: number, ways: number, nrValid: number): void {
-  const { cells, nrRows, replacement } = store;
+  const { replacement } = store;
   const seen = new Set<number>();
   let entry = replacement.head[set];
   while (!seen.has(entry)) {
     if (entry < first || entry >= first + ways) bug(`TLB entry ${entry} is on the list of set ${set}`);
-    if ((cells[nrRows + entry] !== 0) !== seen.size < nrValid) {
+    if ((store.tagHi(entry) !== 0) !== seen.size < nrValid) {
       bug(`TLB entry ${entry} is at place ${seen.size} of a list with ${nrValid} valid entries`);
     }
     seen.add(entry);

@@ -3,8 +3,8 @@
  * prefetch of the next page. Hot: per access.
  *
  * A hit in a level fills the levels above, a miss fills all; hits in a level are no use of those below. The smallest page is
- * found first, and one of the own PCID before a global one. What it is made of is in model-tlb-config.ts, entries and their
- * layout in model-tlb-store.ts.
+ * found first, and one of the own PCID before a global one. What it is made of is in model-tlb-config.ts, where pages may be
+ * in model-tlb-places.ts, entries and their layout in model-tlb-store.ts, what goes out in model-tlb-drops.ts.
  *
  * A coalesced entry whose page is written first, when it is clean, gives way to an entry of that page alone, because only
  * this page's entry in the page table becomes dirty.
@@ -23,6 +23,7 @@ import {
   TLB_MISS,
   TLB_NOT_LOOKED_UP,
   type Tlb,
+  type TlbHolding,
   type TlbStats,
   type TlbWalker,
   vpnHi as highOf,
@@ -31,7 +32,10 @@ import {
 } from "@pageframe/contracts";
 import { checkModelStore } from "./check-model-store.ts";
 import { type ModelTlbConfig, NR_ENTRY_SIZES, NR_KINDS, SIZE_COALESCED } from "./model-tlb-config.ts";
-import { FLAGS, ModelTlbStore, NO_ARRAY, NO_ENTRY, NOTE_PREFETCHED, NOTES, PFN } from "./model-tlb-store.ts";
+import { dropPage, dropRange, dropReplaced } from "./model-tlb-drops.ts";
+import { NO_ARRAY } from "./model-tlb-places.ts";
+import { FLAGS, ModelTlbStore, NO_ENTRY, NOTE_PREFETCHED, NOTES, PFN, ROW_SHIFT } from "./model-tlb-store.ts";
+import { collectHoldings, visitEntries } from "./model-tlb-view.ts";
 import {
   flagsForSize,
   TAG_GLOBAL,
@@ -39,12 +43,14 @@ import {
   TAG_SIZE_SHIFT,
   TAG_VALID,
   tagPcid,
-  tagServes,
   tagSize,
 } from "./tlb-tag.ts";
 
 /** Highest value of a page number's high half. */
 const MAX_VPN_HI: number = RUN_VPN_HI_MASK;
+/** Bits of a tag that say whose a page is. */
+const OWNER_BITS: number = TAG_GLOBAL | (0xfff << TAG_PCID_SHIFT);
+const NO_KIND = -1;
 
 /** Counts of a general TLB. */
 export interface ModelTlbStats extends TlbStats {
@@ -68,8 +74,9 @@ export class ModelTlb implements Tlb {
   readonly name: string;
   readonly store: ModelTlbStore;
   readonly cells: Int32Array;
-  readonly pfnAt: number;
-  readonly flagsAt: number;
+  /** What the contract calls an entry is the first word of its row. */
+  readonly pfnAt: number = PFN;
+  readonly flagsAt: number = FLAGS;
   nrL2Hits = 0;
   nrMisses = 0;
   stoppedEntry: number = TLB_MISS;
@@ -87,6 +94,11 @@ export class ModelTlb implements Tlb {
   private nrCoalescedFills = 0;
   private nrCoalescedHits = 0;
   private nrCoalescedSplits = 0;
+  /** What the last lookup missed, until something is put in: it is nowhere for this kind. NO_KIND when nothing. */
+  private missedLo = 0;
+  private missedHi = 0;
+  private missedPcid = 0;
+  private missedKind: number = NO_KIND;
   /** The coalesced entry that `viewRow` shows, and for which page and kind. */
   private viewedEntry: number = NO_ENTRY;
   private viewedLo = 0;
@@ -98,8 +110,6 @@ export class ModelTlb implements Tlb {
     this.name = config.name;
     this.store = new ModelTlbStore(config);
     this.cells = this.store.cells;
-    this.pfnAt = PFN * this.store.nrRows;
-    this.flagsAt = FLAGS * this.store.nrRows;
     this.nrLevels = this.store.nrLevels;
     this.coalescePages = config.coalescePages ?? 0;
     this.prefetchesNextPage = config.prefetchNextPage ?? false;
@@ -125,17 +135,22 @@ export class ModelTlb implements Tlb {
   }
 
   lookup(vpnLo: number, vpnHi: number, pcid: Asid, kind: number): number {
+    const bareKind = kind & RUN_KIND_MASK;
     this.nrLookups++;
-    const first = this.findAt(kind & RUN_KIND_MASK, vpnLo, vpnHi, pcid);
-    if (first !== NO_ENTRY) return this.use(first, vpnLo, vpnHi, kind);
+    const first = this.findAt(bareKind, vpnLo, vpnHi, pcid);
+    if (first !== NO_ENTRY) return this.use(first, vpnLo, vpnHi, kind) << ROW_SHIFT;
     for (let level = 1; level < this.nrLevels; level++) {
-      const entry = this.findAt(level * NR_KINDS + (kind & RUN_KIND_MASK), vpnLo, vpnHi, pcid);
+      const entry = this.findAt(level * NR_KINDS + bareKind, vpnLo, vpnHi, pcid);
       if (entry === NO_ENTRY) continue;
       this.nrL2Hits++;
       this.levelHits[level]++;
-      return this.promote(entry, level, vpnLo, vpnHi, kind);
+      return this.promote(entry, level, vpnLo, vpnHi, kind) << ROW_SHIFT;
     }
     this.nrMisses++;
+    this.missedLo = vpnLo;
+    this.missedHi = vpnHi;
+    this.missedPcid = pcid;
+    this.missedKind = bareKind;
     return TLB_MISS;
   }
 
@@ -148,7 +163,7 @@ export class ModelTlb implements Tlb {
     mask: Int32Array,
     walker: TlbWalker,
   ): number {
-    const { cells, flagsAt } = this;
+    const { cells } = this;
     for (let run = fromRun; run < toRun; run++) {
       const vpnLo = words[2 * run];
       const word1 = words[2 * run + 1];
@@ -166,7 +181,7 @@ export class ModelTlb implements Tlb {
         }
         const { leafSize, leafPfn, leafFlags } = walker;
         this.insert(vpnLo, vpnHi, pcid, leafSize, leafPfn, leafFlags, kind, walker);
-      } else if (((cells[flagsAt + entry] ^ want[kind]) & mask[kind]) !== 0) {
+      } else if (((cells[entry + FLAGS] ^ want[kind]) & mask[kind]) !== 0) {
         this.stoppedEntry = entry;
         return run;
       }
@@ -190,22 +205,23 @@ export class ModelTlb implements Tlb {
     if (this.prefetchesNextPage && walker !== undefined) {
       this.prefetchAfter(vpnLo, vpnHi, pcid, entrySize, kind, walker);
     }
-    return this.put(vpnLo, vpnHi, pcid, pageSize, entrySize, pfn, flags, kind, 0);
+    return this.put(vpnLo, vpnHi, pcid, pageSize, entrySize, pfn, flags, kind, 0) << ROW_SHIFT;
   }
 
   setEntryFlags(entry: number, flags: number): void {
-    const { cells, flagsAt, store } = this;
-    const entryFlags = cells[flagsAt + entry] | flags;
-    if (entryFlags === cells[flagsAt + entry]) return;
-    if (entry === store.viewRow) {
+    const { cells, store } = this;
+    const entryFlags = cells[entry + FLAGS] | flags;
+    if (entryFlags === cells[entry + FLAGS]) return;
+    const found = entry >> ROW_SHIFT;
+    if (found === store.viewRow) {
       this.splitViewed(entryFlags);
       return;
     }
-    const tagHi = cells[store.nrRows + entry];
-    const pageLo = cells[entry];
+    const tagLo = store.tagLo(found);
+    const tagHi = store.tagHi(found);
     for (let array = 0; array < store.nrArrays; array++) {
-      const copy = store.findTag(array, pageLo, tagHi);
-      if (copy !== NO_ENTRY) cells[flagsAt + copy] |= flags;
+      const copy = store.findTag(array, tagLo, tagHi);
+      if (copy !== NO_ENTRY) cells[(copy << ROW_SHIFT) + FLAGS] |= flags;
     }
   }
 
@@ -214,33 +230,31 @@ export class ModelTlb implements Tlb {
   }
 
   dropPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
-    this.store.dropPage(vpnLo, vpnHi, pcid, true);
-    if (this.store.nrFragments !== 0) this.dropReaching(vpnOf(vpnLo, vpnHi), 1, pcid, true);
+    dropPage(this.store, vpnLo, vpnHi, pcid, true);
   }
 
   flushPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
     const before = this.store.nrValid;
-    this.dropPage(vpnLo, vpnHi, pcid);
+    dropPage(this.store, vpnLo, vpnHi, pcid, true);
     this.countFlush(before);
   }
 
   flushPcidPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
     const before = this.store.nrValid;
-    this.store.dropPage(vpnLo, vpnHi, pcid, false);
-    if (this.store.nrFragments !== 0) this.dropReaching(vpnOf(vpnLo, vpnHi), 1, pcid, false);
+    dropPage(this.store, vpnLo, vpnHi, pcid, false);
     this.countFlush(before);
   }
 
   /** Costs the lesser of the pages asked for and the valid entries. */
   flushRange(vpnLo: number, vpnHi: number, nrPages: number, pcid: Asid): void {
-    const before = this.store.nrValid;
+    const { store } = this;
+    const before = store.nrValid;
     const start = vpnOf(vpnLo, vpnHi);
-    if (nrPages < before && this.store.nrFragments === 0) {
-      for (let vpn = start; vpn < start + nrPages; vpn++) {
-        this.store.dropPage(lowOf(vpn), highOf(vpn), pcid, true);
-      }
+    if (nrPages < before && store.nrFragments === 0) {
+      for (let vpn = start; vpn < start + nrPages; vpn++)
+        dropPage(store, lowOf(vpn), highOf(vpn), pcid, true);
     } else {
-      this.dropReaching(start, nrPages, pcid, true);
+      dropRange(store, start, nrPages, pcid, true);
     }
     this.countFlush(before);
   }
@@ -250,7 +264,7 @@ export class ModelTlb implements Tlb {
     const before = store.nrValid;
     for (let at = before - 1; at >= 0; at--) {
       const entry = store.validEntry(at);
-      const tagHi = this.cells[store.nrRows + entry];
+      const tagHi = store.tagHi(entry);
       if ((tagHi & TAG_GLOBAL) === 0 && tagPcid(tagHi) === pcid) store.drop(entry);
     }
     this.countFlush(before);
@@ -261,7 +275,7 @@ export class ModelTlb implements Tlb {
     const before = store.nrValid;
     for (let at = before - 1; at >= 0; at--) {
       const entry = store.validEntry(at);
-      if (andGlobal || (this.cells[store.nrRows + entry] & TAG_GLOBAL) === 0) store.drop(entry);
+      if (andGlobal || (store.tagHi(entry) & TAG_GLOBAL) === 0) store.drop(entry);
     }
     this.countFlush(before);
   }
@@ -270,32 +284,23 @@ export class ModelTlb implements Tlb {
   forEachEntry(
     visit: (vpnLo: number, vpnHi: number, pcid: number, pageSize: number, pfn: number, flags: number) => void,
   ): void {
-    const { cells, pfnAt, flagsAt, store } = this;
-    for (let at = 0; at < store.nrValid; at++) {
-      const entry = store.validEntry(at);
-      const tagHi = cells[store.nrRows + entry];
-      if (this.isHeldBefore(store.arrayOf[entry], cells[entry], tagHi)) continue;
-      const isGroup = tagSize(tagHi) === SIZE_COALESCED;
-      const pageSize = isGroup ? TLB_4K : tagSize(tagHi);
-      const vpn = store.entryVpn(entry);
-      for (let page = 0; page < (isGroup ? this.coalescePages : 1); page++) {
-        if (isGroup && this.isHeldAlone(vpn + page, tagHi)) continue;
-        const [lo, hi] = [lowOf(vpn + page), highOf(vpn + page)];
-        visit(lo, hi, tagPcid(tagHi), pageSize, cells[pfnAt + entry] + page, cells[flagsAt + entry]);
-      }
-    }
+    visitEntries(this.store, visit);
+  }
+
+  peek(vpnLo: number, vpnHi: number, pcid: Asid): TlbHolding[] {
+    return collectHoldings(this.store, vpnLo, vpnHi, pcid);
   }
 
   checkInvariants(): void {
     checkModelStore(this.store);
   }
 
-  /** Searches one level, `place` of the store, for one kind of access. */
-  private findAt(place: number, vpnLo: number, vpnHi: number, pcid: number): number {
+  /** Searches one level for one kind of access: level * NR_KINDS + kind. */
+  private findAt(levelKind: number, vpnLo: number, vpnHi: number, pcid: number): number {
     const { store } = this;
     const { probes, nrOf } = store;
-    const end = store.probeFirst[place + 1];
-    for (let at = store.probeFirst[place]; at < end; at++) {
+    const end = store.probeFirst[levelKind + 1];
+    for (let at = store.probeFirst[levelKind]; at < end; at++) {
       const probe = probes[at];
       const entrySize = probe & (NR_ENTRY_SIZES - 1);
       if (nrOf[2 * probe] !== 0) {
@@ -310,54 +315,54 @@ export class ModelTlb implements Tlb {
     return NO_ENTRY;
   }
 
-  /** Notes the use of an entry that a lookup has found; returns where the caller reads it. */
+  /** Notes the use of an entry that a lookup has found; returns the entry to read. */
   private use(entry: number, vpnLo: number, vpnHi: number, kind: number): number {
-    const { cells, store } = this;
-    if ((cells[NOTES * store.nrRows + entry] & NOTE_PREFETCHED) !== 0) this.noteUseful(entry);
+    const { store } = this;
+    if ((this.cells[(entry << ROW_SHIFT) + NOTES] & NOTE_PREFETCHED) !== 0) this.noteUseful(entry);
     store.touch(entry);
-    if (tagSize(cells[store.nrRows + entry]) !== SIZE_COALESCED) return entry;
+    if (tagSize(store.tagHi(entry)) !== SIZE_COALESCED) return entry;
     this.nrCoalescedHits++;
     return this.view(entry, vpnLo, vpnHi, kind);
   }
 
   /** Copies an entry of a lower level into those above; returns as use() does. */
   private promote(entry: number, level: number, vpnLo: number, vpnHi: number, kind: number): number {
-    const { cells, store, pfnAt, flagsAt } = this;
+    const { cells, store } = this;
     const found = this.use(entry, vpnLo, vpnHi, kind);
-    const tagHi = cells[store.nrRows + entry];
-    const owner = tagHi & (TAG_GLOBAL | (0xfff << TAG_PCID_SHIFT));
-    const notes = cells[NOTES * store.nrRows + entry];
-    const pfn = cells[pfnAt + entry];
-    const flags = cells[flagsAt + entry];
+    const tagHi = store.tagHi(entry);
+    const owner = tagHi & OWNER_BITS;
+    const row = entry << ROW_SHIFT;
+    const pfn = cells[row + PFN];
+    const flags = cells[row + FLAGS];
+    const notes = cells[row + NOTES];
     let copy = NO_ENTRY;
     for (let above = level - 1; above >= 0; above--) {
       copy = this.fillLevel(above, kind, vpnLo, vpnHi, owner, tagSize(tagHi), pfn, flags, notes);
     }
-    if (copy === NO_ENTRY || found === store.viewRow) return found;
-    return copy;
+    return copy === NO_ENTRY || found === store.viewRow ? found : copy;
   }
 
-  /** Shows one page of a coalesced entry in the row that is no entry. */
+  /** Shows one page of a coalesced entry in the row that is no entry; returns that row. */
   private view(entry: number, vpnLo: number, vpnHi: number, kind: number): number {
-    const { cells, store, pfnAt, flagsAt } = this;
-    const { viewRow } = store;
-    cells[pfnAt + viewRow] = cells[pfnAt + entry] + (vpnLo & (this.coalescePages - 1));
-    cells[flagsAt + viewRow] = cells[flagsAt + entry];
+    const { cells, store } = this;
+    const row = store.viewRow << ROW_SHIFT;
+    cells[row + PFN] = cells[(entry << ROW_SHIFT) + PFN] + (vpnLo & (this.coalescePages - 1));
+    cells[row + FLAGS] = cells[(entry << ROW_SHIFT) + FLAGS];
     this.viewedEntry = entry;
     this.viewedLo = vpnLo;
     this.viewedHi = vpnHi;
     this.viewedKind = kind;
-    return viewRow;
+    return store.viewRow;
   }
 
   /** Puts the page that was viewed in place of its coalesced entry, with other flags. */
   private splitViewed(flags: number): void {
-    const { cells, store, pfnAt, flagsAt, viewedLo, viewedHi } = this;
+    const { cells, store, viewedLo, viewedHi } = this;
     this.nrCoalescedSplits++;
-    const pcid = tagPcid(cells[store.nrRows + this.viewedEntry]);
-    cells[flagsAt + store.viewRow] = flags;
-    const pfn = cells[pfnAt + store.viewRow];
-    this.put(viewedLo, viewedHi, pcid, TLB_4K, TLB_4K, pfn, flags, this.viewedKind, 0);
+    const pcid = tagPcid(store.tagHi(this.viewedEntry));
+    const row = store.viewRow << ROW_SHIFT;
+    cells[row + FLAGS] = flags;
+    this.put(viewedLo, viewedHi, pcid, TLB_4K, TLB_4K, cells[row + PFN], flags, this.viewedKind, 0);
   }
 
   /** As what a page that was walked for goes in: its own size, or a group. */
@@ -407,39 +412,49 @@ export class ModelTlb implements Tlb {
     kind: number,
     note: number,
   ): number {
-    const { store } = this;
+    const { store, coalescePages } = this;
     const bareKind = kind & RUN_KIND_MASK;
-    let firstPfn = pfn;
-    if (entrySize === SIZE_COALESCED) {
+    const isGroup = entrySize === SIZE_COALESCED;
+    const firstPfn = isGroup ? pfn & -coalescePages : pfn;
+    if (isGroup) {
       this.nrCoalescedFills++;
-      firstPfn = pfn & -this.coalescePages;
-      const firstLo = vpnLo & -this.coalescePages;
-      for (let page = 0; page < this.coalescePages; page++) {
-        store.dropReplaced(firstLo + page, vpnHi, pcid, bareKind, firstPfn + page, flags);
+      const firstLo = vpnLo & -coalescePages;
+      for (let page = 0; page < coalescePages; page++) {
+        dropReplaced(store, firstLo + page, vpnHi, pcid, bareKind, firstPfn + page, flags, false);
       }
     } else {
-      const page = pageSize === TLB_4K ? 0 : vpnLo & ((1 << store.sizeShift[pageSize]) - 1);
-      store.dropReplaced(vpnLo, vpnHi, pcid, bareKind, pfn + page, flags);
-    }
-    const owner = (flags & PTE_G) !== 0 ? TAG_GLOBAL : pcid << TAG_PCID_SHIFT;
-    const entryFlags = flagsForSize(flags, pageSize);
-    let entry = NO_ENTRY;
-    for (let level = this.nrLevels - 1; level >= 0; level--) {
-      const filled = this.fillLevel(
-        level,
-        kind,
+      const page = vpnLo & ((1 << store.sizeShift[pageSize]) - 1);
+      dropReplaced(
+        store,
         vpnLo,
         vpnHi,
-        owner,
-        entrySize,
-        firstPfn,
-        entryFlags,
-        pageSize | note,
+        pcid,
+        bareKind,
+        pfn + page,
+        flags,
+        this.hasJustMissed(vpnLo, vpnHi, pcid, bareKind),
       );
+    }
+    this.missedKind = NO_KIND;
+    const owner = (flags & PTE_G) !== 0 ? TAG_GLOBAL : pcid << TAG_PCID_SHIFT;
+    const entryFlags = flagsForSize(flags, pageSize);
+    const notes = pageSize | note;
+    let entry = NO_ENTRY;
+    for (let level = this.nrLevels - 1; level >= 0; level--) {
+      const filled = this.fillLevel(level, kind, vpnLo, vpnHi, owner, entrySize, firstPfn, entryFlags, notes);
       if (filled !== NO_ENTRY) entry = filled;
     }
-    const isGroup = tagSize(this.cells[store.nrRows + entry]) === SIZE_COALESCED;
-    return isGroup ? this.view(entry, vpnLo, vpnHi, kind) : entry;
+    const isViewed = isGroup && tagSize(store.tagHi(entry)) === SIZE_COALESCED;
+    return isViewed ? this.view(entry, vpnLo, vpnHi, kind) : entry;
+  }
+
+  private hasJustMissed(vpnLo: number, vpnHi: number, pcid: number, kind: number): boolean {
+    return (
+      kind === this.missedKind &&
+      vpnLo === this.missedLo &&
+      vpnHi === this.missedHi &&
+      pcid === this.missedPcid
+    );
   }
 
   /** Puts a page, or the part of it that the level can hold, into one level. Returns the entry, or NO_ENTRY. */
@@ -472,42 +487,12 @@ export class ModelTlb implements Tlb {
   private noteUseful(entry: number): void {
     const { cells, store } = this;
     this.nrUsefulPrefetches++;
-    const pageLo = cells[entry];
-    const tagHi = cells[store.nrRows + entry];
+    const tagLo = store.tagLo(entry);
+    const tagHi = store.tagHi(entry);
     for (let array = 0; array < store.nrArrays; array++) {
-      const copy = store.findTag(array, pageLo, tagHi);
-      if (copy !== NO_ENTRY) cells[NOTES * store.nrRows + copy] &= ~NOTE_PREFETCHED;
+      const copy = store.findTag(array, tagLo, tagHi);
+      if (copy !== NO_ENTRY) cells[(copy << ROW_SHIFT) + NOTES] &= ~NOTE_PREFETCHED;
     }
-  }
-
-  /** Empties all entries of pages, or parts of pages, that reach into a range. */
-  private dropReaching(start: number, nrPages: number, pcid: number, andGlobal: boolean): void {
-    const { store } = this;
-    for (let at = store.nrValid - 1; at >= 0; at--) {
-      const entry = store.validEntry(at);
-      const tagHi = this.cells[store.nrRows + entry];
-      if (!tagServes(tagHi, pcid) || (!andGlobal && (tagHi & TAG_GLOBAL) !== 0)) continue;
-      const leafPages = store.leafPages(entry);
-      const vpn = store.entryVpn(entry);
-      const first = vpn - (vpn % leafPages);
-      if (first < start + nrPages && start < first + leafPages) store.drop(entry);
-    }
-  }
-
-  private isHeldBefore(array: number, pageLo: number, tagHi: number): boolean {
-    for (let before = 0; before < array; before++) {
-      if (this.store.findTag(before, pageLo, tagHi) !== NO_ENTRY) return true;
-    }
-    return false;
-  }
-
-  /** Has a page of a group an entry of its own? */
-  private isHeldAlone(vpn: number, groupTag: number): boolean {
-    const owner = groupTag & (TAG_GLOBAL | (0xfff << TAG_PCID_SHIFT));
-    for (let array = 0; array < this.store.nrArrays; array++) {
-      if (this.store.find(array, TLB_4K, lowOf(vpn), highOf(vpn), owner) !== NO_ENTRY) return true;
-    }
-    return false;
   }
 
   private countFlush(nrValidBefore: number): void {

@@ -143,6 +143,26 @@ describe("a coalesced entry", () => {
   });
 });
 
+describe("what every array holds for a page", () => {
+  it("is told without a lookup", () => {
+    const tlb = new ModelTlb(ZEN_4);
+    access(tlb, new TraceWalker({ isContiguous: true }), [6]);
+    tlb.insert(4, 0, 1, TLB_4K, 99, USER | PTE_G, RUN_EXEC);
+    const { stats } = tlb;
+    const group = { pageSize: TLB_4K, pfn: 5, flags: USER };
+    expect(tlb.peek(5, 0, 0)).toEqual([
+      { array: "L1 DTLB", ...group },
+      { array: "L2 DTLB", ...group },
+    ]);
+    expect(tlb.peek(4, 0, 2)).toEqual([
+      { array: "L1 ITLB", pageSize: TLB_4K, pfn: 99, flags: USER | PTE_G },
+      { array: "L2 ITLB", pageSize: TLB_4K, pfn: 99, flags: USER | PTE_G },
+    ]);
+    expect(tlb.peek(8, 0, 0)).toEqual([]);
+    expect(tlb.stats).toEqual(stats);
+  });
+});
+
 describe("parts of large pages", () => {
   it("are what a second level keeps of 1 GiB pages on Zen 4, and one INVLPG drops them all", () => {
     const tlb = new ModelTlb(ZEN_4);
