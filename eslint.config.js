@@ -29,7 +29,7 @@ const platformGlobals = {
 };
 
 export default defineConfig(
-  globalIgnores(["**/dist/", "**/coverage/", "**/.generated/", "**/.turbo/"]),
+  globalIgnores(["packages/*/compiled/", "**/dist/", "**/coverage/", "**/.generated/", "**/.turbo/"]),
   {
     files: ["**/*.ts"],
     extends: [

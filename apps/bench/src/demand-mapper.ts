@@ -43,7 +43,10 @@ export class DemandMapper {
     this.contents = new FrameContents(NR_FRAMES, "none");
     this.frames = new AscendingTableFrames(this.contents);
     this.pageTable = new RadixPageTable({ contents: this.contents, frames: this.frames });
-    this.mmu = new Mmu({ tlb: new SetAssociativeTlb(), contents: this.contents });
+    this.mmu = new Mmu({
+      tlb: new SetAssociativeTlb({ arena: this.contents.compiledArena }),
+      contents: this.contents,
+    });
     this.mmu.loadCr3(this.pageTable.rootPfn, 0, false);
   }
 

@@ -32,6 +32,30 @@ export interface TlbHolding {
   readonly flags: number;
 }
 
+/**
+ * What a walker has for a TLB whose loop is compiled: the same walk as compiled code. Everything lies in one memory, and
+ * addresses are bytes in it.
+ */
+export interface CompiledWalker {
+  /** The memory; a TLB in another one cannot use this walker. */
+  readonly arena: object;
+  /**
+   * Compiled code. `walk(state, vpnLo, vpnHi, kind)` gives 0 with the leaf's frame and flags at `leafPfnAt` and
+   * `leafFlagsAt`, for a leaf of 4 KiB; or something else, with nothing changed or counted: then TlbWalker.walk() must do
+   * it. `touchRuns(state, from, to)` reads the leaf entries of the runs at these addresses, which will be walked soon, so
+   * that the host has them at hand; it changes nothing.
+   */
+  readonly exports: Readonly<Record<string, (...values: number[]) => number>>;
+  readonly state: number;
+  readonly leafPfnAt: number;
+  readonly leafFlagsAt: number;
+  /** Are there so many tables that touchRuns() saves more than it costs? */
+  readonly looksAhead: boolean;
+  /** Call before compiled walks, and after them. */
+  enter(): void;
+  leave(): void;
+}
+
 /** Who finds the translations that a TLB lacks. */
 export interface TlbWalker {
   /**
@@ -45,6 +69,8 @@ export interface TlbWalker {
    * walker without this method cannot tell.
    */
   isContiguous?(vpnLo: number, vpnHi: number, nrPages: number): boolean;
+  /** The walker for compiled loops; null while there is none. */
+  readonly compiled?: CompiledWalker | null;
   readonly leafPfn: number;
   readonly leafFlags: number;
   readonly leafSize: number;

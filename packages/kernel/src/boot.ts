@@ -391,9 +391,10 @@ function wireCpus(sys: System, cpuNodes: readonly NodeId[]): void {
   sys.reaperGather = new MmuGather(sys);
   sys.unmapBatch = new UnmapBatch(sys);
   for (let id = 0; id < config.cpus; id++) {
-    const tlb = findOccupant("TLB", tlbs, config.seats.tlb).create(
-      tlbConfig({ l1: config.tlb.l1, l2: config.tlb.l2 }),
-    );
+    const tlb = findOccupant("TLB", tlbs, config.seats.tlb).create({
+      ...tlbConfig({ l1: config.tlb.l1, l2: config.tlb.l2 }),
+      arena: sys.contents.compiledArena,
+    });
     const levels = tableLayout(config).nrLevels === 5 ? 5 : 4;
     const mmu = new Mmu({ tlb, contents: sys.contents, levels, smap: true });
     mmu.loadCr3(sys.kernelHalf.rootPfn, sys.asids.loadedAsid(id), true);

@@ -395,7 +395,7 @@ export class Kernel {
 
   /** Makes a second machine in the same state, which goes its own way. State outside (a swap file) is shared: give it none. */
   clone(): Kernel {
-    return cloneGraph<Kernel>(this);
+    return cloneGraph<Kernel>(this, undefined, this.sys.contents.arena);
   }
 
   /** A number that is equal for equal states. O(state). */

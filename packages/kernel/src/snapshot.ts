@@ -3,9 +3,11 @@
  *
  * The state is every object that can be reached from the kernel: class instances with plain fields, arrays, maps, sets
  * and typed arrays. Objects that hold state elsewhere (a file on the host) say so through ExternalState. Functions are
- * shared, so nothing that lives in a closure belongs to the state; the packages hold none.
+ * shared, so nothing that lives in a closure belongs to the state; the packages hold none. Of buffers, which are mostly
+ * larger than what is in them, the zeros at the end are left out.
  */
 import { bug, type ExternalState, isExternalState } from "@pageframe/contracts";
+import { type Arena, usedLength } from "@pageframe/memmap";
 
 type Fields = Record<string, unknown>;
 type Saved =
@@ -35,7 +37,7 @@ export function takeSnapshot(root: object): Snapshot {
       saved.set(object, { kind: "fields", fields: {} });
       visit(object.buffer);
     } else if (object instanceof ArrayBuffer) {
-      saved.set(object, { kind: "buffer", bytes: object.slice(0) });
+      saved.set(object, { kind: "buffer", bytes: object.slice(0, usedLength(object)) });
     } else if (Array.isArray(object)) {
       const items = object.slice() as unknown[];
       saved.set(object, { kind: "array", items });
@@ -67,7 +69,7 @@ export function restoreSnapshot(snapshot: Snapshot): void {
   for (const [object, saved] of snapshot.saved) {
     switch (saved.kind) {
       case "buffer":
-        new Uint8Array(object as ArrayBuffer).set(new Uint8Array(saved.bytes));
+        restoreBytes(object as ArrayBuffer, saved.bytes);
         break;
       case "array":
         (object as unknown[]).splice(0, (object as unknown[]).length, ...saved.items);
@@ -94,15 +96,30 @@ export function restoreSnapshot(snapshot: Snapshot): void {
   }
 }
 
+/** Puts saved bytes back; what has been written behind them since becomes zero again, and the rest is not touched. */
+function restoreBytes(buffer: ArrayBuffer, saved: ArrayBuffer): void {
+  const used = usedLength(buffer);
+  const bytes = new Uint8Array(buffer);
+  bytes.set(new Uint8Array(saved));
+  if (used > saved.byteLength) bytes.fill(0, saved.byteLength, used);
+}
+
 /**
  * Makes an independent copy of everything reachable from `root`: a second kernel that goes its own way. Objects with
- * external state are shared unless `replace` gives another for them, and so are constants.
+ * external state are shared unless `replace` gives another for them, and so are constants. The arrays of `arena` go into
+ * another one.
  */
 export function cloneGraph<Root extends object>(
   root: Root,
   replace?: (external: ExternalState) => object,
+  arena: Arena | null = null,
 ): Root {
   const copies = new Map<object, object>();
+  const otherArena = arena?.duplicate() ?? null;
+  if (arena !== null && otherArena !== null) {
+    copies.set(arena, otherArena);
+    copies.set(arena.buffer, otherArena.buffer);
+  }
   const copyOf = (value: unknown): unknown => {
     if (typeof value !== "object" || value === null) return value;
     const known = copies.get(value);
@@ -110,7 +127,7 @@ export function cloneGraph<Root extends object>(
     return copyObject(value);
   };
   const copyObject = (object: object): object => {
-    if (object instanceof ArrayBuffer) return remember(object, object.slice(0));
+    if (object instanceof ArrayBuffer) return remember(object, copyBuffer(object));
     if (ArrayBuffer.isView(object)) {
       const buffer = copyOf(object.buffer) as ArrayBuffer;
       const View = object.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => object;
@@ -147,6 +164,12 @@ export function cloneGraph<Root extends object>(
     return copy;
   };
   return copyOf(root) as Root;
+}
+
+function copyBuffer(buffer: ArrayBuffer): ArrayBuffer {
+  const copy = new ArrayBuffer(buffer.byteLength);
+  new Uint8Array(copy).set(new Uint8Array(buffer, 0, usedLength(buffer)));
+  return copy;
 }
 
 /** Is it a frozen value through and through? Such constants are shared: what is made after a copy refers to them too. */
@@ -199,8 +222,7 @@ export function stateDigest(root: object): number {
     }
   };
   for (let object = pending.pop(); object !== undefined; object = pending.pop()) {
-    if (ArrayBuffer.isView(object)) digest.addBytes(object);
-    else if (object instanceof ArrayBuffer) digest.addBytes(new Uint8Array(object));
+    if (ArrayBuffer.isView(object)) digest.addView(object);
     else if (Array.isArray(object)) object.forEach(add);
     else if (object instanceof Map)
       for (const [key, value] of object as Map<unknown, unknown>) {
@@ -237,14 +259,16 @@ class Digest {
     for (let at = 0; at < text.length; at++) this.addWord(text.charCodeAt(at));
   }
 
-  addBytes(view: ArrayBufferView): void {
-    const nrWords = view.byteLength >>> 2;
-    if ((view.byteOffset & 3) === 0) {
-      const words = new Int32Array(view.buffer, view.byteOffset, nrWords);
-      for (let at = 0; at < nrWords; at++) this.addWord(words[at]);
-    }
+  /** Adds the length of a view and its words up to the last that is not zero. */
+  addView(view: ArrayBufferView): void {
+    this.addNumber(view.byteLength);
+    const isAligned = (view.byteOffset & 3) === 0;
+    const nrWords = isAligned ? view.byteLength >>> 2 : 0;
+    const words = new Int32Array(view.buffer, isAligned ? view.byteOffset : 0, nrWords);
+    let nrUsed = nrWords;
+    while (nrUsed > 0 && words[nrUsed - 1] === 0) nrUsed--;
+    for (let at = 0; at < nrUsed; at++) this.addWord(words[at]);
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-    const from = (view.byteOffset & 3) === 0 ? nrWords * 4 : 0;
-    for (let at = from; at < bytes.length; at++) this.addWord(bytes[at]);
+    for (let at = nrWords * 4; at < bytes.length; at++) this.addWord(bytes[at]);
   }
 }

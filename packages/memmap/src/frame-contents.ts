@@ -9,8 +9,12 @@
  *
  * A frame's bytes are slot `slotOf[pfn]` of one buffer, seen as int32 `words` (1024 a slot) and as `bytes`. In sparse
  * and none mode the buffer grows: re-read `words` and `bytes` after ensureSlot(). Word indices never change.
+ *
+ * `slotOf` and the first slots lie in an arena, where compiled loops reach them together with what else is in it. When
+ * there are more slots than it has room for, they all move out, and JavaScript does the work from then on.
  */
 import { bug, EINVAL, KernelError, NO_PFN, PAGE_SIZE, PAGE_WORDS, type Pfn } from "@pageframe/contracts";
+import { Arena } from "./arena.ts";
 
 /** How much of RAM has bytes. */
 export type ContentsMode = "none" | "sparse" | "dense";
@@ -19,9 +23,17 @@ export const CONTENTS_MODES: readonly ContentsMode[] = ["none", "sparse", "dense
 /** `slotOf` of a frame without bytes. */
 export const NO_SLOT = -1;
 
+/** Slots in the arena of a machine whose data has no bytes of its own: page tables take one frame in 512 or few more. */
+const FRAMES_PER_SLOT = 8;
+const MIN_ARENA_SLOTS = 1024;
+/** Room for what else is put into the arena: TLBs, walk caches, batches of accesses. */
+const OTHER_ARENA_BYTES: number = 4 << 20;
+
 /** Bytes of all frames. */
 export class FrameContents {
   readonly mode: ContentsMode;
+  /** Memory that `slotOf` lies in, and `words` at least at first; null when there is none. */
+  readonly arena: Arena | null;
   /** Slot of each frame's bytes, or NO_SLOT. */
   readonly slotOf: Int32Array;
   words: Int32Array;
@@ -35,13 +47,22 @@ export class FrameContents {
       throw new KernelError(EINVAL, `contents mode "${mode}" is not one of ${CONTENTS_MODES.join(", ")}`);
     }
     this.mode = mode;
-    this.slotOf = new Int32Array(nrFrames).fill(NO_SLOT);
-    this.nrSlots = mode === "dense" ? nrFrames : Math.min(nrFrames, 64);
+    const nrArenaSlots = arenaSlots(nrFrames, mode);
+    this.arena = Arena.reserve(nrFrames * 4 + nrArenaSlots * PAGE_SIZE + OTHER_ARENA_BYTES);
+    this.slotOf = this.arena?.takeWords(nrFrames) ?? new Int32Array(nrFrames);
+    this.slotOf.fill(NO_SLOT);
+    const words = this.arena?.takeWords(nrArenaSlots * PAGE_WORDS) ?? null;
+    this.nrSlots = mode === "dense" ? nrFrames : words === null ? Math.min(nrFrames, 64) : nrArenaSlots;
     this.nextSlot = mode === "dense" ? nrFrames : 0;
-    const buffer = new ArrayBuffer(this.nrSlots * PAGE_SIZE);
-    this.words = new Int32Array(buffer);
-    this.bytes = new Uint8Array(buffer);
+    this.words = words ?? new Int32Array(this.nrSlots * PAGE_WORDS);
+    this.bytes = new Uint8Array(this.words.buffer, this.words.byteOffset, this.words.byteLength);
     if (mode === "dense") for (let frame = 0; frame < nrFrames; frame++) this.slotOf[frame] = frame;
+  }
+
+  /** The arena that both `slotOf` and `words` lie in now, or null. */
+  get compiledArena(): Arena | null {
+    const { arena } = this;
+    return arena !== null && arena.holds(this.words) && arena.holds(this.slotOf) ? arena : null;
   }
 
   /** Do data pages have bytes? */
@@ -168,6 +189,12 @@ export class FrameContents {
     }
     return this.nextSlot++;
   }
+}
+
+/** Slots that get room in the arena. */
+function arenaSlots(nrFrames: number, mode: ContentsMode): number {
+  if (mode === "dense") return nrFrames;
+  return Math.min(nrFrames, Math.max(MIN_ARENA_SLOTS, Math.ceil(nrFrames / FRAMES_PER_SLOT)));
 }
 
 function isZeroPage(bytes: Uint8Array): boolean {

@@ -63,13 +63,17 @@ describe("FrameContents on demand (sparse)", () => {
     expect([contents.slotOf[0], contents.isZero(0)]).toEqual([NO_SLOT, true]);
   });
 
-  it("grows past its first 64 slots and keeps every byte", () => {
-    const contents = new FrameContents(100, "sparse");
-    const before = contents.words;
-    for (let pfn = 0; pfn < 100; pfn++) contents.writeByte(pfn, pfn, pfn + 1);
-    expect(contents.words).not.toBe(before);
-    expect(contents.bytes.length).toBe(100 * 4096);
-    for (let pfn = 0; pfn < 100; pfn++) expect(contents.readByte(pfn, pfn)).toBe(pfn + 1);
+  it("grows out of its arena and keeps every byte", () => {
+    const contents = new FrameContents(20_000, "sparse");
+    contents.writeByte(7, 100, 9);
+    const { arena, words } = contents;
+    expect(contents.compiledArena).toBe(arena);
+    for (let pfn = 0; pfn < 3000; pfn++) contents.writeByte(pfn, pfn & 63, (pfn % 255) + 1);
+    expect(contents.words).not.toBe(words);
+    expect(contents.compiledArena).toBeNull();
+    expect(contents.bytes.length).toBe(5000 * 4096);
+    for (let pfn = 0; pfn < 3000; pfn++) expect(contents.readByte(pfn, pfn & 63)).toBe((pfn % 255) + 1);
+    expect(contents.readByte(7, 100)).toBe(9);
     contents.checkInvariants();
   });
 });

@@ -12,6 +12,7 @@
  */
 import {
   bug,
+  type CompiledWalker,
   EINVAL,
   KernelError,
   PAGE_SHIFT,
@@ -34,6 +35,7 @@ import {
   X86_PF_RSVD,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
+import { CompiledWalk, type WalkerFields } from "./compiled-walk.ts";
 import { explainWalk } from "./explain.ts";
 import { decodeFault, type Fault, FAULT_GP } from "./fault-code.ts";
 import { type ExplainedWalk, type HardwareWalker, type WalkCacheHits } from "./hardware-walker.ts";
@@ -77,7 +79,7 @@ const LO_RESERVED_2M = 0x1fe000;
 const LO_RESERVED_1G = 0x3fffe000;
 
 /** Walks the table that `rootPfn` names. A walk leaves what it found in the leaf fields. */
-export class PageWalker implements HardwareWalker {
+export class PageWalker implements HardwareWalker, WalkerFields {
   /** Table of the highest level, and the PCID its cached entries carry: CR3. */
   rootPfn = 0;
   pcid = 0;
@@ -99,6 +101,7 @@ export class PageWalker implements HardwareWalker {
   private readonly hiReserved: number;
   /** `vpnHi` shifted right by this is 0 for a page that the table can translate. */
   private readonly limitShift: number;
+  private readonly compiledWalk: CompiledWalk | null;
   /** Rights taken away above the table that walkAbove() found. */
   private denyAbove = 0;
 
@@ -119,7 +122,16 @@ export class PageWalker implements HardwareWalker {
     this.limitShift = 9 * levels - 32;
     this.hasNoExecute = noExecute;
     this.hiReserved = HI_RESERVED | (noExecute ? 0 : NX);
-    this.caches = new WalkCaches(caches);
+    this.caches = new WalkCaches(caches, contents.compiledArena);
+    this.compiledWalk = CompiledWalk.create(contents, this, levels, this.hiReserved, this.limitShift);
+  }
+
+  get compiled(): CompiledWalker | null {
+    return this.compiledWalk?.isUsable === true ? this.compiledWalk : null;
+  }
+
+  get cacheTag(): number {
+    return (this.pcid << PCID_SHIFT) | KEY_VALID;
   }
 
   /**

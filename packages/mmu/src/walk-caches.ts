@@ -14,6 +14,7 @@
  * Source: Intel SDM vol. 3A section 4.10.3.1 (what is cached), 4.10.4.1 (when it is forgotten).
  */
 import { EINVAL, KernelError } from "@pageframe/contracts";
+import { type Arena } from "@pageframe/memmap";
 
 /** Entries of each cache: a power of two, or 0 to leave it out. */
 export interface WalkCachesConfig {
@@ -50,7 +51,8 @@ export class WalkCaches {
   nrPdpteHits = 0;
   nrPml4eHits = 0;
 
-  constructor(config: WalkCachesConfig) {
+  /** The rows lie in `arena` when it is given and has room. */
+  constructor(config: WalkCachesConfig, arena: Arena | null = null) {
     const problems = Object.entries(config)
       .filter(([, entries]: [string, number]) => entries !== 0 && !isPowerOfTwo(entries))
       .map(
@@ -66,7 +68,8 @@ export class WalkCaches {
     ];
     this.pdpteFirst = nrRows[0] * WALK_ROW_WORDS;
     this.pml4eFirst = this.pdpteFirst + nrRows[1] * WALK_ROW_WORDS;
-    this.rows = new Int32Array(this.pml4eFirst + nrRows[2] * WALK_ROW_WORDS);
+    const nrWords = this.pml4eFirst + nrRows[2] * WALK_ROW_WORDS;
+    this.rows = arena?.takeWords(nrWords) ?? new Int32Array(nrWords);
   }
 
   /** Entries cached now. O(entries). */

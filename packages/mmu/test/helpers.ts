@@ -15,14 +15,15 @@ import { SetAssociativeTlb } from "@pageframe/tlb";
 
 export const USER_TABLE: number = PTE_P | PTE_RW | PTE_US;
 
-/** A machine of 1024 frames whose page table is written entry by entry. */
+/** A machine, of 1024 frames if not told otherwise, whose page table is written entry by entry. */
 export class Machine {
-  readonly contents: FrameContents = new FrameContents(1024, "none");
+  readonly contents: FrameContents;
   readonly tlb: SetAssociativeTlb = new SetAssociativeTlb();
   readonly mmu: Mmu;
   private nextTable = 1;
 
-  constructor(config: Partial<MmuConfig> = {}) {
+  constructor(config: Partial<MmuConfig> = {}, nrFrames = 1024) {
+    this.contents = new FrameContents(nrFrames, "none");
     this.mmu = new Mmu({ tlb: this.tlb, contents: this.contents, ...config });
     this.mmu.loadCr3(this.newTable(), 0, false);
   }

@@ -352,11 +352,11 @@ describe("tables in odd places", () => {
   });
 
   it("are found after the contents have moved", () => {
-    const machine = new Machine();
+    const machine = new Machine({}, 20_000);
     machine.write(5, 1, leaf(77, RW));
     machine.user(5, RUN_READ);
     const before = machine.contents.words;
-    for (let pfn = 600; pfn < 700; pfn++) machine.contents.ensureSlot(pfn);
+    for (let pfn = 600; pfn < 4600; pfn++) machine.contents.ensureSlot(pfn);
     expect(machine.contents.words).not.toBe(before);
     machine.write(6, 1, leaf(78, RW));
     expect(machine.user(6, RUN_WRITE)).toBe(78);

@@ -12,7 +12,7 @@ import {
   type TlbStore,
   USE,
 } from "./tlb-store.ts";
-import { flagsForSize, TAG_SPECIAL, tagSize } from "./tlb-tag.ts";
+import { flagsForSize, signatureOf, TAG_SPECIAL, tagSize } from "./tlb-tag.ts";
 
 /** Calls bug() for the first invariant of a store that does not hold. O(entries * ways). */
 export function checkStore(store: TlbStore): void {
@@ -47,6 +47,10 @@ function checkEntry(store: TlbStore, entry: number, array: number): void {
   const sizeFlags = flags & (PTE_PS | TLB_ENTRY_1G);
   if (sizeFlags !== flagsForSize(0, pageSize))
     bug(`TLB entry ${entry} has page size ${pageSize}, flags ${flags}`);
+  const signature = signatureOf(cells[entry]);
+  if (store.signatures[entry] !== signature) {
+    bug(`TLB entry ${entry} has signature ${store.signatures[entry]}, its page ${signature}`);
+  }
   const first = store.setFirst(array, cells[entry]);
   const end = first + store.arrayWays[array];
   if (entry < first || entry >= end) bug(`TLB entry ${entry} is in the wrong set`);

@@ -32,5 +32,6 @@ export {
   tlbConfig,
   type TlbArrayConfig,
   type TlbConfig,
+  type TlbOptions,
 } from "./tlb-config.ts";
 export { createTlb, tlbs } from "./tlbs.ts";

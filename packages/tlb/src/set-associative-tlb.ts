@@ -7,6 +7,7 @@
  */
 import {
   type Asid,
+  type CompiledWalker,
   PTE_G,
   PTE_PS,
   RUN_COUNT_SHIFT,
@@ -28,12 +29,14 @@ import {
   vpnOf,
 } from "@pageframe/contracts";
 import { checkStore } from "./check-store.ts";
-import { type TlbConfig } from "./tlb-config.ts";
+import { CompiledLoop, NEEDS_WALK, RAN_THROUGH } from "./compiled-loop.ts";
+import { type TlbOptions } from "./tlb-config.ts";
 import { FLAGS, L2, L2_HUGE, LINK, MAX_CLOCK, NO_ENTRY, PFN, TlbStore, USE } from "./tlb-store.ts";
 import {
   flagsForSize,
   pageHiOf,
   pageLoOf,
+  signatureOf,
   TAG_GLOBAL,
   TAG_PCID_SHIFT,
   TAG_SIZE_SHIFT,
@@ -87,6 +90,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
   stoppedEntry: number = TLB_MISS;
   /** Runs that one pass of translateRuns() handles, so that the clock is checked once. */
   private readonly maxBatch: number;
+  private readonly compiledLoop: CompiledLoop | null;
   private nrLookups = 0;
   private nrFolded = 0;
   private nrFlushes = 0;
@@ -96,8 +100,10 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
   private missedTag: number = NO_TAG;
 
   /** What the config leaves out is Skylake's. Throws EINVAL for a geometry that cannot be. */
-  constructor(config: Partial<TlbConfig> = {}) {
-    super(config);
+  constructor(config: TlbOptions = {}) {
+    const { arena = null, ...geometry } = config;
+    super(geometry, arena);
+    this.compiledLoop = CompiledLoop.create(this, arena);
     this.pfnAt = PFN_SECTION * this.nrRows;
     this.flagsAt = FLAGS_SECTION * this.nrRows;
     this.maxBatch = Math.trunc(MAX_CLOCK / 2 / this.tick);
@@ -137,6 +143,10 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     mask: Int32Array,
     walker: TlbWalker,
   ): number {
+    const { compiled = null } = walker;
+    if (compiled !== null && this.nrSpecial === 0 && this.compiledLoop?.serves(compiled) === true) {
+      return this.translateCompiled(words, fromRun, toRun, pcid, want, mask, walker, compiled);
+    }
     const { cells, nrRows, tick, l1Stride, l1SetMask } = this;
     const flagsAt = FLAGS_SECTION * nrRows;
     const useAt = USE_SECTION * nrRows;
@@ -202,6 +212,62 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     this.stoppedEntry = stoppedEntry;
     if (stoppedEntry !== TLB_NOT_LOOKED_UP) this.nrLookups++;
     return run;
+  }
+
+  /** The same by compiled code, which stops where it cannot go on: there the walker is asked. */
+  private translateCompiled(
+    words: Int32Array,
+    fromRun: number,
+    toRun: number,
+    pcid: Asid,
+    want: Int32Array,
+    mask: Int32Array,
+    walker: TlbWalker,
+    compiled: CompiledWalker,
+  ): number {
+    const loop = this.compiledLoop!;
+    const owner = (pcid << PCID_SHIFT) | VALID_BIT;
+    let run = fromRun;
+    let stoppedEntry = RAN_THROUGH;
+    this.missedTag = NO_TAG;
+    compiled.enter();
+    while (run < toRun && stoppedEntry === RAN_THROUGH && this.nrSpecial === 0) {
+      if (this.clock > LAST_TICK - this.maxBatch * this.tick) this.renumberUses();
+      const done = loop.run(words, run, Math.min(toRun, run + this.maxBatch), owner, want, mask, compiled);
+      this.nrLookups += done - run;
+      this.nrL2Hits += loop.nrL2Hits;
+      this.nrMisses += loop.nrMisses;
+      this.nrFolded += loop.nrFolded;
+      ({ stoppedEntry } = loop);
+      run = done;
+      if (
+        stoppedEntry === NEEDS_WALK &&
+        this.fillByWalker(words[2 * run], words[2 * run + 1], owner, walker)
+      ) {
+        stoppedEntry = RAN_THROUGH;
+        this.nrLookups++;
+        run++;
+      }
+    }
+    compiled.leave();
+    if (stoppedEntry === RAN_THROUGH) {
+      return run === toRun ? run : this.translateRuns(words, run, toRun, pcid, want, mask, walker);
+    }
+    this.stoppedEntry = stoppedEntry === NEEDS_WALK ? MISS : stoppedEntry;
+    if (stoppedEntry !== TLB_NOT_LOOKED_UP) this.nrLookups++;
+    return run;
+  }
+
+  /** Lets the walker translate the run that missed. False when that faults. */
+  private fillByWalker(vpnLo: number, word1: number, owner: number, walker: TlbWalker): boolean {
+    const tag = (word1 & VPN_HI_MASK) | owner;
+    this.missedLo = vpnLo;
+    this.missedTag = tag;
+    const kind = (word1 >>> KIND_SHIFT) & KIND_MASK;
+    if (walker.walk(vpnLo, word1 & VPN_HI_MASK, kind) !== 0) return false;
+    this.fillMissed(vpnLo, tag, walker.leafSize, walker.leafPfn, walker.leafFlags);
+    this.nrFolded += word1 >>> COUNT_SHIFT;
+    return true;
   }
 
   insert(vpnLo: number, vpnHi: number, pcid: Asid, pageSize: number, pfn: number, flags: number): number {
@@ -392,6 +458,8 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     cells[nrRows + copy] = plainTag;
     cells[PFN_SECTION * nrRows + copy] = pfn;
     cells[FLAGS_SECTION * nrRows + copy] = flags;
+    const signature = signatureOf(vpnLo);
+    this.signatures[copy] = signature;
     const first = (vpnLo & this.l1SetMask) * this.l1Stride;
     const end = useAt + first + this.l1Stride;
     let least = cells[useAt + first];
@@ -408,6 +476,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     cells[FLAGS_SECTION * nrRows + victim] = flags;
     cells[useAt + victim] = this.clock + way;
     cells[linkAt + victim] = copy;
+    this.signatures[victim] = signature;
     return victim;
   }
 
@@ -436,6 +505,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     cells[nrRows + victim] = tag;
     cells[PFN_SECTION * nrRows + victim] = pfn;
     cells[FLAGS_SECTION * nrRows + victim] = flags;
+    this.signatures[victim] = signatureOf(pageLo);
     return victim;
   }
 
@@ -468,6 +538,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     cells[FLAGS_SECTION * nrRows + victim] = flags;
     cells[useAt + victim] = this.clock + way;
     cells[LINK_SECTION * nrRows + victim] = copy;
+    this.signatures[victim] = signatureOf(pageLo);
     return victim;
   }
 

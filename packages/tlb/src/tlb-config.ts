@@ -8,6 +8,7 @@
  * Source: Intel 64 and IA-32 Architectures Optimization Reference Manual (248966-045), table 2-15 (Skylake).
  */
 import { EINVAL, KernelError } from "@pageframe/contracts";
+import { type Arena } from "@pageframe/memmap";
 
 /** One array: `entries / ways` sets, a power of two. As many ways as entries make it fully associative. */
 export interface TlbArrayConfig {
@@ -22,6 +23,12 @@ export interface TlbConfig {
   readonly l1Huge: TlbArrayConfig;
   readonly l2: TlbArrayConfig;
   readonly l2Huge: TlbArrayConfig;
+}
+
+/** What a TLB is made of: what is left out of the geometry is Skylake's. */
+export interface TlbOptions extends Partial<TlbConfig> {
+  /** Where its arrays go, so that compiled code reaches them together with the page tables. */
+  readonly arena?: Arena | null;
 }
 
 /** Data TLB of Intel Skylake. The default. */

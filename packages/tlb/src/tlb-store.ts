@@ -15,6 +15,8 @@
  *     second level   use    next entry in the circular list of its set, towards less recent
  *                    link   previous one
  *
+ * Beside it `signatures` has a byte for each entry, a hash of its page number, which the compiled loop searches by.
+ *
  * One array, because compiled code checks an array once a function, however often it reads it [a prototype with one
  * array, and with constants in place as well: 11 million random misses a second; an array per field: 6.5].
  *
@@ -27,6 +29,7 @@
  * flush costs what it drops.
  */
 import { TLB_1G, TLB_2M, TLB_4K, vpnOf } from "@pageframe/contracts";
+import { type Arena } from "@pageframe/memmap";
 import { nrSets, type TlbConfig, tlbConfig } from "./tlb-config.ts";
 import {
   pageHiOf,
@@ -71,6 +74,7 @@ export class TlbStore {
   readonly arraySetMask: Int32Array = new Int32Array(NR_ARRAYS);
   /** Most recent entry of each set of `l2`, then of `l2Huge`. */
   readonly lruHead: Int32Array;
+  readonly signatures: Uint8Array;
   readonly l1Stride: number;
   readonly l1SetMask: number;
   readonly l2First: number;
@@ -83,7 +87,8 @@ export class TlbStore {
   /** Valid entries that are large or global: they are searched for only when there are any. */
   nrSpecial = 0;
 
-  constructor(config: Partial<TlbConfig>) {
+  /** The arrays lie in `arena` when it is given and has room. */
+  constructor(config: Partial<TlbConfig>, arena: Arena | null) {
     this.config = tlbConfig(config);
     const { l1, l1Large, l1Huge, l2, l2Huge } = this.config;
     let maxStride = 0;
@@ -96,8 +101,11 @@ export class TlbStore {
       if (row < L2) maxStride = Math.max(maxStride, stride);
     });
     this.nrRows = this.arrayFirst[NR_ARRAYS];
-    this.cells = new Int32Array(this.nrRows * NR_SECTIONS);
-    this.lruHead = new Int32Array(nrSets(l2) + nrSets(l2Huge));
+    const takeWords = (nrWords: number) => arena?.takeWords(nrWords) ?? new Int32Array(nrWords);
+    this.cells = takeWords(this.nrRows * NR_SECTIONS);
+    this.lruHead = takeWords(nrSets(l2) + nrSets(l2Huge));
+    const signatureWords = takeWords(this.nrRows / 4);
+    this.signatures = new Uint8Array(signatureWords.buffer, signatureWords.byteOffset, this.nrRows);
     this.l1Stride = this.arrayStride[TLB_4K];
     this.l1SetMask = this.arraySetMask[TLB_4K];
     this.l2First = this.arrayFirst[L2];

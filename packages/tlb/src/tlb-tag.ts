@@ -16,6 +16,10 @@ const TAG_VALID: number = 1 << 28;
 /** Set in the tags of large and of global pages: what a comparison with a plain tag cannot find. */
 const TAG_SPECIAL: number = (3 << TAG_SIZE_SHIFT) | TAG_GLOBAL;
 
+/** 2^32 divided by the golden ratio, odd: Knuth's multiplicative hash. */
+const SIGNATURE_FACTOR: number = 0x9e3779b1 | 0;
+const SIGNATURE_SHIFT = 24;
+
 const PCID_MASK = 0xfff;
 const SIZE_MASK = 3;
 
@@ -52,6 +56,11 @@ export function flagsForSize(flags: number, pageSize: number): number {
   const others = flags & ~(PTE_PS | TLB_ENTRY_1G);
   if (pageSize === TLB_4K) return others;
   return others | (pageSize === TLB_1G ? PTE_PS | TLB_ENTRY_1G : PTE_PS);
+}
+
+/** Hash of a page number's low half in bits 24..31: signatures of pages that share a set differ most of the time. */
+export function signatureOf(pageLo: number): number {
+  return Math.imul(pageLo, SIGNATURE_FACTOR) >>> SIGNATURE_SHIFT;
 }
 
 export { TAG_VPN_HI_MASK, TAG_PCID_SHIFT, TAG_SIZE_SHIFT, TAG_GLOBAL, TAG_VALID, TAG_SPECIAL };

@@ -4,10 +4,10 @@ import { ModelTlb } from "./model-tlb.ts";
 import { NoTlb } from "./no-tlb.ts";
 import { CORTEX_A76, GOLDEN_COVE, SKYLAKE, TEACHING, ZEN_4 } from "./presets.ts";
 import { SetAssociativeTlb } from "./set-associative-tlb.ts";
-import { type TlbConfig } from "./tlb-config.ts";
+import { type TlbOptions } from "./tlb-config.ts";
 
 /** Who may sit in the TLB seat; the first is the default. Only that one looks at the configuration. */
-export const tlbs: SeatTable<Partial<TlbConfig>, Tlb> = [
+export const tlbs: SeatTable<TlbOptions, Tlb> = [
   {
     name: "set-associative",
     describe: "Two levels, PCIDs and three page sizes, exact LRU; Skylake's geometry unless configured.",
