@@ -37,6 +37,7 @@ import {
   pteToSwapEntry,
   TASK_SIZE_VPN,
   TLB_ENTRY_NX,
+  VM_PFNMAP,
   VM_SHARED,
   VM_WRITE,
   type Vpn,
@@ -109,7 +110,7 @@ function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
     const vmFlags = pool.vmFlags[vma];
     if ((lo & PTE_RW) !== 0 && (vmFlags & VM_WRITE) === 0) bug(`${at} is writable and its mapping is not`);
     if ((lo & PTE_SPECIAL) !== 0) {
-      if (pfn !== sys.zeroPfn) bug(`${at} is special and maps pfn ${pfn}`);
+      if (pfn !== sys.zeroPfn && (vmFlags & VM_PFNMAP) === 0) bug(`${at} is special and maps pfn ${pfn}`);
       if ((lo & (PTE_RW | PTE_D)) !== 0) bug(`${at} maps the zero page writable or dirty`);
       continue;
     }
@@ -226,7 +227,7 @@ function auditCounters(sys: System, nrUserTables: number): void {
     const flags = memmap.flags[pfn];
     if ((flags & PG_TABLE) !== 0) nrTables++;
     else if ((flags & PG_SWAPCACHE) !== 0) nrFile++;
-    else if ((flags & PG_TAIL) === 0 && memmap.mapping[pfn] !== NO_MAPPING) nrFile++;
+    else if ((flags & (PG_TAIL | PG_RESERVED)) === 0 && memmap.mapping[pfn] !== NO_MAPPING) nrFile++;
     if (memmap.mapcount[pfn] > 0) {
       if ((flags & PG_ANON) !== 0) nrAnon++;
       else nrMapped++;

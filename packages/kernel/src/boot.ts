@@ -49,6 +49,7 @@ import { OutsideSink } from "./outside-sink.ts";
 import { LruPageReleaser } from "./pages.ts";
 import { MemoryPressure } from "./pressure.ts";
 import { formatBytes, formatPages, parseBytes, parsePages } from "./sizes.ts";
+import { NR_VDSO_FRAMES } from "./special-mappings.ts";
 import { Cpu, type KernelCaches, System } from "./system.ts";
 import { TableFramesFromBuddy } from "./table-frames.ts";
 import { CAUSE_NAMES, TimeAccount } from "./time.ts";
@@ -275,12 +276,17 @@ function wireKernelMemory(
     layout: tableLayout(config),
     image: kernelImage(parsePages(config.kernelImage)),
   });
+  const nrImagePages = parsePages(config.kernelImage);
+  if (nrImagePages > MAX_STATIC_TABLES + NR_VDSO_FRAMES) {
+    const firstPfn = HIGH_START_PFN + 1 + MAX_STATIC_TABLES;
+    sys.vdsoPfns = Array.from({ length: NR_VDSO_FRAMES }, (_, nth) => firstPfn + nth);
+  }
   sys.vmalloc = new Vmalloc(sys);
   sys.vmaPool = new VmaPool();
   sys.addressSpaceHost = new PagesOfAddressSpaces(sys);
 }
 
-/** The kernel image: the page of zeros, then the tables of its text and of the fixmap, then what is not told apart. */
+/** The kernel image: the page of zeros, then the tables of its text and of the fixmap, vvar and vdso, then what is not told apart. */
 function kernelImage(nrPages: number): KernelImage | null {
   if (nrPages === 0) return null;
   const nrTables = Math.min(MAX_STATIC_TABLES, nrPages - 1);

@@ -41,6 +41,7 @@ import {
   VM_FAULT_OOM,
   VM_FAULT_SIGBUS,
   VM_GROWSDOWN,
+  VM_PFNMAP,
   VM_READ,
   VM_SHARED,
   VM_WRITE,
@@ -63,6 +64,7 @@ import {
   vmFlagsToPteLo,
   writtenPteLo,
 } from "./pages.ts";
+import { faultPfnMap } from "./special-mappings.ts";
 import { freeSwapOfPage, swapInPage } from "./swap-pages.ts";
 import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
@@ -185,6 +187,7 @@ function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number
   const { mm, cpu } = task;
   const { pool } = mm.space;
   const vmFlags = pool.vmFlags[vma];
+  if ((vmFlags & VM_PFNMAP) !== 0) return faultPfnMap(sys, mm, vma, vpn, entry);
   const fileId = pool.fileId[vma];
   const pgoff = linearPageIndex(mm, vma, vpn);
   const isShared = (vmFlags & VM_SHARED) !== 0;

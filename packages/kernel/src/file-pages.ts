@@ -6,6 +6,7 @@ import {
   NR_DIRTIED,
   NR_WRITTEN,
   PG_DIRTY,
+  PG_RESERVED,
   PG_SWAPBACKED,
   PG_UPTODATE,
   type Pfn,
@@ -33,7 +34,8 @@ export function readFilePage(sys: System, task: Task, vpn: Vpn, fileId: number, 
   const found = files.findPage(fileId, pgoff);
   if (found !== NO_PFN) {
     memmap.getPage(found);
-    sys.reclaimPolicy.markAccessed(found);
+    // Pages of the kernel image are on no list.
+    if (!memmap.hasFlags(found, PG_RESERVED)) sys.reclaimPolicy.markAccessed(found);
     return found;
   }
   const pfn = allocUserPage(sys, task.cpu, task.pid, vpn);

@@ -17,6 +17,8 @@ export interface MappedFile {
   readonly name: string;
   /** Object of a shared anonymous mapping: it begins as zeros. */
   readonly isShmem: boolean;
+  /** Pages of the kernel image under a name such as [vdso]; no file system knows it. */
+  readonly isSpecial: boolean;
   /** VMAs that map it. An object behind shared anonymous memory ends with the last one. */
   nrMappings: number;
   /** Page offset to frame. */
@@ -35,10 +37,20 @@ export class Files {
 
   /** Makes a file. Files live as long as the machine; the pages of a shared anonymous object until nothing maps it. */
   open(name: string, isShmem: boolean): MappedFile {
+    return this.add(name, isShmem, false);
+  }
+
+  /** Makes the object of a special mapping; the caller fills `cached`, and its pages are never evicted. */
+  openSpecial(name: string): MappedFile {
+    return this.add(name, false, true);
+  }
+
+  private add(name: string, isShmem: boolean, isSpecial: boolean): MappedFile {
     const file = {
       id: this.all.length,
       name,
       isShmem,
+      isSpecial,
       nrMappings: 0,
       cached: new Map<number, Pfn>(),
       evicted: new Set<number>(),

@@ -50,6 +50,7 @@ import { canonicalVpn, NOT_CANONICAL } from "./kernel-layout.ts";
 import { cloneThread, createTask, exitTask, forkTask, goIdle, switchTo } from "./lifecycle.ts";
 import { runDaemons } from "./pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
+import { mapVdso } from "./special-mappings.ts";
 import { type System } from "./system.ts";
 import { type Mm, type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
@@ -304,6 +305,11 @@ export class Kernel {
     const signal = this.accessByte(task, vpn, offset, RUN_EXEC);
     runDaemons(this.sys);
     return signal;
+  }
+
+  /** Maps [vvar], [vvar_vclock] and [vdso], as execve does before a program starts. The vdso's address, or -ENOMEM. */
+  mapVdso(task: Task): Vaddr {
+    return this.inKernel(task, () => mapVdso(this.sys, task.mm));
   }
 
   /** vmalloc(): memory of the kernel's own. Its address, or 0 when there is none. */

@@ -117,6 +117,8 @@ export class System {
   readonly gupRefs = new Map<Pfn, number>();
   /** The frame that reads of untouched anonymous memory map (empty_zero_page). */
   zeroPfn: Pfn = NO_PFN;
+  /** Frames of the kernel image that hold vvar (time, random generator) and the vdso; empty when it has no room. */
+  vdsoPfns: readonly Pfn[] = [];
   /** Bytes that swap and copies move through. */
   readonly bounce = new Uint8Array(4096);
   /** Listener of tracepoints, or null. */

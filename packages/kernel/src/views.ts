@@ -164,15 +164,16 @@ export function mapsEntry(sys: System, mm: Mm, vma: VmaId): MapsEntry {
   const { pool } = space;
   const fileId = pool.fileId[vma];
   const file = fileId >= 0 ? sys.files.all[fileId] : null;
+  const isFile = file !== null && !file.isSpecial;
   const anonName = space.isHeapVma(vma) ? "[heap]" : space.isStackVma(vma) ? "[stack]" : "";
   return {
     startVpn: pool.startVpn[vma],
     endVpn: pool.endVpn[vma],
     perms: flagsToPerms(pool.vmFlags[vma]),
-    pgoff: file === null ? 0 : pool.pgoff[vma],
-    devMajor: file === null || file.isShmem ? 0 : FILE_DEV_MAJOR,
-    devMinor: file === null ? 0 : file.isShmem ? SHMEM_DEV_MINOR : FILE_DEV_MINOR,
-    inode: file === null ? 0 : file.id + 1,
+    pgoff: isFile ? pool.pgoff[vma] : 0,
+    devMajor: !isFile || file.isShmem ? 0 : FILE_DEV_MAJOR,
+    devMinor: !isFile ? 0 : file.isShmem ? SHMEM_DEV_MINOR : FILE_DEV_MINOR,
+    inode: isFile ? file.id + 1 : 0,
     name: file?.name ?? anonName,
   };
 }

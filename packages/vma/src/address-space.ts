@@ -15,7 +15,9 @@ import { FMODE_READ, FMODE_WRITE, doMmap } from "./mmap.ts";
 import { doMprotect } from "./mprotect.ts";
 import { doMremap } from "./mremap.ts";
 import { doMunmap, unmapAll } from "./munmap.ts";
+import { installSpecialMapping } from "./special-mapping.ts";
 import { expandDownwards, setupStack } from "./stack.ts";
+import { findUnmappedArea } from "./unmapped-area.ts";
 import { VM_LOCKED_MASK } from "./vma-flags.ts";
 import { NO_FILE } from "./vma-pool.ts";
 
@@ -71,6 +73,19 @@ export class AddressSpace extends MmStruct {
   /** Maps the initial stack, [topVpn - nrPages, topVpn). Returns 0 or -ENOMEM. Called by exec. */
   setupStack(topVpn: Vpn = TASK_SIZE_VPN, nrPages = 33): number {
     return setupStack(this, topVpn, nrPages);
+  }
+
+  /**
+   * Maps pages of the kernel's own, over nothing that is there; never merged, not to be grown. Returns 0 or -ENOMEM.
+   * Faults find them by `fileId`.
+   */
+  installSpecialMapping(startVpn: Vpn, nrPages: number, vmFlags: number, fileId: number): number {
+    return installSpecialMapping(this, startVpn, nrPages, vmFlags, fileId);
+  }
+
+  /** Finds the page where mmap would put a mapping of `nrPages` without a hint, or -ENOMEM (get_unmapped_area). */
+  findUnmappedArea(nrPages: number): Vpn {
+    return findUnmappedArea(this, 0, nrPages, 1, false);
   }
 
   /**
