@@ -58,6 +58,8 @@ export interface RadixLayout {
   readonly topPointerLo: number;
   /** First page that cannot be translated; the kernel half starts at half of it. */
   readonly limitVpn: Vpn;
+  /** First page whose tables have pointers of the kernel. */
+  readonly kernelVpn: Vpn;
   /** Where the kernel half shows frame 0 (PAGE_OFFSET), and where vmalloc starts. */
   readonly directMapVpn: Vpn;
   readonly vmallocVpn: Vpn;
@@ -91,6 +93,7 @@ export const RADIX4: RadixLayout = Object.freeze({
   nrLevels: 4,
   ...X86_ENTRIES,
   limitVpn: VPN_LIMIT,
+  kernelVpn: KERNEL_HALF_VPN,
   directMapVpn: DIRECT_MAP_VPN,
   vmallocVpn: VMALLOC_START_VPN,
 });
@@ -101,6 +104,7 @@ export const RADIX5: RadixLayout = Object.freeze({
   nrLevels: 5,
   ...X86_ENTRIES,
   limitVpn: 2 ** 45,
+  kernelVpn: 2 ** 44,
   directMapVpn: 0x111000000000,
   vmallocVpn: 0x1a0000000000,
 });
@@ -118,6 +122,7 @@ export const PAE: RadixLayout = Object.freeze({
   maxLeafLevel: 2,
   topPointerLo: PTE_P,
   limitVpn: 2 ** 20,
+  kernelVpn: 0xc0000,
   directMapVpn: 0xc0000,
   vmallocVpn: 0xf8000,
 });
@@ -129,6 +134,7 @@ export const SV39: RadixLayout = Object.freeze({
   maxLeafLevel: 3,
   ...RISCV_ENTRIES,
   limitVpn: 2 ** 27,
+  kernelVpn: 2 ** 26,
   directMapVpn: 0x5600000,
   vmallocVpn: 0x4600000,
 });
@@ -140,6 +146,7 @@ export const SV48: RadixLayout = Object.freeze({
   maxLeafLevel: 4,
   ...RISCV_ENTRIES,
   limitVpn: 2 ** 36,
+  kernelVpn: 2 ** 35,
   directMapVpn: 0xaf8000000,
   vmallocVpn: 0x8f8000000,
 });

@@ -494,7 +494,7 @@ export class RadixPageTable implements PageTable {
 
   private writePointer(entry: number, tablePfn: Pfn, vpn: Vpn): void {
     const { layout } = this;
-    let flags = vpn < layout.limitVpn / 2 ? layout.tableUserLo : layout.tableKernelLo;
+    let flags = vpn < layout.kernelVpn ? layout.tableUserLo : layout.tableKernelLo;
     if (layout.topPointerLo !== 0 && this.levelOf(entry) === this.nrLevels) flags = layout.topPointerLo;
     this.writeWords(entry, (tablePfn << layout.pfnShift) | flags, tablePfn >>> (32 - layout.pfnShift));
   }
