@@ -77,6 +77,7 @@ export {
   tssldtEntry64,
   VDSO_CPUNODE_BITS,
 } from "./segmentation/linux-gdt.ts";
+export { PagedMemory } from "./segmentation/paged-memory.ts";
 export {
   MSR_FS_BASE,
   MSR_GS_BASE,
@@ -94,6 +95,7 @@ export {
   SegmentUnit,
   type SegmentUnitConfig,
 } from "./segmentation/segment-unit.ts";
+export { SegmentedMmu } from "./segmentation/segmented-mmu.ts";
 export {
   SEGMENT_RPL_MASK,
   SEGMENT_TI_MASK,
