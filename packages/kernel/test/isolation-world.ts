@@ -115,6 +115,18 @@ class PlainWalker {
     this.kernel = kernel;
   }
 
+  /** Contents slot of the level-1 table for a page, or -1. */
+  tableSlot(rootPfn: number, vpn: number): number {
+    const { contents } = this.kernel.sys;
+    let pfn = rootPfn;
+    for (let level = 3; level >= 1; level--) {
+      const word = contents.slotOf[pfn] * 1024 + 2 * (Math.floor(vpn / 512 ** level) % 512);
+      if ((contents.words[word] & P) === 0) return -1;
+      pfn = ((contents.words[word] >>> 12) | (contents.words[word + 1] << 20)) & 0x7fffffff;
+    }
+    return contents.slotOf[pfn];
+  }
+
   /** Leaves the leaf's frame and the rights of all levels together; `lo` without P when nothing is there. */
   walk(rootPfn: number, vpn: number): void {
     const { contents } = this.kernel.sys;
@@ -137,6 +149,11 @@ class PlainWalker {
     this.hi = noExecute;
     this.pfn = pfn;
   }
+}
+
+/** The cached upper-level entries of a processor's walker: rows of key (two words), contents slot of the table, rights. */
+interface WalkerCaches {
+  readonly caches: { readonly rows: Int32Array; readonly pdeMask: number };
 }
 
 /** What this test finds. */
@@ -224,6 +241,7 @@ export class World {
       if (nth % 4 === 0 && this.nrHogPages > 0) this.runHog(nth);
       this.replaceKilled();
       this.checkTlbs();
+      this.checkWalkCaches();
       if (nth % 2000 === 0) this.kernel.audit();
     }
   }
@@ -249,8 +267,9 @@ export class World {
         this.mmap(program, task, page, nr);
         break;
       case "munmap":
-        this.expectDone(task, kernel.munmap(task, addressOf(page), nr * PAGE_SIZE));
-        for (let each = page; each < page + nr; each++) program.pages.delete(each);
+        // Now and then all of what one table serves.
+        if (dice.below(4) === 0) this.munmap(program, task, dice.of([0, ARENA_PAGES / 2]), ARENA_PAGES / 2);
+        else this.munmap(program, task, page, nr);
         break;
       case "madvise":
         this.madvise(program, task, page, nr);
@@ -326,6 +345,13 @@ export class World {
     for (let each = page; each < page + nr; each++) {
       program.pages.set(each, { prot, isShared, region, cell: { byte: 0 } });
     }
+  }
+
+  private munmap(program: Program, task: Task, page: number, nr: number): void {
+    const result = this.kernel.munmap(task, addressOf(page), nr * PAGE_SIZE);
+    if (task.killedBy !== null) return;
+    expect(result).toBe(0);
+    for (let each = page; each < page + nr; each++) program.pages.delete(each);
   }
 
   private madvise(program: Program, task: Task, page: number, nr: number): void {
@@ -432,10 +458,6 @@ export class World {
     }
   }
 
-  private expectDone(task: Task, result: number): void {
-    if (task.killedBy === null) expect(result).toBe(0);
-  }
-
   private runHog(nth: number): void {
     const page = ARENA_PAGES + ((nth / 4) % this.nrHogPages);
     if (this.hog === null || this.hog.hasExited) {
@@ -487,6 +509,26 @@ export class World {
           flags,
         );
       });
+    }
+  }
+
+  /**
+   * No CPU could walk a table that is gone, not even one that is lazy: processors walk ahead of what programs do. So nothing
+   * is cached under a loaded identifier but what the loaded page table points to.
+   */
+  private checkWalkCaches(): void {
+    for (const { id, mmu } of this.kernel.sys.cpus) {
+      const { rows, pdeMask } = (mmu.walker as unknown as WalkerCaches).caches;
+      for (let at = 0; at <= 4 * pdeMask; at += 4) {
+        const keyHi = rows[at + 1];
+        if (keyHi === 0 || ((keyHi >>> 13) & 0xfff) !== mmu.currentPcid) continue;
+        const vpn = ((keyHi & 0x1fff) * 2 ** 32 + (rows[at] >>> 0)) * 512;
+        const slot = this.walker.tableSlot(mmu.rootPfn, vpn);
+        if (slot === rows[at + 2]) continue;
+        throw new IsolationError(
+          `CPU ${id} may walk a stale table for page ${vpn - ARENA_VPN}: slot ${rows[at + 2]}, not ${slot}`,
+        );
+      }
     }
   }
 
