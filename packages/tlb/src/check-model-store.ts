@@ -3,7 +3,7 @@ import { bug, PTE_D } from "@pageframe/contracts";
 import { entrySizeCode, NR_ENTRY_SIZES } from "./model-tlb-config.ts";
 import { FLAGS, type ModelTlbStore, NO_ENTRY, PFN, ROW_SHIFT } from "./model-tlb-store.ts";
 import { Replacement, REPLACEMENTS } from "./replacement.ts";
-import { flagsForSize, TAG_GLOBAL, tagSize } from "./tlb-tag.ts";
+import { flagsForSize, TAG_GLOBAL, TAG_SPECIAL, tagSize } from "./tlb-tag.ts";
 
 const NRU: number = REPLACEMENTS.indexOf("nru");
 
@@ -12,12 +12,14 @@ export function checkModelStore(store: ModelTlbStore): void {
   const arrays = store.config.levels.flat();
   const nrOf = new Int32Array(store.nrOf.length);
   let nrValid = 0;
+  let nrSpecial = 0;
   let nrFragments = 0;
   for (const [array, { name, holds }] of arrays.entries()) {
     for (let entry = store.arrayFirst[array]; entry < store.arrayFirst[array + 1]; entry++) {
       const tagHi = store.tagHi(entry);
       if (tagHi === 0) continue;
       nrValid++;
+      if ((tagHi & TAG_SPECIAL) !== 0) nrSpecial++;
       if (store.isFragment(entry)) nrFragments++;
       const entrySize = tagSize(tagHi);
       nrOf[2 * (array * NR_ENTRY_SIZES + entrySize) + ((tagHi & TAG_GLOBAL) !== 0 ? 1 : 0)]++;
@@ -29,6 +31,7 @@ export function checkModelStore(store: ModelTlbStore): void {
     checkSets(store, array);
   }
   if (nrValid !== store.nrValid) bug(`${nrValid} TLB entries are valid, ${store.nrValid} counted`);
+  if (nrSpecial !== store.nrSpecial) bug(`${nrSpecial} TLB entries are special, ${store.nrSpecial} counted`);
   if (nrFragments !== store.nrFragments) {
     bug(`${nrFragments} TLB entries are fragments, ${store.nrFragments} counted`);
   }

@@ -18,8 +18,8 @@
 import { TLB_4K } from "@pageframe/contracts";
 import { type ModelTlbConfig, NR_ENTRY_SIZES } from "./model-tlb-config.ts";
 import { ModelTlbPlaces } from "./model-tlb-places.ts";
-import { Replacement } from "./replacement.ts";
-import { TAG_GLOBAL, TAG_SIZE_SHIFT, TAG_VALID, TAG_VPN_HI_MASK, tagSize } from "./tlb-tag.ts";
+import { LRU, Replacement } from "./replacement.ts";
+import { TAG_GLOBAL, TAG_SIZE_SHIFT, TAG_SPECIAL, TAG_VALID, TAG_VPN_HI_MASK, tagSize } from "./tlb-tag.ts";
 
 const NO_ENTRY = -1;
 /** Words of an entry, as a shift. */
@@ -45,6 +45,8 @@ export class ModelTlbStore extends ModelTlbPlaces {
   /** Valid entries by (array * NR_ENTRY_SIZES + size) * 2, plus 1 when global. */
   readonly nrOf: Int32Array;
   nrValid = 0;
+  /** Valid entries that are not plain: large, coalesced or global. */
+  nrSpecial = 0;
   /** Valid entries that are parts of larger pages. */
   nrFragments = 0;
   private readonly hashHead: Int32Array;
@@ -115,9 +117,10 @@ export class ModelTlbStore extends ModelTlbPlaces {
   /** Notes a use of an entry. */
   touch(entry: number): void {
     const array = this.arrayOf[entry];
-    const set = this.setOf(entry, array);
-    const ways = this.arrayWays[array];
-    this.replacement.touch(this.arrayPolicy[array], set, this.firstOfSet(array, set), ways, entry);
+    const policy = this.arrayPolicy[array];
+    const set = this.arrayFirstSet[array] + (this.cells[entry << ROW_SHIFT] & this.arraySetMask[array]);
+    if (policy === LRU) this.replacement.moveToHead(set, entry);
+    else this.replacement.touch(policy, this.firstOfSet(array, set), this.arrayWays[array], entry);
   }
 
   /** Empties an entry. */
@@ -197,6 +200,7 @@ export class ModelTlbStore extends ModelTlbPlaces {
     cells[(this.nrValid++ << ROW_SHIFT) + VALID_LIST] = entry;
     this.setValid[set]++;
     this.nrOf[this.countOf(array, tagHi)]++;
+    if ((tagHi & TAG_SPECIAL) !== 0) this.nrSpecial++;
     if (this.isFragment(entry)) this.nrFragments++;
   }
 
@@ -219,6 +223,7 @@ export class ModelTlbStore extends ModelTlbPlaces {
     cells[(last << ROW_SHIFT) + VALID_AT] = at;
     this.setValid[this.setOf(entry, array)]--;
     this.nrOf[this.countOf(array, tagHi)]--;
+    if ((tagHi & TAG_SPECIAL) !== 0) this.nrSpecial--;
     if (this.isFragment(entry)) this.nrFragments--;
   }
 }

@@ -136,8 +136,16 @@ export class ModelTlb implements Tlb {
 
   lookup(vpnLo: number, vpnHi: number, pcid: Asid, kind: number): number {
     const bareKind = kind & RUN_KIND_MASK;
+    const { store } = this;
     this.nrLookups++;
-    const first = this.findAt(bareKind, vpnLo, vpnHi, pcid);
+    // Most hits are plain: 4 KiB, not global.
+    const tag = vpnHi | (pcid << TAG_PCID_SHIFT) | TAG_VALID;
+    let first = store.findTag(store.homeOf[bareKind * NR_ENTRY_SIZES], vpnLo, tag);
+    if (first !== NO_ENTRY && (this.cells[(first << ROW_SHIFT) + NOTES] & NOTE_PREFETCHED) === 0) {
+      store.touch(first);
+      return first << ROW_SHIFT;
+    }
+    if (first === NO_ENTRY && store.nrSpecial !== 0) first = this.findAt(bareKind, vpnLo, vpnHi, pcid);
     if (first !== NO_ENTRY) return this.use(first, vpnLo, vpnHi, kind) << ROW_SHIFT;
     for (let level = 1; level < this.nrLevels; level++) {
       const entry = this.findAt(level * NR_KINDS + bareKind, vpnLo, vpnHi, pcid);

@@ -54,9 +54,10 @@ export const ZEN_4: ModelTlbConfig = {
  *
  * Source: Intel, Architecture Day 2021 and Optimization Reference Manual (248966), section on the Golden Cove
  * microarchitecture: ITLB of 256 entries for 4 KiB pages and 32 for large ones, DTLB of 96 for loads and 16 for stores,
- * second level of 2048. Ways, and large pages of the DTLB: as WikiChip, "Golden Cove", has them. Differs: on the processor a
- * half of the second level holds 4 KiB and 2 MiB pages and the other 4 KiB and 1 GiB pages (CPUID leaf 18h gives two arrays
- * of 1024 entries in 8 ways); here all 16 ways are for all sizes.
+ * second level of 2048. Neither gives all ways, nor the DTLB's entries for large pages: these are those of WikiChip,
+ * "Golden Cove" and "Sunny Cove", and were not checked against a processor. Differs: CPUID leaf 18h tells the second level
+ * as two arrays of 1024 entries in 8 ways, one for 4 KiB and 2 MiB pages, one for 4 KiB and 1 GiB pages; here all 16 ways are
+ * for all sizes.
  */
 export const GOLDEN_COVE: ModelTlbConfig = {
   name: "golden-cove",

@@ -53,17 +53,34 @@ export class Replacement {
     this.head[set] = first + ways - 1;
   }
 
-  /** Notes a use of a valid entry. */
-  touch(policy: number, set: number, first: number, ways: number, entry: number): void {
-    if (policy === LRU) this.moveToHead(set, entry);
-    else if (policy === TREE_PLRU) this.turnAway(first, ways, entry);
+  /** Notes a use of a valid entry; for lru moveToHead() does. */
+  touch(policy: number, first: number, ways: number, entry: number): void {
+    if (policy === TREE_PLRU) this.turnAway(first, ways, entry);
     else if (policy === NRU) this.mark(first, ways, entry);
+  }
+
+  /** Makes an entry the most recent of its set's list. */
+  moveToHead(set: number, entry: number): void {
+    const { head, next, prev } = this;
+    const old = head[set];
+    if (entry === old) return;
+    head[set] = entry;
+    if (prev[old] === entry) return;
+    const after = next[entry];
+    const before = prev[entry];
+    next[before] = after;
+    prev[after] = before;
+    const last = prev[old];
+    next[last] = entry;
+    prev[entry] = last;
+    next[entry] = old;
+    prev[old] = entry;
   }
 
   /** Notes that an entry has been filled. */
   noteFilled(policy: number, set: number, first: number, ways: number, entry: number): void {
-    if (policy === FIFO) this.moveToHead(set, entry);
-    else this.touch(policy, set, first, ways, entry);
+    if (policy === FIFO || policy === LRU) this.moveToHead(set, entry);
+    else this.touch(policy, first, ways, entry);
   }
 
   /** Notes that an entry has been emptied. */
@@ -115,21 +132,6 @@ export class Replacement {
     for (let other = first; other < first + ways; other++) marks[other] = 0;
     marks[entry] = 1;
   }
-
-  private moveToHead(set: number, entry: number): void {
-    const { head, next, prev } = this;
-    const old = head[set];
-    if (entry === old) return;
-    head[set] = entry;
-    if (prev[old] === entry) return;
-    const after = next[entry];
-    const before = prev[entry];
-    next[before] = after;
-    prev[after] = before;
-    const last = prev[old];
-    next[last] = entry;
-    prev[entry] = last;
-    next[entry] = old;
-    prev[old] = entry;
-  }
 }
+
+export { LRU };
