@@ -33,18 +33,10 @@ import {
 import { checkModelStore } from "./check-model-store.ts";
 import { type ModelTlbConfig, NR_ENTRY_SIZES, NR_KINDS, SIZE_COALESCED } from "./model-tlb-config.ts";
 import { dropPage, dropRange, dropReplaced } from "./model-tlb-drops.ts";
-import { NO_ARRAY } from "./model-tlb-places.ts";
+import { fillLevel, findInLevel } from "./model-tlb-levels.ts";
 import { FLAGS, ModelTlbStore, NO_ENTRY, NOTE_PREFETCHED, NOTES, PFN, ROW_SHIFT } from "./model-tlb-store.ts";
 import { collectHoldings, visitEntries } from "./model-tlb-view.ts";
-import {
-  flagsForSize,
-  TAG_GLOBAL,
-  TAG_PCID_SHIFT,
-  TAG_SIZE_SHIFT,
-  TAG_VALID,
-  tagPcid,
-  tagSize,
-} from "./tlb-tag.ts";
+import { flagsForSize, TAG_GLOBAL, TAG_PCID_SHIFT, TAG_VALID, tagPcid, tagSize } from "./tlb-tag.ts";
 
 /** Highest value of a page number's high half. */
 const MAX_VPN_HI: number = RUN_VPN_HI_MASK;
@@ -145,10 +137,11 @@ export class ModelTlb implements Tlb {
       store.touch(first);
       return first << ROW_SHIFT;
     }
-    if (first === NO_ENTRY && store.nrSpecial !== 0) first = this.findAt(bareKind, vpnLo, vpnHi, pcid);
+    if (first === NO_ENTRY && store.nrSpecial !== 0)
+      first = findInLevel(this.store, bareKind, vpnLo, vpnHi, pcid);
     if (first !== NO_ENTRY) return this.use(first, vpnLo, vpnHi, kind) << ROW_SHIFT;
     for (let level = 1; level < this.nrLevels; level++) {
-      const entry = this.findAt(level * NR_KINDS + bareKind, vpnLo, vpnHi, pcid);
+      const entry = findInLevel(this.store, level * NR_KINDS + bareKind, vpnLo, vpnHi, pcid);
       if (entry === NO_ENTRY) continue;
       this.nrL2Hits++;
       this.levelHits[level]++;
@@ -303,26 +296,6 @@ export class ModelTlb implements Tlb {
     checkModelStore(this.store);
   }
 
-  /** Searches one level for one kind of access: level * NR_KINDS + kind. */
-  private findAt(levelKind: number, vpnLo: number, vpnHi: number, pcid: number): number {
-    const { store } = this;
-    const { probes, nrOf } = store;
-    const end = store.probeFirst[levelKind + 1];
-    for (let at = store.probeFirst[levelKind]; at < end; at++) {
-      const probe = probes[at];
-      const entrySize = probe & (NR_ENTRY_SIZES - 1);
-      if (nrOf[2 * probe] !== 0) {
-        const own = store.find(probe >>> 2, entrySize, vpnLo, vpnHi, pcid << TAG_PCID_SHIFT);
-        if (own !== NO_ENTRY) return own;
-      }
-      if (nrOf[2 * probe + 1] !== 0) {
-        const global = store.find(probe >>> 2, entrySize, vpnLo, vpnHi, TAG_GLOBAL);
-        if (global !== NO_ENTRY) return global;
-      }
-    }
-    return NO_ENTRY;
-  }
-
   /** Notes the use of an entry that a lookup has found; returns the entry to read. */
   private use(entry: number, vpnLo: number, vpnHi: number, kind: number): number {
     const { store } = this;
@@ -345,7 +318,7 @@ export class ModelTlb implements Tlb {
     const notes = cells[row + NOTES];
     let copy = NO_ENTRY;
     for (let above = level - 1; above >= 0; above--) {
-      copy = this.fillLevel(above, kind, vpnLo, vpnHi, owner, tagSize(tagHi), pfn, flags, notes);
+      copy = fillLevel(this.store, above, kind, vpnLo, vpnHi, owner, tagSize(tagHi), pfn, flags, notes);
     }
     return copy === NO_ENTRY || found === store.viewRow ? found : copy;
   }
@@ -396,7 +369,8 @@ export class ModelTlb implements Tlb {
     const hi = highOf(nextVpn);
     if (hi > MAX_VPN_HI) return;
     for (let level = 0; level < this.nrLevels; level++) {
-      if (this.findAt(level * NR_KINDS + (kind & RUN_KIND_MASK), lo, hi, pcid) !== NO_ENTRY) return;
+      if (findInLevel(this.store, level * NR_KINDS + (kind & RUN_KIND_MASK), lo, hi, pcid) !== NO_ENTRY)
+        return;
     }
     this.nrPrefetchWalks++;
     // A prefetch writes nothing, so it does not ask for the right to, nor sets the dirty bit.
@@ -449,7 +423,18 @@ export class ModelTlb implements Tlb {
     const notes = pageSize | note;
     let entry = NO_ENTRY;
     for (let level = this.nrLevels - 1; level >= 0; level--) {
-      const filled = this.fillLevel(level, kind, vpnLo, vpnHi, owner, entrySize, firstPfn, entryFlags, notes);
+      const filled = fillLevel(
+        this.store,
+        level,
+        kind,
+        vpnLo,
+        vpnHi,
+        owner,
+        entrySize,
+        firstPfn,
+        entryFlags,
+        notes,
+      );
       if (filled !== NO_ENTRY) entry = filled;
     }
     const isViewed = isGroup && tagSize(store.tagHi(entry)) === SIZE_COALESCED;
@@ -463,32 +448,6 @@ export class ModelTlb implements Tlb {
       vpnHi === this.missedHi &&
       pcid === this.missedPcid
     );
-  }
-
-  /** Puts a page, or the part of it that the level can hold, into one level. Returns the entry, or NO_ENTRY. */
-  private fillLevel(
-    level: number,
-    kind: number,
-    vpnLo: number,
-    vpnHi: number,
-    owner: number,
-    entrySize: number,
-    pfn: number,
-    flags: number,
-    notes: number,
-  ): number {
-    const { store } = this;
-    const { sizeShift } = store;
-    const at = (level * NR_KINDS + (kind & RUN_KIND_MASK)) * NR_ENTRY_SIZES + entrySize;
-    const array = store.homeOf[at];
-    if (array === NO_ARRAY) return NO_ENTRY;
-    const stored = store.storedAs[at];
-    const shift = sizeShift[stored];
-    const pageLo = shift === 0 ? vpnLo : (vpnLo >>> shift) | (vpnHi << (32 - shift));
-    const tagHi = (vpnHi >>> shift) | owner | (stored << TAG_SIZE_SHIFT) | TAG_VALID;
-    if (stored === entrySize) return store.fill(array, pageLo, tagHi, pfn, flags, notes);
-    const part = vpnLo & ((1 << sizeShift[entrySize]) - 1) & -(1 << shift);
-    return store.fill(array, pageLo, tagHi, pfn + part, flagsForSize(flags, stored), notes);
   }
 
   /** Counts a prefetched page as useful, once for all its copies. */
