@@ -108,7 +108,6 @@ const LEVEL_OF_NAME: Readonly<Record<string, number>> = {
   PMD: PT_LEVEL_PMD,
   PUD: PT_LEVEL_PUD,
 };
-const ENTRY_BYTES = 8;
 const ERROR_BITS: readonly (readonly [number, string])[] = [
   [X86_PF_PROT, "PROT"],
   [X86_PF_WRITE, "WRITE"],
@@ -191,12 +190,12 @@ function letFault(
 }
 
 function levelsOf({ walk }: AccessExplanation): LevelReport[] {
-  return walk.levels.map(({ name, tablePfn, index, entry }) => ({
+  return walk.levels.map(({ name, index, paddr, entry, canonical }) => ({
     name,
     index,
-    entryAddress: hex(tablePfn * PAGE_SIZE + index * ENTRY_BYTES),
+    entryAddress: hex(paddr),
     entry: hex64(entry),
-    decoded: decodeEntry(entry, LEVEL_OF_NAME[name] ?? PT_LEVEL_PGD),
+    decoded: decodeEntry(canonical, LEVEL_OF_NAME[name] ?? PT_LEVEL_PGD),
   }));
 }
 

@@ -46,6 +46,7 @@ import {
 import { NO_LINK, NO_MAPPING, NO_ZONE } from "@pageframe/memmap";
 import { linearPageIndex } from "./pages.ts";
 import { type Cpu, type System } from "./system.ts";
+import { rootPfnOf } from "./table-format.ts";
 import { type Mm } from "./task.ts";
 
 /** What the page tables of all tasks say together. */
@@ -272,7 +273,7 @@ function auditLoadedMm(cpu: Cpu, sys: System): void {
   if (cpu.current !== null && (cpu.isLazy || cpu.current.mm !== loadedMm)) {
     bug(`CPU ${cpu.id} runs task ${cpu.current.pid} and has not loaded its address space`);
   }
-  const rootPfn = loadedMm === null ? sys.kernelHalf.rootPfn : loadedMm.pageTable.rootPfn;
+  const rootPfn = rootPfnOf(sys, loadedMm);
   if (cpu.mmu.rootPfn !== rootPfn)
     bug(`CPU ${cpu.id} walks from pfn ${cpu.mmu.rootPfn} and not from ${rootPfn}`);
   if (cpu.mmu.currentPcid !== sys.asids.loadedAsid(cpu.id)) {

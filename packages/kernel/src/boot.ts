@@ -14,6 +14,7 @@ import {
   MAX_DMA32_PFN,
   MAX_DMA_PFN,
   MAX_NR_ZONES,
+  NO_PFN,
   type MemoryRange,
   type NodeId,
   PAGE_SIZE,
@@ -27,14 +28,7 @@ import { frameAllocators } from "@pageframe/buddy";
 import { Mmu } from "@pageframe/mmu";
 import { buildZonelists, NumaTopology, numaPolicies, uniformTopology } from "@pageframe/numa";
 import { oomPolicies } from "@pageframe/oom";
-import {
-  KernelHalf,
-  type KernelImage,
-  pageTables,
-  RADIX4,
-  RADIX5,
-  type RadixLayout,
-} from "@pageframe/pagetable";
+import { KernelHalf, type KernelImage } from "@pageframe/pagetable";
 import { LruCache, Reclaimer, reclaimPolicies } from "@pageframe/reclaim";
 import { KERNEL_CACHES, objectAllocators } from "@pageframe/slab";
 import { MemorySwapBackend, NullSwapBackend, SwapAreas, swapSlots } from "@pageframe/swap";
@@ -52,6 +46,7 @@ import { formatBytes, formatPages, parseBytes, parsePages } from "./sizes.ts";
 import { NR_VDSO_FRAMES } from "./special-mappings.ts";
 import { Cpu, type KernelCaches, System } from "./system.ts";
 import { TableFramesFromBuddy } from "./table-frames.ts";
+import { rootPfnOf, tableFormat } from "./table-format.ts";
 import { CAUSE_NAMES, TimeAccount } from "./time.ts";
 import { TlbFlusher } from "./tlb-flush.ts";
 import { UnmapBatch } from "./unmap-batch.ts";
@@ -273,7 +268,7 @@ function wireKernelMemory(
     contents: sys.contents,
     frames: sys.tableFrames,
     ranges,
-    layout: tableLayout(config),
+    layout: tableFormat(config.seats.pageTable).layout,
     image: kernelImage(parsePages(config.kernelImage)),
   });
   const nrImagePages = parsePages(config.kernelImage);
@@ -374,18 +369,6 @@ function wireSwapAndReclaim(
   frames.setPressureHandler(new MemoryPressure(sys));
 }
 
-/** Layout of the configured page table. Throws EINVAL when it is one that an x86-64 processor cannot walk. */
-function tableLayout(config: KernelConfig): RadixLayout {
-  const { pageTable } = config.seats;
-  const layout = [RADIX4, RADIX5].find(({ name }) => name === pageTable);
-  if (layout !== undefined) return layout;
-  findOccupant("page table", pageTables, pageTable);
-  throw new KernelError(
-    EINVAL,
-    `page table "${pageTable}" is none that the MMU of this machine walks; radix4 and radix5 are`,
-  );
-}
-
 /** One MMU with its TLB for every CPU, on the kernel's own page table, and what keeps them coherent. */
 function wireCpus(sys: System, cpuNodes: readonly NodeId[]): void {
   const { config } = sys;
@@ -401,9 +384,16 @@ function wireCpus(sys: System, cpuNodes: readonly NodeId[]): void {
       ...tlbConfig({ l1: config.tlb.l1, l2: config.tlb.l2 }),
       arena: sys.contents.compiledArena,
     });
-    const levels = tableLayout(config).nrLevels === 5 ? 5 : 4;
-    const mmu = new Mmu({ tlb, contents: sys.contents, levels, smap: true });
-    mmu.loadCr3(sys.kernelHalf.rootPfn, sys.asids.loadedAsid(id), true);
+    const { format, layout, hasKernelRoot } = tableFormat(config.seats.pageTable);
+    const mmu = new Mmu({
+      tlb,
+      contents: sys.contents,
+      format,
+      levels: layout.nrLevels === 5 ? 5 : 4,
+      smap: true,
+      kernelRootPfn: hasKernelRoot ? sys.kernelHalf.rootPfn : NO_PFN,
+    });
+    mmu.loadCr3(rootPfnOf(sys, null), sys.asids.loadedAsid(id), true);
     sys.cpus.push(new Cpu(id, cpuNodes[id], tlb, mmu));
   }
 }

@@ -25,8 +25,15 @@ export function explainAccess(sys: System, task: Task, vpn: Vpn, kind: number): 
   return {
     walk: mmu.translateAddress(vpn * PAGE_SIZE, kind),
     mapping: mappingLine(sys, task, vpn),
-    area: addressAreaOf(vpn, task.mm.pageTable.nrLevels)?.name ?? null,
+    area: areaName(sys, vpn),
   };
+}
+
+/** The kernel's areas are those of x86-64. */
+function areaName(sys: System, vpn: Vpn): string | null {
+  const { layout } = sys.kernelHalf;
+  if (layout.isRiscv && vpn >= layout.limitVpn / 2) return null;
+  return addressAreaOf(vpn, layout.nrLevels)?.name ?? null;
 }
 
 function mappingLine(sys: System, task: Task, vpn: Vpn): string | null {

@@ -15,6 +15,7 @@ import {
   TP_TLB_FLUSH,
 } from "@pageframe/contracts";
 import { type Cpu, type System } from "./system.ts";
+import { rootPfnOf } from "./table-format.ts";
 import { type Mm } from "./task.ts";
 
 /** Loads an address space on a CPU, null for the kernel's alone (init_mm), and forgets what is out of date. */
@@ -31,8 +32,7 @@ export function switchMm(sys: System, cpu: Cpu, next: Mm | null): void {
   }
   const flush = asids.load(cpu.id, id);
   if (flush === ASID_FLUSH_ALL) cpu.mmu.flushAll(false);
-  const rootPfn = next === null ? sys.kernelHalf.rootPfn : next.pageTable.rootPfn;
-  cpu.mmu.loadCr3(rootPfn, asids.loadedAsid(cpu.id), flush !== ASID_FLUSH_OWN);
+  cpu.mmu.loadCr3(rootPfnOf(sys, next), asids.loadedAsid(cpu.id), flush !== ASID_FLUSH_OWN);
   cpu.loadedMm = next;
   sys.trace?.emit(
     TP_TLB_FLUSH,

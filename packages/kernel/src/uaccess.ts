@@ -119,7 +119,7 @@ function throughPages(
   const { mmu } = sys.cpus[task.cpu];
   const endOfUser = taskSizeMax(sys);
   let at = 0;
-  mmu.setAc(true);
+  mmu.setUserAccess(true);
   while (at < nrBytes) {
     const here = BigInt(address) + BigInt(at);
     const offset = Number(here % PAGE_BYTES);
@@ -130,7 +130,7 @@ function throughPages(
     move(pfn, offset, at, nrHere);
     at += nrHere;
   }
-  mmu.setAc(false);
+  mmu.setUserAccess(false);
   return at;
 }
 

@@ -355,6 +355,12 @@ const MACHINES: readonly ({ readonly name: string; readonly config: KernelConfig
     nrHogPages: 60,
     isSwapping: true,
   },
+  ...["sv48", "hashed", "inverted"].map((pageTable) => ({
+    name: `${pageTable} page table`,
+    config: { memory: "240KiB", cpus: 2, swap: SWAP_4M, contents: "sparse" as const, seats: { pageTable } },
+    nrHogPages: 60,
+    isSwapping: true,
+  })),
   {
     name: "little swap",
     config: { memory: "160KiB", swap: [{ size: "128KiB" }], contents: "sparse" },

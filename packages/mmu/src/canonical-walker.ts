@@ -1,16 +1,21 @@
 /**
  * What walkers of tables have in common that are no tree and hold entries in canonical form (pte.ts): the leaf. Hot: per walk.
  *
- * A leaf alone gives the rights; there are no levels above it, and no walk caches. Addresses have 57 bits, as x86-64's with
- * five levels. The rights, A and D are those of x86.
+ * A leaf alone gives the rights; there are no levels above it, and no walk caches. The rights, A and D are those of x86.
+ *
+ * Such a table may have the user half only: the kernel half is then an x86-64 table with a root of its own (kernelRootPfn),
+ * as other processors have two roots (TTBR0 and TTBR1 of Arm), and addresses have as many bits as that table translates, else
+ * 57. `rootPfn` is NO_PFN when there is no user half.
  */
 import {
   bug,
   NO_ENTRY,
   NO_PFN,
   PAGE_SHIFT,
+  PAGE_SIZE,
   PAGE_WORDS,
   PAGES_PER_LEVEL,
+  type Paddr,
   PT_LEVEL_PTE,
   PT_LEVEL_PUD,
   PTE_D,
@@ -21,6 +26,7 @@ import {
   PTE_PS,
   PTE_RW,
   PTE_US,
+  type Pfn,
   TLB_ENTRY_1G,
   type Vpn,
   X86_PF_PROT,
@@ -33,11 +39,12 @@ import {
   type ExplainedWalk,
   type HardwareWalker,
   type WalkCacheHits,
+  type WalkerConfig,
 } from "./hardware-walker.ts";
+import { PageWalker } from "./page-walker.ts";
 import { FLAGS_PKEY_MASK, FLAGS_PKEY_SHIFT, type RightTable } from "./rights.ts";
 
 const ADDRESS_BITS = 57;
-const VPN_HI_BITS: number = ADDRESS_BITS - PAGE_SHIFT - 32;
 /** Frame-number bits 31..39 of an entry, above the 43 bits of a physical address. */
 const HI_RESERVED = 0xff800;
 /** Address bits of a large page's own size, by level; bit 12 is its PAT. */
@@ -54,7 +61,7 @@ export interface Search {
 
 /** A walker that finds leaf entries by search. */
 export abstract class CanonicalWalker implements HardwareWalker {
-  rootPfn = 0;
+  rootPfn: Pfn = NO_PFN;
   pcid = 0;
   leafPfn = 0;
   leafFlags = 0;
@@ -63,27 +70,43 @@ export abstract class CanonicalWalker implements HardwareWalker {
   nrReads = 0;
   readonly rights: RightTable;
   readonly nrLevels = 1;
-  readonly addressBits: number = ADDRESS_BITS;
+  readonly addressBits: number;
   readonly hasGeneralProtection = true;
   readonly walksBeforeFault = false;
-  readonly nrCached = 0;
   protected readonly contents: FrameContents;
   /** Level of the entry that find() found. */
   protected foundLevel = 0;
   private readonly hiReserved: number;
+  /** Bits of `vpnHi` that are translated. */
+  private readonly vpnHiBits: number;
+  /** Who walks the kernel half; null when this table has it too. */
+  private readonly kernelWalker: PageWalker | null;
 
-  constructor(contents: FrameContents, rights: RightTable, noExecute: boolean) {
+  constructor(config: WalkerConfig, rights: RightTable) {
+    const { contents, controls, levels, kernelRootPfn, walkCaches } = config;
     this.contents = contents;
     this.rights = rights;
-    this.hiReserved = HI_RESERVED | (noExecute ? 0 : PTE_HI_NX);
+    this.hiReserved = HI_RESERVED | (controls.noExecute ? 0 : PTE_HI_NX);
+    this.kernelWalker = null;
+    this.addressBits = ADDRESS_BITS;
+    if (kernelRootPfn !== NO_PFN) {
+      this.kernelWalker = new PageWalker(contents, rights, controls.noExecute, levels, walkCaches);
+      this.kernelWalker.rootPfn = kernelRootPfn;
+      this.addressBits = this.kernelWalker.addressBits;
+    }
+    this.vpnHiBits = this.addressBits - PAGE_SHIFT - 32;
   }
 
   walk(vpnLo: number, vpnHi: number, right: number): number {
-    if (vpnHi >>> VPN_HI_BITS !== 0) {
-      this.result = -1 - FAULT_GP;
-      return this.result;
+    // From the upper half on: the kernel's, or not canonical.
+    if (vpnHi >>> (this.vpnHiBits - 1) !== 0) {
+      if (this.kernelWalker !== null) return this.walkKernelHalf(this.kernelWalker, vpnLo, vpnHi, right);
+      if (vpnHi >>> this.vpnHiBits !== 0) {
+        this.result = -1 - FAULT_GP;
+        return this.result;
+      }
     }
-    const at = this.find(vpnLo, vpnHi);
+    const at = this.rootPfn === NO_PFN ? NO_ENTRY : this.find(vpnLo, vpnHi);
     if (at === NO_ENTRY) return this.fault(right, 0);
     const { rights } = this;
     const { words } = this.contents;
@@ -102,10 +125,11 @@ export abstract class CanonicalWalker implements HardwareWalker {
   }
 
   explain(vpn: Vpn, right: number): ExplainedWalk {
-    if (vpn >= 2 ** (ADDRESS_BITS - PAGE_SHIFT)) {
-      return { levels: [], nrPages: 0, pfn: NO_PFN, faultCode: FAULT_GP };
-    }
-    const { levels, at, level } = this.search(vpn);
+    const limitVpn = 2 ** (this.addressBits - PAGE_SHIFT);
+    if (this.kernelWalker !== null && vpn >= limitVpn / 2) return this.kernelWalker.explain(vpn, right);
+    if (vpn >= limitVpn) return { levels: [], nrPages: 0, pfn: NO_PFN, faultCode: FAULT_GP };
+    const nothing: Search = { levels: [], at: NO_ENTRY, level: 0 };
+    const { levels, at, level } = this.rootPfn === NO_PFN ? nothing : this.search(vpn);
     const { words } = this.contents;
     const refusal = at === NO_ENTRY ? 0 : this.refusal(words[at], words[at + 1], level, right);
     if (refusal >= 0) {
@@ -128,20 +152,25 @@ export abstract class CanonicalWalker implements HardwareWalker {
     return false;
   }
 
+  /** Only of the kernel half are there any. */
   get cacheHits(): WalkCacheHits {
-    return { pde: 0, pdpte: 0, pml4e: 0 };
+    return this.kernelWalker?.cacheHits ?? { pde: 0, pdpte: 0, pml4e: 0 };
   }
 
-  dropPath(): void {
-    // Nothing is cached.
+  get nrCached(): number {
+    return this.kernelWalker?.nrCached ?? 0;
   }
 
-  flushPcid(): void {
-    // Nothing is cached.
+  dropPath(vpnLo: number, vpnHi: number, pcid: number): void {
+    this.kernelWalker?.dropPath(vpnLo, vpnHi, pcid);
+  }
+
+  flushPcid(pcid: number): void {
+    this.kernelWalker?.flushPcid(pcid);
   }
 
   flushAll(): void {
-    // Nothing is cached.
+    this.kernelWalker?.flushAll();
   }
 
   /** First word of the leaf entry for a page, or NO_ENTRY; counts reads, sets `foundLevel`. */
@@ -156,6 +185,17 @@ export abstract class CanonicalWalker implements HardwareWalker {
     const slot = pfn >= 0 && pfn < slotOf.length ? slotOf[pfn] : NO_SLOT;
     if (slot === NO_SLOT) bug(`a frame of the page table is at pfn ${pfn}, which has no contents`);
     return slot * PAGE_WORDS;
+  }
+
+  private walkKernelHalf(kernel: PageWalker, vpnLo: number, vpnHi: number, right: number): number {
+    const { nrReads } = kernel;
+    kernel.pcid = this.pcid;
+    this.result = kernel.walk(vpnLo, vpnHi, right);
+    this.nrReads += kernel.nrReads - nrReads;
+    this.leafPfn = kernel.leafPfn;
+    this.leafFlags = kernel.leafFlags;
+    this.leafSize = kernel.leafSize;
+    return this.result;
   }
 
   /** Error bits that a leaf refuses an access with; 0 when it is not present, -1 when it does not refuse. */
@@ -173,6 +213,11 @@ export abstract class CanonicalWalker implements HardwareWalker {
     this.result = -1 - (this.rights.faultCode[right] | code);
     return this.result;
   }
+}
+
+/** Physical address of a word of the frame contents that lies in frame `pfn`. */
+export function paddrOf(pfn: Pfn, word: number): Paddr {
+  return pfn * PAGE_SIZE + (word % PAGE_WORDS) * 4;
 }
 
 /** RW, US, NX and protection key of an entry, as rights are compared. */

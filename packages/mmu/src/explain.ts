@@ -1,6 +1,7 @@
 /** Says how a walk of x86-64's tables goes, level by level, without touching anything. Cold: for teaching and messages. */
 import {
   NO_PFN,
+  PAGE_SIZE,
   PAGE_WORDS,
   PTE_A,
   PTE_D,
@@ -95,7 +96,7 @@ export function tableName(level: number, nrLevels: number): string {
   return level === nrLevels ? "PGD" : LEVEL_NAMES[level];
 }
 
-/** An entry with its two halves joined, named by its level. */
+/** An entry of two words in a table of nothing else, of x86-64's form, named by its level. */
 export function explainedEntry(
   level: number,
   tablePfn: Pfn,
@@ -104,8 +105,14 @@ export function explainedEntry(
   hi: number,
   flags: string,
 ): ExplainedLevel {
-  const entry = BigInt.asUintN(32, BigInt(lo)) | (BigInt.asUintN(32, BigInt(hi)) << 32n);
-  return { name: LEVEL_NAMES[level], tablePfn, index, entry, flags };
+  const entry = joinedEntry(lo, hi);
+  const paddr = tablePfn * PAGE_SIZE + index * PTE_WORDS * 4;
+  return { name: LEVEL_NAMES[level], tablePfn, index, paddr, entry, canonical: entry, flags };
+}
+
+/** The two halves of an entry as one number. */
+export function joinedEntry(lo: number, hi: number): bigint {
+  return BigInt.asUintN(32, BigInt(lo)) | (BigInt.asUintN(32, BigInt(hi)) << 32n);
 }
 
 /** Names of the flags of an entry of x86-64's form; empty when it is not present to the processor. */

@@ -1,5 +1,12 @@
 /** What the MMU asks of the hardware that walks a page table: one per format of tables. */
-import { type Asid, type Pfn, type SeatTable, type TlbWalker, type Vpn } from "@pageframe/contracts";
+import {
+  type Asid,
+  type Paddr,
+  type Pfn,
+  type SeatTable,
+  type TlbWalker,
+  type Vpn,
+} from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
 import { type EptConfig } from "./ept-config.ts";
 import { type Fault } from "./fault-code.ts";
@@ -13,8 +20,12 @@ export interface ExplainedLevel {
   readonly tablePfn: Pfn;
   /** Of the entry in the table. */
   readonly index: number;
+  /** Physical address of the entry; of a guest's table the guest-physical one. */
+  readonly paddr: Paddr;
   /** The 64 bits of the entry, as in RAM. */
   readonly entry: bigint;
+  /** The entry in canonical form (pte.ts); 0 where the step read no entry but a key. */
+  readonly canonical: bigint;
   /** The processor's flags of the entry, such as `P RW US A`; empty when it is not present. */
   readonly flags: string;
 }
@@ -92,6 +103,8 @@ export interface WalkerConfig {
   readonly walkCaches: WalkCachesConfig;
   /** The host's tables, of format `nested`. */
   readonly ept: EptConfig | null;
+  /** Root of the kernel half where a `hashed` or `inverted` table has the user half only; else NO_PFN. */
+  readonly kernelRootPfn: Pfn;
 }
 
 /** A table of walkers by format. */

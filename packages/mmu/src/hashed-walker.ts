@@ -26,7 +26,7 @@ import {
   vpnHi as highOf,
   vpnLo as lowOf,
 } from "@pageframe/contracts";
-import { CanonicalWalker, type Search } from "./canonical-walker.ts";
+import { CanonicalWalker, paddrOf, type Search } from "./canonical-walker.ts";
 import { entryFlags, explainedEntry } from "./explain.ts";
 import { type ExplainedLevel } from "./hardware-walker.ts";
 
@@ -56,7 +56,8 @@ export class HashedWalker extends CanonicalWalker {
       const at = record + HASHED_TAG_WORDS + 2 * entryIndex(level, lowOf(vpn));
       const { tablePfn, index } = levels[levels.length - 1];
       const flags = entryFlags(words[at], words[at + 1]);
-      levels.push(explainedEntry(level, tablePfn, index, words[at], words[at + 1], flags));
+      const entry = explainedEntry(level, tablePfn, index, words[at], words[at + 1], flags);
+      levels.push({ ...entry, paddr: paddrOf(tablePfn, at) });
       this.nrReads = nrReads;
       return { levels, at, level };
     }
@@ -85,7 +86,10 @@ export class HashedWalker extends CanonicalWalker {
       const at = base + record * recordWords;
       const word1 = words[at + 1];
       this.nrReads++;
-      if (steps !== null) steps.push(explainedEntry(level, pfn, record, words[at], word1, ""));
+      if (steps !== null) {
+        const key = explainedEntry(level, pfn, record, words[at], word1, "");
+        steps.push({ ...key, paddr: paddrOf(pfn, at), canonical: 0n });
+      }
       if (word1 === 0) return NO_ENTRY;
       if ((word1 & HASHED_TAG_MASK) === tag && words[at] === keyLo) return at;
       if (++record < perFrame) continue;

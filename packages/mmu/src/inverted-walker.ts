@@ -22,7 +22,7 @@ import {
   vpnHi as highOf,
   vpnLo as lowOf,
 } from "@pageframe/contracts";
-import { CanonicalWalker, type Search } from "./canonical-walker.ts";
+import { CanonicalWalker, paddrOf, type Search } from "./canonical-walker.ts";
 import { entryFlags, explainedEntry } from "./explain.ts";
 import { type ExplainedLevel } from "./hardware-walker.ts";
 
@@ -80,7 +80,9 @@ export class InvertedWalker extends CanonicalWalker {
       this.nrReads++;
       if (steps !== null) {
         const flags = isFound ? entryFlags(words[at], words[at + 1]) : "";
-        steps.push(explainedEntry(level, pfn, index, words[at], words[at + 1], flags));
+        const entry = explainedEntry(level, pfn, index, words[at], words[at + 1], flags);
+        const canonical = isFound ? entry.entry : 0n;
+        steps.push({ ...entry, paddr: paddrOf(pfn, at), canonical });
       }
       if (isFound) return at;
       link = words[at + 4];

@@ -61,6 +61,8 @@ export interface MmuConfig extends Partial<ProtectionControls> {
   readonly walkCaches?: Partial<WalkCachesConfig>;
   /** The host's tables, for format `nested`: those of the guest are then in guest-physical memory, CR3 too. */
   readonly ept?: EptConfig;
+  /** Root of an x86-64 table of `levels` that is the kernel half, for formats `hashed` and `inverted`. */
+  readonly kernelRootPfn?: Pfn;
 }
 
 /** Counts since the MMU was made. */
@@ -129,6 +131,7 @@ export class Mmu {
       levels: config.levels ?? 4,
       walkCaches: { ...DEFAULT_WALK_CACHES, ...config.walkCaches },
       ept: config.ept ?? null,
+      kernelRootPfn: config.kernelRootPfn ?? NO_PFN,
     });
     this.hasTwins = this.walker instanceof Walker32 && !this.walker.isPae;
     this.rights = this.walker.rights;
@@ -189,6 +192,11 @@ export class Mmu {
   /** Sets EFLAGS.AC (STAC) or clears it (CLAC): the supervisor may use user pages in spite of SMAP. */
   setAc(isSet: boolean): void {
     this.x86Rights("EFLAGS.AC").setAc(isSet);
+  }
+
+  /** Lets the supervisor use user pages, or not: EFLAGS.AC of x86, sstatus.SUM of RISC-V (user_access_begin). */
+  setUserAccess(isAllowed: boolean): void {
+    this.rights.setUserAccess(isAllowed);
   }
 
   /** Sets or clears RISC-V's sstatus.SUM: the supervisor may use user pages. */

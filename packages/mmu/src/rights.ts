@@ -64,7 +64,7 @@ export function controlsOf(config: Partial<ProtectionControls>): ProtectionContr
 }
 
 /** The masks and error codes of the eight rights. */
-export class RightTable {
+export abstract class RightTable {
   readonly want: Int32Array = new Int32Array(NR_RIGHTS);
   readonly mask: Int32Array = new Int32Array(NR_RIGHTS);
   readonly hitMask: Int32Array = new Int32Array(NR_RIGHTS);
@@ -79,6 +79,9 @@ export class RightTable {
   refusal(_flags: number, _right: number): number {
     return X86_PF_PROT;
   }
+
+  /** Lets the supervisor use user pages, or not, by what the processor has for it. */
+  abstract setUserAccess(isAllowed: boolean): void;
 
   /** Sets the rule of one right. */
   protected setRule(right: number, mask: number, want: number, faultCode: number): void {

@@ -53,6 +53,10 @@ export class RiscvRights extends RightTable {
     this.refill();
   }
 
+  setUserAccess(isAllowed: boolean): void {
+    this.setSum(isAllowed);
+  }
+
   private refill(): void {
     for (const right of ALL_RIGHTS) this.fill(right);
   }

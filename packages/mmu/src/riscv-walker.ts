@@ -26,6 +26,8 @@ import {
   RISCV_PTE_V,
   RISCV_PTE_W,
   RISCV_PTE_X,
+  riscvToCanonicalHi,
+  riscvToCanonicalLo,
   TLB_1G,
   TLB_ENTRY_1G,
   TLB_ENTRY_NX,
@@ -35,7 +37,7 @@ import {
   X86_PF_RSVD,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
-import { explainedEntry, tableName } from "./explain.ts";
+import { explainedEntry, joinedEntry, tableName } from "./explain.ts";
 import { type Fault, riscvFault } from "./fault-code.ts";
 import {
   type ExplainedLevel,
@@ -181,7 +183,8 @@ export class RiscvWalker implements HardwareWalker {
       const lo = slot === NO_SLOT ? 0 : words[at];
       const hi = slot === NO_SLOT ? 0 : words[at + 1];
       const name = tableName(level, this.nrLevels);
-      levels.push({ ...explainedEntry(level, tablePfn, index, lo, hi, flagText(lo)), name });
+      const canonical = joinedEntry(riscvToCanonicalLo(lo, hi, level), riscvToCanonicalHi(lo, hi));
+      levels.push({ ...explainedEntry(level, tablePfn, index, lo, hi, flagText(lo)), name, canonical });
       const problem = problemOf(lo, hi, level);
       if (problem >= 0) return faulted(problem);
       tablePfn = (lo >>> 10) | (hi << 22);

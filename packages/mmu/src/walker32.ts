@@ -15,6 +15,7 @@
 import {
   bug,
   NO_PFN,
+  PAGE_SIZE,
   PAGE_WORDS,
   PDE32_RESERVED,
   type Pfn,
@@ -200,7 +201,8 @@ export class Walker32 implements HardwareWalker {
       const lo = slot === NO_SLOT ? 0 : this.contents.words[at];
       const hi = slot === NO_SLOT || !this.isPae ? 0 : this.contents.words[at + 1];
       const entry = explainedEntry(level, tablePfn, index, lo, hi, entryFlags(lo, hi));
-      levels.push(level === 2 && !this.isPae ? { ...entry, name: "PGD" } : entry);
+      const name = level === 2 && !this.isPae ? "PGD" : entry.name;
+      levels.push({ ...entry, name, paddr: tablePfn * PAGE_SIZE + (index << this.entryShift) * 4 });
       if ((lo & PTE_P) === 0) return faulted(0);
       const isLarge = level === 2 && (lo & PTE_PS) !== 0;
       if (this.isMalformed(lo, hi, isLarge)) return faulted(X86_PF_PROT | X86_PF_RSVD);

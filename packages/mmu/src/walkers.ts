@@ -46,14 +46,12 @@ export const walkers: WalkerTable = [
   {
     name: "hashed",
     describe: "hash table per leaf size, with 16 pages a record and open addressing; the rights of x86",
-    create: ({ contents, controls }) =>
-      new HashedWalker(contents, new X86Rights(controls), controls.noExecute),
+    create: (config) => new HashedWalker(config, new X86Rights(config.controls)),
   },
   {
     name: "inverted",
     describe: "one record per frame of RAM for all address spaces, found by hash; the rights of x86",
-    create: ({ contents, controls }) =>
-      new InvertedWalker(contents, new X86Rights(controls), controls.noExecute),
+    create: (config) => new InvertedWalker(config, new X86Rights(config.controls)),
   },
   {
     name: "nested",

@@ -72,6 +72,10 @@ export class X86Rights extends RightTable {
     this.refill();
   }
 
+  setUserAccess(isAllowed: boolean): void {
+    this.setAc(isAllowed);
+  }
+
   override refusal(flags: number, right: number): number {
     const strict = this.mask[right] & ~(FLAGS_PKEY_MASK | FLAGS_NEVER);
     const code = ((flags ^ this.want[right]) & strict) === 0 ? 0 : X86_PF_PROT;

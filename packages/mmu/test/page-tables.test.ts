@@ -21,8 +21,8 @@ import {
   vpnLo,
 } from "@pageframe/contracts";
 import { FrameContents } from "@pageframe/memmap";
-import { Mmu, type MmuConfig } from "@pageframe/mmu";
-import { pageTables } from "@pageframe/pagetable";
+import { FAULT_GP, Mmu, type MmuConfig } from "@pageframe/mmu";
+import { KernelHalf, pageTables } from "@pageframe/pagetable";
 import { SetAssociativeTlb } from "@pageframe/tlb";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -214,11 +214,62 @@ describe.each(FORMATS)("tables of kind %s", (kind, config) => {
         expected += level === 0 ? 3 - 1 : level;
       }
       expect([vpn, mmu.stats.walkReads - reads]).toEqual([vpn, expected]);
-      expect(mmu.translateAddress(vpn * 4096).levels.map(({ tablePfn, index }) => [tablePfn, index])).toEqual(
+      const { levels } = mmu.translateAddress(vpn * 4096);
+      const [lo, hi, level] = machine.entry(vpn);
+      if (level !== 0) {
+        const last = levels[levels.length - 1];
+        expect(last.canonical).toBe((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0));
+        const word = machine.contents.wordBase(last.tablePfn) + (last.paddr % 4096) / 4;
+        expect(Math.floor(last.paddr / 4096)).toBe(last.tablePfn);
+        expect(machine.contents.words[word]).toBe(Number(BigInt.asIntN(32, last.entry)));
+      }
+      expect(levels.map(({ tablePfn, index }) => [tablePfn, index])).toEqual(
         steps
           .filter(({ lo, hi, level }) => kind !== "inverted" || level > 1 || (lo | hi) !== 0)
           .map(({ tablePfn, index }) => [tablePfn, index]),
       );
     }
+  });
+});
+
+describe.each(["hashed", "inverted"])("a kernel half of its own beside a table of kind %s", (kind) => {
+  /** A user page 5 in frame 500, and the direct map of frames 0 to 1023 from ffff888000000000 on. */
+  function machine(): { mmu: Mmu; user: PageTable; kernelHalf: KernelHalf } {
+    const contents = new FrameContents(4096, "none");
+    const frames = new Frames();
+    const ranges = [{ startPfn: 0, endPfn: 1024, nodeId: 0 }];
+    const kernelHalf = new KernelHalf({ contents, frames, ranges });
+    const user = pageTables.find(({ name }) => name === kind)!.create({ contents, frames, kernelHalf });
+    user.map(5, 1, 500, PTE_P | PTE_US, 0);
+    const tlb = new SetAssociativeTlb();
+    const mmu = new Mmu({ tlb, contents, format: kind, kernelRootPfn: kernelHalf.rootPfn });
+    mmu.loadCr3(user.rootPfn, 1, false);
+    return { mmu, user, kernelHalf };
+  }
+
+  it("is walked from its own root, the user half from CR3", () => {
+    const { mmu } = machine();
+    const kernelVpn = 0x888000258; // direct map of frame 600
+    expect(mmu.translate(vpnLo(kernelVpn), vpnHi(kernelVpn), RUN_READ, false)).toBe(600);
+    expect(mmu.translate(vpnLo(kernelVpn), vpnHi(kernelVpn), RUN_READ, true)).toBe(-1 - 0b101);
+    expect(mmu.translateAddress(0xffff888000258123n, RUN_READ, false)).toMatchObject({ paddr: 0x258123 });
+    expect(mmu.translate(5, 0, RUN_READ, true)).toBe(500);
+    expect(mmu.stats.walkReads).toBeGreaterThan(3);
+    expect(mmu.walker.nrCached).toBe(0); // the fault dropped the way; the user half has none
+  });
+
+  it("is all there is without a user half", () => {
+    const { mmu } = machine();
+    mmu.loadCr3(NO_PFN, 0, true);
+    expect(mmu.translate(5, 0, RUN_READ, true)).toBe(-1 - 0b100);
+    expect(mmu.translateAddress(5 * 4096)).toMatchObject({ levels: [], faultCode: 0b100 });
+    expect(mmu.translateAddress(0xffff888000258123n, RUN_READ, false).pfn).toBe(600);
+  });
+
+  it("ends user space at 2^47, and addresses at 48 bits", () => {
+    const { mmu } = machine();
+    expect(mmu.translateByte(0x00007ffffffff000n, RUN_READ, true)).toBe(-1 - 0b100);
+    expect(mmu.translateByte(0x0000800000000000n, RUN_READ, true)).toBe(-1 - FAULT_GP);
+    expect(mmu.translate(0, 16, RUN_READ, true)).toBe(-1 - FAULT_GP);
   });
 });
