@@ -3,7 +3,8 @@
  * Source: Linux 6.18 mm/rmap.c, should_defer_flush(), set_tlb_ubc_flush_pending(), try_to_unmap_flush(),
  * try_to_unmap_flush_dirty(); arch/x86/include/asm/tlbflush.h, arch_tlbbatch_add_pending(); mm/vmscan.c, shrink_folio_list().
  * Differs: frames are freed before the flush and not after it, no program runs between; shrink_folio_list() also flushes at
- * its end, after 32 pages looked at. Here reclaim flushes when it is over.
+ * its end, after 32 pages looked at. Here reclaim flushes when it is over. Nobody else changes tables until then, so
+ * flush_tlb_batched_pending() has no counterpart.
  */
 import { PTE_D, PTE_P, type Vpn } from "@pageframe/contracts";
 import { type ReclaimFlushes } from "./coherence.ts";

@@ -295,6 +295,19 @@ describe("reclaim", () => {
   });
 });
 
+describe("the counters of flushes", () => {
+  it("are not in /proc/vmstat, as in kernels that were not built to debug flushes", () => {
+    const { kernel } = bootThreads(4);
+    expect(kernel.vmstatText()).not.toContain("nr_tlb");
+    expect(kernel.tlbFlushCounts()).toEqual({
+      nr_tlb_remote_flush: 0,
+      nr_tlb_remote_flush_received: 0,
+      nr_tlb_local_flush_all: 0,
+      nr_tlb_local_flush_one: 0,
+    });
+  });
+});
+
 describe("flushes that are broadcast", () => {
   it("reach every CPU without an interrupt", () => {
     const { kernel, threads } = bootThreads(100, { seats: { asids: "generations" } });
