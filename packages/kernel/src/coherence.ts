@@ -28,8 +28,8 @@ export interface Gather {
   readonly isOpen: boolean;
   /** Begins on an address space; `isFullMm` when all of it goes (tlb_gather_mmu, tlb_gather_mmu_fullmm). */
   begin(mm: Mm, isFullMm?: boolean): void;
-  /** A present entry was emptied, or its rights changed (tlb_remove_tlb_entry, tlb_flush_pte_range). */
-  takeEntry(vpn: Vpn): void;
+  /** Present entries in [vpn, endVpn) were emptied, or got other rights (tlb_remove_tlb_entry, tlb_flush_pte_range). */
+  takeEntries(vpn: Vpn, endVpn: Vpn): void;
   /** A page is to be freed after the flush; flushes when too many wait (__tlb_remove_page). */
   takePage(): void;
   /** Tables were freed, the first and last of them for these pages (pte_free_tlb). */

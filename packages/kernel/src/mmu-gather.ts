@@ -40,9 +40,9 @@ export class MmuGather implements Gather {
     this.isFullMm = isFullMm;
   }
 
-  takeEntry(vpn: Vpn): void {
+  takeEntries(vpn: Vpn, endVpn: Vpn): void {
     this.hasEntries = true;
-    this.adjustRange(vpn, vpn + 1);
+    this.adjustRange(vpn, endVpn);
   }
 
   takePage(): void {

@@ -44,6 +44,8 @@ import { type Mm } from "./task.ts";
 
 /** Pages that one level-1 table maps. */
 const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
+/** Absence of a page number. */
+const NO_PAGE: Vpn = -1;
 
 /**
  * Empties every entry of [startVpn, endVpn) and drops what it held (unmap_page_range). `gather`, open on the address space,
@@ -65,7 +67,7 @@ export function zapPages(sys: System, gather: Gather, mm: Mm, startVpn: Vpn, end
     }
     cursor.clear();
     if (pteIsPresent(lo)) {
-      gather.takeEntry(vpn);
+      gather.takeEntries(vpn, vpn + 1);
       if ((lo & PTE_SPECIAL) !== 0) continue;
       const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
       if ((lo & PTE_D) !== 0 && (sys.memmap.flags[pfn] & PG_ANON) === 0) {
@@ -143,6 +145,8 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
     const mayWrite = (vmFlags & VM_WRITE) !== 0;
     const isOneOfMany = sys.gather.isOpen;
     if (!isOneOfMany) sys.gather.begin(target);
+    let firstVpn: Vpn = NO_PAGE;
+    let lastVpn: Vpn = NO_PAGE;
     cursor.reset(startVpn, endVpn);
     while (cursor.next()) {
       const { lo, hi } = cursor;
@@ -157,8 +161,11 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
       const newHi = modifyHi(lo, hi, PT_LEVEL_PTE, protLo, protHi);
       if (newLo === lo && newHi === hi) continue;
       cursor.set(newLo, newHi);
-      if (protectionNeedsFlush(lo, hi, newLo, newHi)) sys.gather.takeEntry(cursor.vpn);
+      if (!protectionNeedsFlush(lo, hi, newLo, newHi)) continue;
+      if (firstVpn === NO_PAGE) firstVpn = cursor.vpn;
+      lastVpn = cursor.vpn;
     }
+    if (firstVpn !== NO_PAGE) sys.gather.takeEntries(firstVpn, lastVpn + 1);
     if (!isOneOfMany) sys.gather.finish();
   }
 

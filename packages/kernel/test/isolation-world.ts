@@ -184,7 +184,7 @@ const OPS: readonly Op[] = WEIGHTS.flatMap(([op, weight]) => new Array<Op>(weigh
 
 /** A gather that takes nothing, so that nothing is flushed. */
 class DeafGather extends MmuGather {
-  override takeEntry(): void {
+  override takeEntries(): void {
     // Left out on purpose.
   }
 

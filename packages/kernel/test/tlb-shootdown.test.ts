@@ -143,6 +143,15 @@ describe("munmap of an address space that three CPUs have loaded, one of them la
     kernel.audit();
   });
 
+  it("drops everything on a CPU that lacks more than this one flush", () => {
+    const { kernel, threads } = bootThreads(100);
+    // Somebody else's change, whose flush is still on its way.
+    kernel.sys.asids.bumpGeneration(threads[0].mm.id);
+    const flushes = flushesOf(kernel, () => kernel.munmap(threads[0], at(0), PAGE_SIZE));
+    expect(flushes).toEqual([[1, 0, 1, 0], [0, 1, 0, 0], NONE]);
+    expect([0, 1, 2].map((cpu) => nrUsable(kernel, cpu, threads[0]))).toEqual([0, 0, 0]);
+  });
+
   it("costs an interrupt, and the same instructions on each CPU", () => {
     const { kernel, threads } = bootThreads(100, { costs: { syscall: 0, tlbIpi: 1000, tlbFlushOne: 1 } });
     const before = kernel.nowNs;
