@@ -136,7 +136,8 @@ export class SegmentUnit {
   descriptorLo = 0;
   descriptorHi = 0;
   descriptorAddress = 0;
-  private kernelGsBase = 0n;
+  private kernelGsLo = 0;
+  private kernelGsHi = 0;
   private readonly canonicalShift: number;
   private readonly linearBits: number;
 
@@ -206,11 +207,18 @@ export class SegmentUnit {
 
   /**
    * Loads DS, ES, FS, GS or SS (MOV, POP) and sets the descriptor's accessed bit. Returns 0, or -vector: #UD for CS; for
-   * SS #GP or #SS, for others #GP or #NP with the selector, #GP(0) for a null SS, or a page fault on the table.
+   * SS #GP or #SS, for others #GP or #NP with the selector, #GP(0) for a null SS, or a page fault on the table. Throws EINVAL
+   * for LDTR and TR.
    * Source: SDM section 6.6, 6.7, 6.4.1; vol. 2, MOV.
    */
   load(seg: number, selector: number): number {
     checkRegister(seg);
+    if (seg >= SEG_LDTR) {
+      throw new KernelError(
+        EINVAL,
+        `${SEGMENT_NAMES[seg]} is no data register: lldt() and ltr() load LDTR and TR`,
+      );
+    }
     if (seg === SEG_CS) return this.raise(X86_TRAP_UD, 0);
     if (seg === SEG_SS) return this.loadStack(selector);
     if (selectorIsNull(selector)) {
@@ -275,15 +283,18 @@ export class SegmentUnit {
   swapgs(): number {
     if (!this.is64Bit) return this.raise(X86_TRAP_UD, 0);
     if (this.cpl !== 0) return this.raise(X86_TRAP_GP, 0);
-    const gsBase = this.baseOf(SEG_GS);
-    this.setBase(SEG_GS, this.kernelGsBase);
-    this.kernelGsBase = gsBase;
+    const lo = this.baseLo[SEG_GS];
+    const hi = this.baseHi[SEG_GS];
+    this.baseLo[SEG_GS] = this.kernelGsLo;
+    this.baseHi[SEG_GS] = this.kernelGsHi;
+    this.kernelGsLo = lo;
+    this.kernelGsHi = hi;
     return 0;
   }
 
   /** Reads MSR_FS_BASE, MSR_GS_BASE or MSR_KERNEL_GS_BASE, whatever the CPL. Throws EINVAL for another. */
   readMsr(msr: number): bigint {
-    if (msr === MSR_KERNEL_GS_BASE) return this.kernelGsBase;
+    if (msr === MSR_KERNEL_GS_BASE) return joined(this.kernelGsLo, this.kernelGsHi);
     return this.baseOf(segmentOfMsr(msr));
   }
 
@@ -294,8 +305,12 @@ export class SegmentUnit {
   writeMsr(msr: number, address: bigint): number {
     const seg = msr === MSR_KERNEL_GS_BASE ? -1 : segmentOfMsr(msr);
     if (this.cpl !== 0 || !this.isCanonicalAddress(address)) return this.raise(X86_TRAP_GP, 0);
-    if (seg < 0) this.kernelGsBase = BigInt.asUintN(64, address);
-    else this.setBase(seg, address);
+    if (seg >= 0) {
+      this.setBase(seg, address);
+      return 0;
+    }
+    this.kernelGsLo = Number(BigInt.asIntN(32, address));
+    this.kernelGsHi = Number(BigInt.asIntN(32, address >> 32n));
     return 0;
   }
 
@@ -521,13 +536,17 @@ export class SegmentUnit {
   }
 
   private baseOf(seg: number): bigint {
-    return (BigInt(this.baseHi[seg] >>> 0) << 32n) | BigInt(this.baseLo[seg] >>> 0);
+    return joined(this.baseLo[seg], this.baseHi[seg]);
   }
 
   private setBase(seg: number, address: bigint): void {
     this.baseLo[seg] = Number(BigInt.asIntN(32, address));
     this.baseHi[seg] = Number(BigInt.asIntN(32, address >> 32n));
   }
+}
+
+function joined(lo: number, hi: number): bigint {
+  return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
 }
 
 function checkRegister(seg: number): void {

@@ -126,6 +126,7 @@ describe("SegmentUnit loading registers", () => {
     const machine = new Machine();
     expect(machine.outcome(machine.unit.load(SEG_CS, 8))).toEqual([UD, 0]);
     expect(() => machine.unit.load(9, 8)).toThrow(/^EINVAL: segment register 9/);
+    expect(() => machine.unit.load(SEG_LDTR, 60 * 8)).toThrow(/^EINVAL: LDTR is no data register/);
   });
 
   it("leaves table registers to CPL 0", () => {
