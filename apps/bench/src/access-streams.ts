@@ -5,6 +5,7 @@
  *     seq     64-byte steps through 1 GiB        hot   32 pages at random: all hits in the first TLB level
  *     rnd256  256 MiB at random                  mix   one of seq, rnd256 and zipf at random
  *     zipf    a million pages, Zipf with exponent 1, scattered
+ *     low256  as rnd256, from 1 GiB on: an address that every format of page tables has
  */
 import { writeFileSync } from "node:fs";
 import { packRun, RUN_READ, RUN_WRITE } from "@pageframe/contracts";
@@ -12,7 +13,7 @@ import { type BenchInput, type Scale } from "./bench-case.ts";
 import { SplitMix64 } from "./split-mix-64.ts";
 
 /** Names of the streams. */
-export const STREAM_NAMES = ["seq", "rnd256", "zipf", "hot", "mix"] as const;
+export const STREAM_NAMES = ["seq", "rnd256", "zipf", "hot", "mix", "low256"] as const;
 export type StreamName = (typeof STREAM_NAMES)[number];
 
 const SEED = 7;
@@ -24,6 +25,7 @@ const SEQ_BYTES = 2 ** 30;
 const SEQ_VPN = 0x7f1200000;
 const RANDOM_VPN = 0x555500000;
 const ZIPF_VPN = 0x600000000;
+const LOW_VPN = 0x40000;
 
 const NR_ACCESSES: Readonly<Record<Scale, number>> = { full: 8_000_000, quick: 1_000_000, tiny: 20_000 };
 
@@ -52,8 +54,8 @@ export function accessStream(name: StreamName, nrAccesses: number): Int32Array {
     if (stream === "seq") {
       vpn = SEQ_VPN + Math.floor(seqBytes / 4096);
       seqBytes = (seqBytes + SEQ_STEP_BYTES) % SEQ_BYTES;
-    } else if (stream === "rnd256") {
-      vpn = RANDOM_VPN + (((hi & 0xff) << 8) | (lo >>> 24));
+    } else if (stream === "rnd256" || stream === "low256") {
+      vpn = (stream === "low256" ? LOW_VPN : RANDOM_VPN) + (((hi & 0xff) << 8) | (lo >>> 24));
     } else if (stream === "zipf") {
       random.next();
       vpn = ZIPF_VPN + ((ranks.rankOf(random.hi, random.lo) * ZIPF_SCATTER) % NR_ZIPF_PAGES);

@@ -8,16 +8,18 @@ export interface Measurement {
   readonly operations: number;
   /** Processor time of the measured section. */
   readonly seconds: number;
+  /** Memory that the operations took, where that is what is measured. */
+  readonly bytes?: number;
   /** Counts that every run of the case must give, in either language. */
   readonly checks: Readonly<Record<string, number>>;
 }
 
-/** How a measurement is shown: operations per second, or time per operation. */
+/** How a measurement is shown: operations per second, time per operation, or memory per operation. */
 export interface Unit {
-  readonly kind: "rate" | "time";
-  /** Such as `M pairs/s` or `ns/fault`. */
+  readonly kind: "rate" | "time" | "memory";
+  /** Such as `M pairs/s`, `ns/fault` or `bytes/page`. */
   readonly label: string;
-  /** Operations per second, or seconds per operation, that are shown as 1. */
+  /** Operations per second, seconds per operation, or bytes per operation that are shown as 1. */
   readonly one: number;
 }
 
@@ -58,6 +60,13 @@ export interface BenchCase {
 }
 
 /** A measurement in the unit of its case. */
-export function valueIn(unit: Unit, { operations, seconds }: Measurement): number {
-  return unit.kind === "rate" ? operations / seconds / unit.one : seconds / operations / unit.one;
+export function valueIn(unit: Unit, { operations, seconds, bytes = 0 }: Measurement): number {
+  switch (unit.kind) {
+    case "rate":
+      return operations / seconds / unit.one;
+    case "time":
+      return seconds / operations / unit.one;
+    case "memory":
+      return bytes / operations / unit.one;
+  }
 }

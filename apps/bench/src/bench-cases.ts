@@ -4,13 +4,13 @@ import { buddyCases } from "./cases/buddy.ts";
 import { kernelCases } from "./cases/kernel.ts";
 import { lackeyCases } from "./cases/lackey.ts";
 import { replayCases } from "./cases/replay.ts";
-import { tlbCases } from "./cases/tlb.ts";
+import { tableCases } from "./cases/tables.ts";
 import { translationCases } from "./cases/translation.ts";
 
 export const benchCases: readonly BenchCase[] = [
   ...buddyCases,
   ...translationCases,
-  ...tlbCases,
+  ...tableCases,
   ...lackeyCases,
   ...replayCases,
   ...kernelCases,

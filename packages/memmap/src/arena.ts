@@ -32,25 +32,32 @@ interface BoundModule {
 /** Room for arrays that compiled code reaches. */
 export class Arena implements ExternalState {
   readonly buffer: ArrayBuffer;
+  readonly tail: Int32Array;
   private readonly memory: WasmMemory;
   private readonly bound: BoundModule[] = [];
   private nextByte = ALIGN_BYTES;
 
-  private constructor(memory: WasmMemory) {
+  private constructor(memory: WasmMemory, tailByte: number, nrTailWords: number) {
     this.memory = memory;
     this.buffer = memory.buffer;
+    this.tail = new Int32Array(memory.buffer, tailByte, nrTailWords);
   }
 
-  /** Reserves an arena; null without WebAssembly, or when it would be larger than 1 GiB. */
-  static reserve(nrBytes: number): Arena | null {
-    if (nrBytes > MAX_ARENA_BYTES) return null;
-    const memory = reserveMemory(nrBytes + ALIGN_BYTES);
-    return memory === null ? null : new Arena(memory);
+  /**
+   * Reserves an arena with room for `nrBytes` in arrays, and a tail. Null without WebAssembly, or when it would be larger
+   * than 1 GiB.
+   */
+  static reserve(nrBytes: number, nrTailWords = 0): Arena | null {
+    const tailByte = ALIGN_BYTES + Math.ceil(nrBytes / ALIGN_BYTES) * ALIGN_BYTES;
+    const size = tailByte + nrTailWords * WORD_BYTES;
+    if (size > MAX_ARENA_BYTES) return null;
+    const memory = reserveMemory(size);
+    return memory === null ? null : new Arena(memory, tailByte, nrTailWords);
   }
 
-  /** Bytes that are left. */
+  /** Bytes that are left for arrays. */
   get nrFreeBytes(): number {
-    return this.buffer.byteLength - this.nextByte;
+    return this.tail.byteOffset - this.nextByte;
   }
 
   /** Takes zeroed words; null when they do not fit. */
@@ -77,7 +84,7 @@ export class Arena implements ExternalState {
 
   /** Makes another arena with the same bytes, the same words taken; null when there is no memory for it. */
   duplicate(): Arena | null {
-    const copy = Arena.reserve(this.buffer.byteLength - ALIGN_BYTES);
+    const copy = Arena.reserve(this.tail.byteOffset - ALIGN_BYTES, this.tail.length);
     if (copy === null) return null;
     copy.nextByte = this.nextByte;
     const used = new Uint8Array(this.buffer, 0, usedLength(this.buffer));

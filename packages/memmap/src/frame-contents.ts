@@ -48,10 +48,10 @@ export class FrameContents {
     }
     this.mode = mode;
     const nrArenaSlots = arenaSlots(nrFrames, mode);
-    this.arena = Arena.reserve(nrFrames * 4 + nrArenaSlots * PAGE_SIZE + OTHER_ARENA_BYTES);
+    this.arena = Arena.reserve(nrFrames * 4 + OTHER_ARENA_BYTES, nrArenaSlots * PAGE_WORDS);
     this.slotOf = this.arena?.takeWords(nrFrames) ?? new Int32Array(nrFrames);
     this.slotOf.fill(NO_SLOT);
-    const words = this.arena?.takeWords(nrArenaSlots * PAGE_WORDS) ?? null;
+    const words = this.arena?.tail ?? null;
     this.nrSlots = mode === "dense" ? nrFrames : words === null ? Math.min(nrFrames, 64) : nrArenaSlots;
     this.nextSlot = mode === "dense" ? nrFrames : 0;
     this.words = words ?? new Int32Array(this.nrSlots * PAGE_WORDS);

@@ -20,6 +20,15 @@ describe("Arena", () => {
     expect(arena.holds(new Int32Array(4))).toBe(false);
   });
 
+  it("has its tail behind all other arrays", () => {
+    const arena = Arena.reserve(100, 7)!;
+    expect([arena.tail.byteOffset, arena.tail.length, arena.nrFreeBytes]).toEqual([64 + 128, 7, 128]);
+    expect(arena.takeWords(33)).toBeNull();
+    arena.tail.fill(5);
+    expect(Array.from(arena.takeWords(32)!)).toEqual(new Array(32).fill(0));
+    expect(Array.from(arena.duplicate()!.tail)).toEqual(new Array(7).fill(5));
+  });
+
   it("is not reserved above 1 GiB", () => {
     expect(Arena.reserve(2 ** 30 + 1)).toBeNull();
   });

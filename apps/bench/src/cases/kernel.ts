@@ -57,7 +57,46 @@ function writtenMachine(nrPages: number): { kernel: Kernel; task: Task; address:
   return { kernel, task, address };
 }
 
+/** Bytes of all typed arrays that hold a machine's state, without the zeros at their ends. */
+function stateBytes(kernel: Kernel): number {
+  let nrBytes = 0;
+  for (const saved of kernel.snapshot().saved.values()) {
+    if (saved.kind === "buffer") nrBytes += saved.bytes.byteLength;
+  }
+  return nrBytes;
+}
+
 export const kernelCases: readonly BenchCase[] = [
+  {
+    ...common,
+    name: "mapped-page",
+    describe: "host memory for a page that a program maps and writes, of 32,768, without its bytes",
+    unit: { kind: "memory", label: "bytes/page", one: 1 },
+    run(scale) {
+      const kernel = bootKernel({ memory: "256MiB" });
+      const task = kernel.spawn("writer");
+      const nrPages = NR_FAULT_PAGES[scale];
+      const before = stateBytes(kernel);
+      const seconds = timed(() => {
+        const address = mapAnonymous(kernel, task, nrPages);
+        if (kernel.accessRuns(task, writesTo(address, nrPages), nrPages) !== null)
+          bug("a write raised a signal");
+      });
+      const bytes = stateBytes(kernel) - before;
+      return { operations: nrPages, seconds, bytes, checks: { bytes } };
+    },
+  },
+  {
+    ...common,
+    name: "frame",
+    describe: "host memory for a frame of RAM in a machine of 256 MiB that has just booted",
+    unit: { kind: "memory", label: "bytes/frame", one: 1 },
+    run() {
+      const kernel = bootKernel({ memory: "256MiB" });
+      const bytes = stateBytes(kernel);
+      return { operations: kernel.sys.memmap.nrFrames, seconds: 1, bytes, checks: { bytes } };
+    },
+  },
   {
     ...common,
     name: "fault",
