@@ -2,8 +2,8 @@
  * The compiled half of page-walker.ts: the walks that find a 4 KiB leaf which allows the access. AssemblyScript; built
  * by scripts/compile-loops.mjs into src/walk.wasm.ts.
  *
- * A walk that meets anything else (no entry, a large leaf, reserved bits, a right that lacks, an accessed bit that is
- * clear above the leaf) ends with NOT_SIMPLE before it has changed or counted anything; PageWalker.walk() then does it all.
+ * A walk that meets anything else (no entry, a large leaf, reserved bits, a right that lacks or that a protection key
+ * may take, a global leaf, an accessed bit that is clear above the leaf) ends with NOT_SIMPLE before it has changed or counted anything; PageWalker.walk() then does it all.
  * Offsets of the state block are those of compiled-walk.ts.
  */
 
@@ -44,7 +44,8 @@ const P: i32 = 0x1;
 const RW_US: i32 = 0x6;
 const A: i32 = 0x20;
 const PS: i32 = 0x80;
-const D_G: i32 = 0x140;
+const D: i32 = 0x40;
+const G: i32 = 0x100;
 const NX: i32 = 1 << 31;
 
 const DONE: i32 = 0;
@@ -78,13 +79,13 @@ export function walk(state: usize, vpnLo: i32, vpnHi: i32, right: i32): i32 {
   const entry = load<i64>(at);
   const lo = <i32>entry;
   const hi = <i32>(entry >> 32);
-  if ((lo & P) == 0 || (hi & hiReserved) != 0) return NOT_SIMPLE;
-  const flags = (deny | (~lo & RW_US) | (hi & NX)) ^ RW_US;
+  if ((lo & (P | G)) != P || (hi & hiReserved) != 0) return NOT_SIMPLE;
+  const flags = ((deny | (~lo & RW_US) | (hi & NX)) ^ RW_US) | ((hi >>> 15) & 0xf000);
   const rule = state + (<usize>right << 2);
   if (((flags ^ load<i32>(rule, WANT)) & load<i32>(rule, MASK)) != 0) return NOT_SIMPLE;
   const used = lo | load<i32>(rule, SETS);
   if (used != lo) store<i32>(at, used);
-  store<i32>(state, flags | (used & D_G) | ((hi >>> 15) & 0xf000), LEAF_FLAGS);
+  store<i32>(state, flags | (used & D), LEAF_FLAGS);
   store<i32>(state, (lo >>> 12) | (hi << 20), LEAF_PFN);
   if (isHit) {
     store<i32>(state, load<i32>(state, NR_PDE_HITS) + 1, NR_PDE_HITS);

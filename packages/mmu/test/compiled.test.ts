@@ -41,7 +41,7 @@ class Side {
   constructor(isCompiled: boolean, config: Partial<TlbConfig>, levels: 4 | 5, nrOtherSlots = 0) {
     const arena = isCompiled ? this.contents.compiledArena : null;
     this.tlb = new SetAssociativeTlb({ ...config, arena });
-    this.mmu = new Mmu({ tlb: this.tlb, contents: this.contents, levels });
+    this.mmu = new Mmu({ tlb: this.tlb, contents: this.contents, levels, protectionKeys: true });
     this.mmu.loadCr3(this.newTable(), 0, true);
     for (let other = 1; other <= nrOtherSlots; other++) this.contents.ensureSlot(NR_FRAMES - other);
     PAGES.forEach((vpn, at) => this.write(vpn, 1, ((1000 + at) << 12) | PTE_P | PTE_RW | PTE_US, 0));
@@ -132,7 +132,8 @@ type Step =
   | { do: "limit"; vpn: Vpn; level: number; lo: number; hi: number }
   | { do: "access"; words: Int32Array }
   | { do: "flush"; vpn: Vpn; nrPages: number }
-  | { do: "switch"; pcid: number; noFlush: boolean };
+  | { do: "switch"; pcid: number; noFlush: boolean }
+  | { do: "wrpkru"; pkru: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -193,6 +194,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       noFlush: fc.boolean(),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("wrpkru" as const),
+      // Nothing denied; key 3 not used; key 3 not written; key 0 not written.
+      pkru: fc.constantFrom(0, 0x40, 0x80, 0x2),
+    }),
+  },
 );
 
 /** Does a step; returns the faults of an access. */
@@ -217,6 +226,9 @@ function apply(side: Side, step: Step): number[] | null {
       break;
     case "switch":
       side.mmu.loadCr3(side.mmu.rootPfn, step.pcid, step.noFlush);
+      break;
+    case "wrpkru":
+      side.mmu.writePkru(step.pkru);
       break;
   }
   return null;
