@@ -30,6 +30,7 @@ Examples:
 const WALK_EXAMPLES = `
 Examples:
   pageframe walk 0x1ffeffff00 sort.pft.gz
+  pageframe run sort.pft.gz --save sort.snapshot && pageframe walk 0x1ffeffff00 --snapshot sort.snapshot
   pageframe walk 0x1ffeffff00 sort.pft.gz --after 100000 --memory 50% --write
 `;
 
@@ -100,6 +101,7 @@ function addRun(program: Command, io: Io): void {
         "pageframe's, or empty",
     )
     .option("--keep-swap-file", "leave a created swap file there")
+    .option("--save <file>", "save the machine at the end, for walk --snapshot")
     .option("--verify", "check that what is read is what was written; slow")
     .option("--json", "print JSON, with counters under Linux's names")
     .addHelpText("after", RUN_EXAMPLES)
@@ -109,9 +111,10 @@ function addRun(program: Command, io: Io): void {
 function addWalk(program: Command, io: Io): void {
   const walk = program
     .command("walk")
-    .description("replay a trace and say how an address is translated then, level by level")
+    .description("say how an address is translated at a point of a replay, level by level")
     .argument("<address>", "hexadecimal with 0x in front, or decimal")
-    .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input")
+    .argument("[trace]", "lackey text or .pft, gzipped or not; - for standard input")
+    .option("--snapshot <file>", "look at a machine that run --save has saved, and replay nothing")
     .addOption(
       integerOption("--after <n>", "accesses to replay first (default: all)", 0, Number.MAX_SAFE_INTEGER),
     )
@@ -123,7 +126,7 @@ function addWalk(program: Command, io: Io): void {
   addMachineOptions(walk)
     .option("--json", "print JSON")
     .addHelpText("after", WALK_EXAMPLES)
-    .action((address: string, trace: string, options: WalkOptions) =>
+    .action((address: string, trace: string | undefined, options: WalkOptions) =>
       walkCommand(address, trace, options, io),
     );
 }

@@ -2,7 +2,14 @@
  * Replays a trace once for each amount of memory, and reports what happened.
  */
 import { type SwapBackend, type TraceSource } from "@pageframe/contracts";
-import { bootKernel, type KernelConfigInput, parsePages, Replay, type ReplayResult } from "@pageframe/kernel";
+import {
+  bootKernel,
+  type Kernel,
+  type KernelConfigInput,
+  parsePages,
+  Replay,
+  type ReplayResult,
+} from "@pageframe/kernel";
 import { MemorySwapBackend } from "@pageframe/swap";
 import { HostFileSwapBackend, HostSwapFile } from "./host-file-swap.ts";
 import { breathe, type Io } from "./io.ts";
@@ -15,6 +22,9 @@ export interface RunReport {
   readonly memory: ResolvedMemory;
   readonly config: KernelConfigInput;
   readonly result: ReplayResult;
+  /** The machine as it was at the end, and the program's pid. */
+  readonly kernel: Kernel;
+  readonly pid: number;
   /** Whether contents were checked; what does not agree would have ended the run. */
   readonly isVerified: boolean;
   /** Sentences on transfers to swap files that failed. */
@@ -75,6 +85,8 @@ async function replayOne(
     memory,
     config,
     result: replay.result(),
+    kernel,
+    pid: replay.task.pid,
     isVerified: machine.verify,
     failures: swapBackends.flatMap((backend) =>
       backend instanceof HostFileSwapBackend && backend.nrFailures > 0 ? [backend.describeFailures()] : [],

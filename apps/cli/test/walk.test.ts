@@ -163,6 +163,61 @@ describe("pageframe walk", () => {
   });
 });
 
+describe("a saved machine", () => {
+  const folder = useFolder();
+
+  it("is walked as the replay that it was saved from", async () => {
+    const trace = folder.write("tiny.lackey", tinyTrace());
+    const saved = folder.path("tiny.snapshot");
+    const run = await pageframe(["run", trace, "--memory", "128KiB", "--save", saved]);
+    expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+    for (const address of ["0x4835000", "0x4870000", "0x1fff000ff0", "0xffff888000100000"]) {
+      const onReplay = await walk(address, trace, "--memory", "128KiB");
+      expect(await walk(address, "--snapshot", saved)).toEqual(onReplay);
+    }
+    const text = await pageframe(["walk", "0x1fff000ff0", "--snapshot", saved, "--pid", "1"]);
+    expect(text.stdout).toMatch(/by init \(pid 1\) on CPU 0\nwhen +after 482 accesses\n/);
+  });
+
+  it("takes neither a trace nor options of a replay, and must be one", async () => {
+    const trace = folder.write("tiny.lackey", tinyTrace());
+    const saved = folder.path("tiny.snapshot");
+    await pageframe(["run", trace, "--save", saved]);
+    const calls: (readonly [readonly string[], RegExp])[] = [
+      [["walk", "0x1000"], /a trace or --snapshot is missing\n/],
+      [
+        ["walk", "0x1000", trace, "--snapshot", saved],
+        /--snapshot has its machine already; a trace is about a replay\n/,
+      ],
+      [["walk", "0x1000", "--snapshot", saved, "--after", "5"], /--after is about a replay\n/],
+      [
+        ["walk", "0x1000", "--snapshot", folder.path("absent")],
+        /absent cannot be read: no such file or directory\n/,
+      ],
+      [["walk", "0x1000", "--snapshot", trace], /tiny.lackey is not gzipped data, or damaged\n/],
+      [
+        ["walk", "0x1000", "--snapshot", folder.gzip("x.gz", "hello")],
+        /x.gz: this is no snapshot that can be read: it does not begin as one\n/,
+      ],
+      [["walk", "0x800000000000", "--snapshot", saved], /is not canonical/],
+      [
+        ["run", trace, "--memory", "1MiB,2MiB", "--save", saved],
+        /--save saves one machine, and --memory asks for several\n/,
+      ],
+      [
+        ["run", trace, "--swap-file", folder.path("swap"), "--save", saved],
+        /--save cannot save a machine that swaps to a file\n/,
+      ],
+      [["run", trace, "--save", trace], /is the input .* itself\n/],
+    ];
+    for (const [args, message] of calls) {
+      const { exitCode, stdout, stderr } = await pageframe(args);
+      expect(stderr).toMatch(message);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    }
+  });
+});
+
 describe("an entry in words", () => {
   // Bit patterns: Intel SDM vol. 3A tables 5-15 to 5-20; Linux 6.18 arch/x86/include/asm/pgtable_64.h for swap entries.
   it.each([

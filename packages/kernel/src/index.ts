@@ -41,6 +41,13 @@ export { Replay, type ReplayOptions, type ReplayResult } from "./replay.ts";
 export { formatBytes, formatPages, isSize, parseBytes, parsePages } from "./sizes.ts";
 export { pageCanMigrate, pageExpectedRefCount, pageMaybeDmaPinned } from "./pins.ts";
 export { cloneGraph, type Snapshot, stateDigest } from "./snapshot.ts";
+export {
+  decodeSnapshot,
+  encodeSnapshot,
+  isSnapshotFile,
+  type LoadedSnapshot,
+  type SnapshotNote,
+} from "./snapshot-file.ts";
 export { type Cpu, type System } from "./system.ts";
 export { type Mm, Task, type TaskSignal } from "./task.ts";
 export { CAUSE_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";
