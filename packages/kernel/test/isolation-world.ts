@@ -157,7 +157,7 @@ interface WalkerCaches {
 }
 
 /** What this test finds. */
-export class IsolationError extends Error {}
+class IsolationError extends Error {}
 
 export interface Deafness {
   /** Operations during which `sys.gather` is one that forgets what it took. */
