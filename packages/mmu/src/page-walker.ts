@@ -48,26 +48,13 @@ import {
   type WalkCachesConfig,
 } from "./walk-caches.ts";
 
-/**
- * Copies for walk(): an imported constant is fetched through its module at every use, one of this module is not [random
- * misses: 12.3 against 14.2 million a second].
- */
-const PRESENT: number = PTE_P;
-const ACCESSED: number = PTE_A;
-const LARGE: number = PTE_PS;
 const RW_US: number = PTE_RW | PTE_US;
-const NX: number = PTE_HI_NX;
 const D_G: number = PTE_D | PTE_G;
-const PKEY_MASK: number = FLAGS_PKEY_MASK;
 /** From the place of the protection key in an entry's high half to its place in the flags. */
 const PKEY_SHIFT: number = PTE_HI_PKEY_SHIFT - FLAGS_PKEY_SHIFT;
-const TABLE_WORDS: number = PAGE_WORDS;
-const ROW_WORDS: number = WALK_ROW_WORDS;
-const PCID_SHIFT: number = WALK_KEY_PCID_SHIFT;
 /** Bits 9..11 and 52..58 of an entry, which the processor ignores. */
 const SOFTWARE_LO = 0xe00;
 const SOFTWARE_HI = 0x7f00000;
-const KEY_VALID: number = WALK_KEY_VALID;
 
 /** There is no table further down: the walk has ended, and `result` says how. */
 const WALK_ENDED = -1;
@@ -121,7 +108,7 @@ export class PageWalker implements HardwareWalker, WalkerFields {
     this.addressBits = PAGE_SHIFT + 9 * levels;
     this.limitShift = 9 * levels - 32;
     this.hasNoExecute = noExecute;
-    this.hiReserved = HI_RESERVED | (noExecute ? 0 : NX);
+    this.hiReserved = HI_RESERVED | (noExecute ? 0 : PTE_HI_NX);
     this.caches = new WalkCaches(caches, contents.compiledArena);
     this.compiledWalk = CompiledWalk.create(contents, this, levels, this.hiReserved, this.limitShift);
   }
@@ -131,7 +118,7 @@ export class PageWalker implements HardwareWalker, WalkerFields {
   }
 
   get cacheTag(): number {
-    return (this.pcid << PCID_SHIFT) | KEY_VALID;
+    return (this.pcid << WALK_KEY_PCID_SHIFT) | WALK_KEY_VALID;
   }
 
   /**
@@ -142,10 +129,10 @@ export class PageWalker implements HardwareWalker, WalkerFields {
     const { caches, hiReserved, rights } = this;
     const { words } = this.contents;
     const { rows } = caches;
-    const tag = (this.pcid << PCID_SHIFT) | KEY_VALID;
+    const tag = (this.pcid << WALK_KEY_PCID_SHIFT) | WALK_KEY_VALID;
     const key = (vpnLo >>> 9) | (vpnHi << 23);
     const keyHi = (vpnHi >>> 9) | tag;
-    const row = (key & caches.pdeMask) * ROW_WORDS;
+    const row = (key & caches.pdeMask) * WALK_ROW_WORDS;
     let slot: number;
     let deny: number;
     let at: number;
@@ -158,14 +145,14 @@ export class PageWalker implements HardwareWalker, WalkerFields {
     } else {
       slot = this.walkAbove(vpnLo, vpnHi, tag, right);
       if (slot === WALK_ENDED) return this.result;
-      at = slot * TABLE_WORDS + (key & INDEX_MASK) * 2;
+      at = slot * PAGE_WORDS + (key & INDEX_MASK) * 2;
       lo = words[at];
       hi = words[at + 1];
-      deny = this.denyAbove | (~lo & RW_US) | (hi & NX);
+      deny = this.denyAbove | (~lo & RW_US) | (hi & PTE_HI_NX);
       this.nrReads++;
-      if ((lo & (PRESENT | LARGE | ACCESSED)) !== (PRESENT | ACCESSED) || (hi & hiReserved) !== 0) {
-        if ((lo & (PRESENT | LARGE)) === (PRESENT | LARGE)) {
-          return this.useLargeLeaf(at, deny, right, TLB_2M, LARGE, LO_RESERVED_2M);
+      if ((lo & (PTE_P | PTE_PS | PTE_A)) !== (PTE_P | PTE_A) || (hi & hiReserved) !== 0) {
+        if ((lo & (PTE_P | PTE_PS)) === (PTE_P | PTE_PS)) {
+          return this.useLargeLeaf(at, deny, right, TLB_2M, PTE_PS, LO_RESERVED_2M);
         }
         if (!this.useTable(at, right)) return this.result;
       }
@@ -176,13 +163,14 @@ export class PageWalker implements HardwareWalker, WalkerFields {
       rows[row + 2] = slot;
       rows[row + 3] = deny;
     }
-    at = slot * TABLE_WORDS + (vpnLo & INDEX_MASK) * 2;
+    at = slot * PAGE_WORDS + (vpnLo & INDEX_MASK) * 2;
     lo = words[at];
     hi = words[at + 1];
     this.nrReads++;
-    if ((lo & PRESENT) === 0) return this.fault(right, 0);
+    if ((lo & PTE_P) === 0) return this.fault(right, 0);
     if ((hi & hiReserved) !== 0) return this.fault(right, X86_PF_PROT | X86_PF_RSVD);
-    const flags = ((deny | (~lo & RW_US) | (hi & NX)) ^ RW_US) | ((hi >>> PKEY_SHIFT) & PKEY_MASK);
+    const flags =
+      ((deny | (~lo & RW_US) | (hi & PTE_HI_NX)) ^ RW_US) | ((hi >>> PKEY_SHIFT) & FLAGS_PKEY_MASK);
     if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) {
       const refusal = rights.refusal(flags, right);
       if (refusal !== 0) return this.fault(right, refusal);
@@ -240,12 +228,12 @@ export class PageWalker implements HardwareWalker, WalkerFields {
     const { rows, pdeMask } = this.caches;
     const { words } = this.contents;
     const key = (vpnLo >>> 9) | (vpnHi << 23);
-    const table = rows[(key & pdeMask) * ROW_WORDS + 2] * TABLE_WORDS;
+    const table = rows[(key & pdeMask) * WALK_ROW_WORDS + 2] * PAGE_WORDS;
     const first = table + (vpnLo & INDEX_MASK & -nrPages) * 2;
     const lo = words[first] & ~SOFTWARE_LO;
     const hi = words[first + 1] & ~SOFTWARE_HI;
     const pfn = (lo >>> 12) | (hi << 20);
-    if ((lo & (PRESENT | ACCESSED)) !== (PRESENT | ACCESSED) || (pfn & (nrPages - 1)) !== 0) return false;
+    if ((lo & (PTE_P | PTE_A)) !== (PTE_P | PTE_A) || (pfn & (nrPages - 1)) !== 0) return false;
     for (let page = 1; page < nrPages; page++) {
       const at = first + 2 * page;
       // The group's first frame is aligned, so its number takes the addition without a carry into the high half.
@@ -264,14 +252,14 @@ export class PageWalker implements HardwareWalker, WalkerFields {
     const { words } = this.contents;
     const { rows } = caches;
     const pdpteKey = (vpnLo >>> 18) | (vpnHi << 14);
-    const pdpteRow = caches.pdpteFirst + (pdpteKey & caches.pdpteMask) * ROW_WORDS;
+    const pdpteRow = caches.pdpteFirst + (pdpteKey & caches.pdpteMask) * WALK_ROW_WORDS;
     if (rows[pdpteRow] === pdpteKey && rows[pdpteRow + 1] === tag) {
       caches.nrPdpteHits++;
       this.denyAbove = rows[pdpteRow + 3];
       return rows[pdpteRow + 2];
     }
     const pml4eKey = (vpnLo >>> 27) | (vpnHi << 5);
-    const pml4eRow = caches.pml4eFirst + (pml4eKey & caches.pml4eMask) * ROW_WORDS;
+    const pml4eRow = caches.pml4eFirst + (pml4eKey & caches.pml4eMask) * WALK_ROW_WORDS;
     let level: number;
     let slot: number;
     let deny: number;
@@ -291,13 +279,13 @@ export class PageWalker implements HardwareWalker, WalkerFields {
     }
     for (; level >= 3 && slot !== WALK_ENDED; level--) {
       const index = level === 3 ? pdpteKey : level === 4 ? pml4eKey : vpnHi >>> 4;
-      const at = slot * TABLE_WORDS + (index & INDEX_MASK) * 2;
+      const at = slot * PAGE_WORDS + (index & INDEX_MASK) * 2;
       const lo = words[at];
       const hi = words[at + 1];
       this.nrReads++;
-      deny |= (~lo & RW_US) | (hi & NX);
-      if (level === 3 && (lo & (PRESENT | LARGE)) === (PRESENT | LARGE)) {
-        this.result = this.useLargeLeaf(at, deny, right, TLB_1G, LARGE | TLB_ENTRY_1G, LO_RESERVED_1G);
+      deny |= (~lo & RW_US) | (hi & PTE_HI_NX);
+      if (level === 3 && (lo & (PTE_P | PTE_PS)) === (PTE_P | PTE_PS)) {
+        this.result = this.useLargeLeaf(at, deny, right, TLB_1G, PTE_PS | TLB_ENTRY_1G, LO_RESERVED_1G);
         return WALK_ENDED;
       }
       if (!this.useTable(at, right)) return WALK_ENDED;
@@ -317,15 +305,15 @@ export class PageWalker implements HardwareWalker, WalkerFields {
   private useTable(at: number, right: number): boolean {
     const { words } = this.contents;
     const lo = words[at];
-    if ((lo & PRESENT) === 0) {
+    if ((lo & PTE_P) === 0) {
       this.fault(right, 0);
       return false;
     }
-    if ((lo & LARGE) !== 0 || (words[at + 1] & this.hiReserved) !== 0) {
+    if ((lo & PTE_PS) !== 0 || (words[at + 1] & this.hiReserved) !== 0) {
       this.fault(right, X86_PF_PROT | X86_PF_RSVD);
       return false;
     }
-    if ((lo & ACCESSED) === 0) words[at] = lo | ACCESSED;
+    if ((lo & PTE_A) === 0) words[at] = lo | PTE_A;
     return true;
   }
 
@@ -345,7 +333,7 @@ export class PageWalker implements HardwareWalker, WalkerFields {
     if ((hi & this.hiReserved) !== 0 || (lo & loReserved) !== 0) {
       return this.fault(right, X86_PF_PROT | X86_PF_RSVD);
     }
-    const flags = (deny ^ RW_US) | ((hi >>> PKEY_SHIFT) & PKEY_MASK);
+    const flags = (deny ^ RW_US) | ((hi >>> PKEY_SHIFT) & FLAGS_PKEY_MASK);
     if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) {
       const refusal = rights.refusal(flags, right);
       if (refusal !== 0) return this.fault(right, refusal);

@@ -215,9 +215,10 @@ describe("RadixPageTable", () => {
   it("keeps working when the frame contents move as they grow", () => {
     const { table, contents } = newPageTable();
     const before = contents.words;
-    for (let index = 0; index < 200; index++) expect(table.map(index * 512, 1, index, USER_RW, 0)).toBe(0);
+    // The contents of 4096 frames have room for 1024 slots before they move.
+    for (let index = 0; index < 1200; index++) expect(table.map(index * 512, 1, index, USER_RW, 0)).toBe(0);
     expect(contents.words).not.toBe(before);
-    for (let index = 0; index < 200; index++) {
+    for (let index = 0; index < 1200; index++) {
       expect(contents.words[table.findEntry(index * 512)]).toBe((index << 12) | 7);
     }
     table.checkInvariants();

@@ -47,25 +47,8 @@ import {
   tagSize,
 } from "./tlb-tag.ts";
 
-/**
- * Copies for the hot functions: an imported constant is fetched through its module at every use, one of this module is
- * not [random misses: 12.3 against 14.2 million a second].
- */
-const VPN_HI_MASK: number = RUN_VPN_HI_MASK;
-const KIND_SHIFT: number = RUN_KIND_SHIFT;
-const KIND_MASK: number = RUN_KIND_MASK;
-const SPLIT_BIT: number = RUN_SPLIT;
-const COUNT_SHIFT: number = RUN_COUNT_SHIFT;
-const PCID_SHIFT: number = TAG_PCID_SHIFT;
-const VALID_BIT: number = TAG_VALID;
-const SPECIAL_BITS: number = TAG_SPECIAL;
+/** Flags of an entry that is not plain. */
 const SPECIAL_FLAGS: number = PTE_G | PTE_PS;
-const LAST_TICK: number = MAX_CLOCK;
-const MISS: number = TLB_MISS;
-const PFN_SECTION: number = PFN;
-const FLAGS_SECTION: number = FLAGS;
-const USE_SECTION: number = USE;
-const LINK_SECTION: number = LINK;
 
 /** Each array by its name in the configuration, and the page sizes in it. */
 const PLACES: readonly (readonly [array: number, name: string, pageSize: number])[] = [
@@ -104,8 +87,8 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     const { arena = null, ...geometry } = config;
     super(geometry, arena);
     this.compiledLoop = CompiledLoop.create(this, arena);
-    this.pfnAt = PFN_SECTION * this.nrRows;
-    this.flagsAt = FLAGS_SECTION * this.nrRows;
+    this.pfnAt = PFN * this.nrRows;
+    this.flagsAt = FLAGS * this.nrRows;
     this.maxBatch = Math.trunc(MAX_CLOCK / 2 / this.tick);
   }
 
@@ -121,16 +104,16 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
 
   lookup(vpnLo: number, vpnHi: number, pcid: Asid): number {
     const { cells, nrRows } = this;
-    const tag = vpnHi | (pcid << PCID_SHIFT) | VALID_BIT;
+    const tag = vpnHi | (pcid << TAG_PCID_SHIFT) | TAG_VALID;
     this.nrLookups++;
     this.clock += this.tick;
-    if (this.clock >= LAST_TICK) this.renumberUses();
+    if (this.clock >= MAX_CLOCK) this.renumberUses();
     const first = (vpnLo & this.l1SetMask) * this.l1Stride;
     const end = first + this.l1Stride;
     let entry = first;
     while (entry < end && (cells[entry] !== vpnLo || cells[nrRows + entry] !== tag)) entry++;
     if (entry === end) return this.lookupFurther(vpnLo, tag);
-    cells[USE_SECTION * nrRows + entry] = this.clock + (entry - first);
+    cells[USE * nrRows + entry] = this.clock + (entry - first);
     return entry;
   }
 
@@ -148,10 +131,10 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
       return this.translateCompiled(words, fromRun, toRun, pcid, want, mask, walker, compiled);
     }
     const { cells, nrRows, tick, l1Stride, l1SetMask } = this;
-    const flagsAt = FLAGS_SECTION * nrRows;
-    const useAt = USE_SECTION * nrRows;
-    const owner = (pcid << PCID_SHIFT) | VALID_BIT;
-    if (this.clock > LAST_TICK - this.maxBatch * tick) this.renumberUses();
+    const flagsAt = FLAGS * nrRows;
+    const useAt = USE * nrRows;
+    const owner = (pcid << TAG_PCID_SHIFT) | TAG_VALID;
+    if (this.clock > MAX_CLOCK - this.maxBatch * tick) this.renumberUses();
     const endRun = Math.min(toRun, fromRun + this.maxBatch);
     let { clock } = this;
     let nrFolded = 0;
@@ -160,9 +143,9 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     for (; run < endRun; run++) {
       const vpnLo = words[2 * run];
       const word1 = words[2 * run + 1];
-      if ((word1 & SPLIT_BIT) !== 0) break;
-      const tag = (word1 & VPN_HI_MASK) | owner;
-      const kind = (word1 >>> KIND_SHIFT) & KIND_MASK;
+      if ((word1 & RUN_SPLIT) !== 0) break;
+      const tag = (word1 & RUN_VPN_HI_MASK) | owner;
+      const kind = (word1 >>> RUN_KIND_SHIFT) & RUN_KIND_MASK;
       clock += tick;
       const first = (vpnLo & l1SetMask) * l1Stride;
       const end = first + l1Stride;
@@ -187,13 +170,13 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
       } else {
         this.clock = clock;
         entry = this.lookupFurther(vpnLo, tag);
-        if (entry === MISS) {
-          if (walker.walk(vpnLo, word1 & VPN_HI_MASK, kind) !== 0) {
-            stoppedEntry = MISS;
+        if (entry === TLB_MISS) {
+          if (walker.walk(vpnLo, word1 & RUN_VPN_HI_MASK, kind) !== 0) {
+            stoppedEntry = TLB_MISS;
             break;
           }
           this.fillMissed(vpnLo, tag, walker.leafSize, walker.leafPfn, walker.leafFlags);
-          nrFolded += word1 >>> COUNT_SHIFT;
+          nrFolded += word1 >>> RUN_COUNT_SHIFT;
           continue;
         }
       }
@@ -201,7 +184,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
         stoppedEntry = entry;
         break;
       }
-      nrFolded += word1 >>> COUNT_SHIFT;
+      nrFolded += word1 >>> RUN_COUNT_SHIFT;
     }
     this.clock = clock;
     this.nrFolded += nrFolded;
@@ -226,13 +209,13 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     compiled: CompiledWalker,
   ): number {
     const loop = this.compiledLoop!;
-    const owner = (pcid << PCID_SHIFT) | VALID_BIT;
+    const owner = (pcid << TAG_PCID_SHIFT) | TAG_VALID;
     let run = fromRun;
     let stoppedEntry = RAN_THROUGH;
     this.missedTag = NO_TAG;
     compiled.enter();
     while (run < toRun && stoppedEntry === RAN_THROUGH && this.nrSpecial === 0) {
-      if (this.clock > LAST_TICK - this.maxBatch * this.tick) this.renumberUses();
+      if (this.clock > MAX_CLOCK - this.maxBatch * this.tick) this.renumberUses();
       const done = loop.run(words, run, Math.min(toRun, run + this.maxBatch), owner, want, mask, compiled);
       this.nrLookups += done - run;
       this.nrL2Hits += loop.nrL2Hits;
@@ -253,28 +236,28 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     if (stoppedEntry === RAN_THROUGH) {
       return run === toRun ? run : this.translateRuns(words, run, toRun, pcid, want, mask, walker);
     }
-    this.stoppedEntry = stoppedEntry === NEEDS_WALK ? MISS : stoppedEntry;
+    this.stoppedEntry = stoppedEntry === NEEDS_WALK ? TLB_MISS : stoppedEntry;
     if (stoppedEntry !== TLB_NOT_LOOKED_UP) this.nrLookups++;
     return run;
   }
 
   /** Lets the walker translate the run that missed. False when that faults. */
   private fillByWalker(vpnLo: number, word1: number, owner: number, walker: TlbWalker): boolean {
-    const tag = (word1 & VPN_HI_MASK) | owner;
+    const tag = (word1 & RUN_VPN_HI_MASK) | owner;
     this.missedLo = vpnLo;
     this.missedTag = tag;
-    const kind = (word1 >>> KIND_SHIFT) & KIND_MASK;
-    if (walker.walk(vpnLo, word1 & VPN_HI_MASK, kind) !== 0) return false;
+    const kind = (word1 >>> RUN_KIND_SHIFT) & RUN_KIND_MASK;
+    if (walker.walk(vpnLo, word1 & RUN_VPN_HI_MASK, kind) !== 0) return false;
     this.fillMissed(vpnLo, tag, walker.leafSize, walker.leafPfn, walker.leafFlags);
-    this.nrFolded += word1 >>> COUNT_SHIFT;
+    this.nrFolded += word1 >>> RUN_COUNT_SHIFT;
     return true;
   }
 
   insert(vpnLo: number, vpnHi: number, pcid: Asid, pageSize: number, pfn: number, flags: number): number {
-    const plainTag = vpnHi | (pcid << PCID_SHIFT) | VALID_BIT;
+    const plainTag = vpnHi | (pcid << TAG_PCID_SHIFT) | TAG_VALID;
     if (vpnLo !== this.missedLo || plainTag !== this.missedTag) this.dropPage(vpnLo, vpnHi, pcid);
     this.clock += this.tick;
-    if (this.clock >= LAST_TICK) this.renumberUses();
+    if (this.clock >= MAX_CLOCK) this.renumberUses();
     return this.fillMissed(vpnLo, plainTag, pageSize, pfn, flagsForSize(flags, pageSize));
   }
 
@@ -380,7 +363,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     if (this.nrSpecial !== 0) {
       const special = this.findSpecial(TLB_4K, TLB_2M, TLB_1G, vpnLo, tag);
       if (special !== NO_ENTRY) {
-        const at = USE_SECTION * this.nrRows + special;
+        const at = USE * this.nrRows + special;
         this.cells[at] = this.clock + (this.cells[at] & (this.tick - 1));
         return special;
       }
@@ -412,7 +395,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     this.nrMisses++;
     this.missedLo = vpnLo;
     this.missedTag = tag;
-    return MISS;
+    return TLB_MISS;
   }
 
   /** Searches one array for each page size. */
@@ -423,7 +406,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     vpnLo: number,
     plainTag: number,
   ): number {
-    const vpnHi = plainTag & VPN_HI_MASK;
+    const vpnHi = plainTag & RUN_VPN_HI_MASK;
     const pcid = tagPcid(plainTag);
     let entry = this.findIn(array2M, vpnLo, vpnHi, pcid, TLB_2M);
     if (entry === NO_ENTRY) entry = this.findIn(array4K, vpnLo, vpnHi, pcid, TLB_4K);
@@ -436,8 +419,8 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     this.touchL2(lruSet, copy);
     const { cells, nrRows } = this;
     const tag = cells[nrRows + copy];
-    const flags = cells[FLAGS_SECTION * nrRows + copy];
-    return this.fillL1(cells[copy], tag, tagSize(tag), cells[PFN_SECTION * nrRows + copy], flags, copy);
+    const flags = cells[FLAGS * nrRows + copy];
+    return this.fillL1(cells[copy], tag, tagSize(tag), cells[PFN * nrRows + copy], flags, copy);
   }
 
   /** Puts a page that neither level holds into both; `flags` tell its size. Returns the entry of the first. */
@@ -448,16 +431,16 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     }
     // What fillL2() and fillL1() do, when every entry is plain.
     const { cells, nrRows, lruHead, tick } = this;
-    const linkAt = LINK_SECTION * nrRows;
-    const useAt = USE_SECTION * nrRows;
+    const linkAt = LINK * nrRows;
+    const useAt = USE * nrRows;
     const set = vpnLo & this.l2SetMask;
     const copy = cells[linkAt + lruHead[set]];
     lruHead[set] = copy;
     if (cells[nrRows + copy] === 0) this.noteValid(copy);
     cells[copy] = vpnLo;
     cells[nrRows + copy] = plainTag;
-    cells[PFN_SECTION * nrRows + copy] = pfn;
-    cells[FLAGS_SECTION * nrRows + copy] = flags;
+    cells[PFN * nrRows + copy] = pfn;
+    cells[FLAGS * nrRows + copy] = flags;
     const signature = signatureOf(vpnLo);
     this.signatures[copy] = signature;
     const first = (vpnLo & this.l1SetMask) * this.l1Stride;
@@ -472,8 +455,8 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     if (least < tick) this.noteValid(victim);
     cells[victim] = vpnLo;
     cells[nrRows + victim] = plainTag;
-    cells[PFN_SECTION * nrRows + victim] = pfn;
-    cells[FLAGS_SECTION * nrRows + victim] = flags;
+    cells[PFN * nrRows + victim] = pfn;
+    cells[FLAGS * nrRows + victim] = flags;
     cells[useAt + victim] = this.clock + way;
     cells[linkAt + victim] = copy;
     this.signatures[victim] = signature;
@@ -481,10 +464,10 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
   }
 
   private fillSpecial(vpnLo: number, plainTag: number, pageSize: number, pfn: number, flags: number): number {
-    const vpnHi = plainTag & VPN_HI_MASK;
+    const vpnHi = plainTag & RUN_VPN_HI_MASK;
     const pageLo = pageLoOf(vpnLo, vpnHi, pageSize);
-    const owner = (flags & PTE_G) !== 0 ? TAG_GLOBAL : tagPcid(plainTag) << PCID_SHIFT;
-    const tag = pageHiOf(vpnHi, pageSize) | owner | (pageSize << TAG_SIZE_SHIFT) | VALID_BIT;
+    const owner = (flags & PTE_G) !== 0 ? TAG_GLOBAL : tagPcid(plainTag) << TAG_PCID_SHIFT;
+    const tag = pageHiOf(vpnHi, pageSize) | owner | (pageSize << TAG_SIZE_SHIFT) | TAG_VALID;
     const array = pageSize === TLB_1G ? L2_HUGE : L2;
     let copy = NO_ENTRY;
     if (this.arrayStride[array] !== 0) {
@@ -496,15 +479,15 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
   /** Writes over the least recently used way of a set of the second level; returns it. */
   private fillL2(pageLo: number, tag: number, lruSet: number, pfn: number, flags: number): number {
     const { cells, nrRows, lruHead } = this;
-    const victim = cells[LINK_SECTION * nrRows + lruHead[lruSet]];
+    const victim = cells[LINK * nrRows + lruHead[lruSet]];
     lruHead[lruSet] = victim;
     const old = cells[nrRows + victim];
     if (old === 0) this.noteValid(victim);
-    if (((old | tag) & SPECIAL_BITS) !== 0) this.countSpecial(old, tag);
+    if (((old | tag) & TAG_SPECIAL) !== 0) this.countSpecial(old, tag);
     cells[victim] = pageLo;
     cells[nrRows + victim] = tag;
-    cells[PFN_SECTION * nrRows + victim] = pfn;
-    cells[FLAGS_SECTION * nrRows + victim] = flags;
+    cells[PFN * nrRows + victim] = pfn;
+    cells[FLAGS * nrRows + victim] = flags;
     this.signatures[victim] = signatureOf(pageLo);
     return victim;
   }
@@ -520,7 +503,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
   ): number {
     const { cells, nrRows, tick } = this;
     const first = this.setFirst(pageSize, pageLo);
-    const useAt = USE_SECTION * nrRows;
+    const useAt = USE * nrRows;
     const end = useAt + first + this.arrayStride[pageSize];
     let least = cells[useAt + first];
     for (let at = useAt + first + 1; at < end; at++) {
@@ -531,19 +514,19 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     const victim = first + way;
     if (least < tick) this.noteValid(victim);
     const old = cells[nrRows + victim];
-    if (((old | tag) & SPECIAL_BITS) !== 0) this.countSpecial(old, tag);
+    if (((old | tag) & TAG_SPECIAL) !== 0) this.countSpecial(old, tag);
     cells[victim] = pageLo;
     cells[nrRows + victim] = tag;
-    cells[PFN_SECTION * nrRows + victim] = pfn;
-    cells[FLAGS_SECTION * nrRows + victim] = flags;
+    cells[PFN * nrRows + victim] = pfn;
+    cells[FLAGS * nrRows + victim] = flags;
     cells[useAt + victim] = this.clock + way;
-    cells[LINK_SECTION * nrRows + victim] = copy;
+    cells[LINK * nrRows + victim] = copy;
     this.signatures[victim] = signatureOf(pageLo);
     return victim;
   }
 
   private countSpecial(old: number, tag: number): void {
-    this.nrSpecial += Number((tag & SPECIAL_BITS) !== 0) - Number((old & SPECIAL_BITS) !== 0);
+    this.nrSpecial += Number((tag & TAG_SPECIAL) !== 0) - Number((old & TAG_SPECIAL) !== 0);
   }
 
   private countFlush(nrValidBefore: number): void {
