@@ -105,6 +105,8 @@ export class Mmu {
   /** Code (X86_PF_* of a page fault, else see fault-code.ts) and page of the last fault. */
   faultCode = 0;
   faultVpn: Vpn = 0;
+  /** Guest frame that the last VM exit was about; NO_PFN without nested paging or before the first one. */
+  faultGuestPfn: Pfn = NO_PFN;
   private pcid: Asid = 0;
   private readonly hasTwins: boolean;
   private readonly rights: RightTable;
@@ -339,11 +341,6 @@ export class Mmu {
     this.walker.flushAll();
   }
 
-  /** Guest frame that the last VM exit was about; NO_PFN without nested paging or before the first one. */
-  get faultGuestPfn(): Pfn {
-    return this.walker instanceof NestedWalker ? this.walker.faultGuestPfn : NO_PFN;
-  }
-
   /** Forgets all that came from the host's tables: everything that is cached (INVEPT). Throws EINVAL without nested paging. */
   invept(): void {
     if (!(this.walker instanceof NestedWalker)) {
@@ -441,8 +438,13 @@ export class Mmu {
    * Source: Intel SDM vol. 3A section 4.10.4.1.
    */
   private fault(code: number, vpnLo: number, vpnHi: number): number {
-    if (isVmExit(code)) this.nrVmExits++;
-    else this.nrFaults++;
+    if (isVmExit(code)) {
+      this.nrVmExits++;
+      // A walk ahead of a TLB that prefetches may fail too, and is no VM exit.
+      if (this.walker instanceof NestedWalker) this.faultGuestPfn = this.walker.faultGuestPfn;
+    } else {
+      this.nrFaults++;
+    }
     this.faultCode = code;
     this.faultVpn = vpnOf(vpnLo, vpnHi);
     this.tlb.dropPage(vpnLo, vpnHi, this.pcid);

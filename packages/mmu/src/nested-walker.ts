@@ -75,7 +75,7 @@ export class NestedWalker implements HardwareWalker {
   leafFlags = 0;
   leafSize = 0;
   result = 0;
-  /** Guest frame that the last VM exit was about (guest-physical address of the VMCS). */
+  /** Guest frame of the last walk that ended in a VM exit (guest-physical address of the VMCS). */
   faultGuestPfn: Pfn = NO_PFN;
   readonly rights: RightTable;
   readonly nrLevels: number;

@@ -57,6 +57,37 @@ describe("accessed and dirty bits", () => {
     expect(machine.low(5, 2) & PTE_A).toBe(PTE_A);
   });
 
+  it("are set by a write to a read-only page that the supervisor may make, with CR0.WP clear", () => {
+    const machine = new Machine({ writeProtect: false });
+    machine.write(5, 1, leaf(77, 0x1));
+    machine.supervisor(5, RUN_READ);
+    expect(machine.supervisor(5, RUN_WRITE)).toBe(77);
+    expect(machine.low(5, 1)).toBe(leaf(77, 0x61));
+    expect(machine.mmu.stats.dirtyAssists).toBe(1);
+  });
+
+  it("are not set by a write through a dirty cached entry, whatever software has cleared", () => {
+    const machine = new Machine();
+    machine.write(5, 1, leaf(77, RW));
+    machine.user(5, RUN_WRITE);
+    machine.write(5, 1, leaf(77, RW | 0x20));
+    machine.user(5, RUN_WRITE);
+    expect(machine.low(5, 1)).toBe(leaf(77, RW | 0x20));
+    machine.mmu.invlpg(5);
+    machine.user(5, RUN_WRITE);
+    expect(machine.low(5, 1)).toBe(leaf(77, RW | 0x60));
+  });
+
+  it("make a write to a clean cached page fault when the page is gone from the table", () => {
+    const machine = new Machine();
+    machine.write(5, 1, leaf(77, RW));
+    machine.user(5, RUN_READ);
+    machine.write(5, 1, 0);
+    expect(machine.user(5, RUN_READ)).toBe(77);
+    expect(machine.user(5, RUN_WRITE)).toBe(-1 - 0b110);
+    expect(machine.user(5, RUN_READ)).toBe(-1 - 0b100); // the entry is gone too
+  });
+
   it("are set again only after the TLB has forgotten the page", () => {
     const machine = new Machine();
     machine.write(5, 1, leaf(77, RW));
