@@ -33,6 +33,7 @@ import {
   pageMaybeDmaPinned,
   type Task,
 } from "@pageframe/kernel";
+import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   ARENA_VPN,
@@ -405,5 +406,79 @@ describe("a pinned page", () => {
     expect(mapped.map((pfn) => pageCanMigrate(sys, pfn))).toEqual([true, true, true]);
     // Tables, slabs and free frames are no pages of programs.
     expect(pageCanMigrate(sys, task.mm.pageTable.rootPfn)).toBe(false);
+  });
+});
+
+describe("random pins", () => {
+  const NR_PAGES = 12;
+
+  it("always show the frame that the program sees, through writes, forks, swapping and copies", () => {
+    const step = fc.record({
+      op: fc.constantFrom(
+        "write",
+        "read",
+        "pinRead",
+        "pinWrite",
+        "device",
+        "unpin",
+        "fork",
+        "child",
+        "exit",
+        "pressure",
+      ),
+      page: fc.nat(NR_PAGES - 1),
+      value: fc.integer({ min: 1, max: 255 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+        boot({ memory: "1MiB", swap: [{ size: "8MiB" }] });
+        const task = spawnWith(kernel, "pinned", NR_PAGES);
+        const other = spawnWith(kernel, "pressure", 400);
+        const bytes = new Uint8Array(NR_PAGES);
+        let child: { task: Task; bytes: Uint8Array } | null = null;
+        let pins: { page: number; pfn: Pfn; canWrite: boolean }[] = [];
+        for (const { op, page, value } of steps) {
+          if (op === "write") {
+            expect(kernel.write(task, at(page), value)).toBeNull();
+            bytes[page] = value;
+          } else if (op === "read") {
+            expect(kernel.read(task, at(page))).toBe(bytes[page]);
+          } else if (op === "pinRead" || op === "pinWrite") {
+            const canWrite = op === "pinWrite";
+            const [pfn] = pin(task, page, 1, FOLL_LONGTERM | (canWrite ? FOLL_WRITE : 0));
+            pins.push({ page, pfn, canWrite });
+          } else if (op === "device") {
+            const writable = pins.find((each) => each.page === page && each.canWrite);
+            if (writable === undefined) continue;
+            kernel.sys.contents.writeByte(writable.pfn, 0, value);
+            bytes[page] = value;
+          } else if (op === "unpin") {
+            const gone = pins.filter((each) => each.page === page);
+            for (const { pfn, canWrite } of gone) kernel.unpinUserPages([pfn], canWrite);
+            pins = pins.filter((each) => each.page !== page);
+          } else if (op === "fork") {
+            child ??= { task: kernel.fork(task), bytes: bytes.slice() };
+          } else if (op === "child" && child !== null) {
+            expect(kernel.read(child.task, at(page))).toBe(child.bytes[page]);
+            expect(kernel.write(child.task, at(page), value)).toBeNull();
+            child.bytes[page] = value;
+          } else if (op === "exit" && child !== null) {
+            kernel.exit(child.task);
+            child = null;
+          } else if (op === "pressure") {
+            expect(fill(kernel, other, 0, 400, value)).toBe(true);
+          }
+          kernel.audit();
+          for (const { page: pinnedPage, pfn } of pins) {
+            expect(entryOf(task, pinnedPage).pfn).toBe(pfn);
+            expect(kernel.sys.contents.readByte(pfn, 0)).toBe(bytes[pinnedPage]);
+            expect(pageCanMigrate(kernel.sys, pfn)).toBe(false);
+          }
+        }
+        for (const { pfn } of pins) kernel.unpinUserPages([pfn]);
+        expect(kernel.sys.gupRefs.size).toBe(0);
+      }),
+      { seed: Number(process.env["PAGEFRAME_SEED"] ?? 42), numRuns: 25 },
+    );
   });
 });
