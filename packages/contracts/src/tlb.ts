@@ -88,8 +88,8 @@ export interface Tlb {
   readonly name: string;
   /**
    * Frames: of a large page the first one. Flags: low flags of the page-table entry (PTE_RW, PTE_US, PTE_D, PTE_G),
-   * PTE_P where a page may be unreadable (RISC-V's R), the protection key in bits 12..15, TLB_ENTRY_NX for no-execute, PTE_PS for a large page and TLB_ENTRY_1G when it has 1 GiB; insert() sets the last two
-   * by the page's size.
+   * PTE_P where a page may be unreadable (RISC-V's R), the protection key in bits 12..15, TLB_ENTRY_NX for no-execute,
+   * PTE_PS for a large page and TLB_ENTRY_1G when it has 1 GiB; insert() sets the last two by the page's size.
    */
   readonly cells: Int32Array;
   readonly pfnAt: number;
