@@ -13,8 +13,8 @@
  *
  *     guest frame + 1, 0 when empty | host frame | bits 0..2 rights, 4..5 level of the leaf, 9 its D
  *
- * Source: Intel SDM vol. 3C sections 29.3.2 (translation, tables 29-1 to 29-7), 29.3.3 (violations, misconfigurations), 29.3.5
- * (A and D), 29.4 (caches), table 28-7 (exit qualification); Linux 6.18 arch/x86/include/uapi/asm/vmx.h. Differs: no
+ * Source: Intel SDM vol. 3C sections 30.3.2 (translation, tables 30-1 to 30-7), 30.3.3 (violations, misconfigurations), 30.3.5
+ * (A and D), 30.4 (caches), table 29-7 (exit qualification); Linux 6.18 arch/x86/include/uapi/asm/vmx.h. Differs: no
  * execute-only translations (IA32_VMX_EPT_VPID_CAP bit 0 clear), no mode-based execution, no sub-page rights; host frames have
  * 31 bits.
  */

@@ -6,7 +6,7 @@
  *     bits 24..30  reason of a VM exit, 0 for an exception
  *
  * The page faults of RISC-V have the error codes that riscv-rights.ts says. So the code of a page fault is its error code, and -(1 + code) is what an access returns.
- * Source: Intel SDM vol. 3A table 6-1 (vectors), section 4.7 (error code); vol. 3C appendix C (exit reasons), table 28-7
+ * Source: Intel SDM vol. 3A table 7-1 (vectors), section 5.7 (error code); vol. 3C appendix C (exit reasons), table 29-7
  * (exit qualification).
  */
 import {

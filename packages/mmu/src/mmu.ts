@@ -185,7 +185,7 @@ export class Mmu {
 
   /**
    * Writes PKRU (WRPKRU); what is cached stays. Throws EINVAL for what is not 32 bits, or when there is no PKRU.
-   * Source: Intel SDM vol. 3A section 4.6.2.
+   * Source: Intel SDM vol. 3A section 5.6.2.
    */
   writePkru(pkru: number): void {
     this.x86Rights("PKRU").pkru = pkru;
@@ -214,7 +214,7 @@ export class Mmu {
   /**
    * Goes over to another page table (MOV to CR3 with CR4.PCIDE set). Forgets what is cached for that PCID, but for
    * global pages, unless `noFlush` (bit 63). Throws EINVAL for a PCID above 4095. Returns 0, or -(1 + FAULT_GP) with CR3 as
-   * it was when a PDPTE of PAE has a reserved bit set. Source: Intel SDM vol. 3A sections 4.4.1 (PDPTEs), 4.10.4.1.
+   * it was when a PDPTE of PAE has a reserved bit set. Source: Intel SDM vol. 3A sections 5.4.1 (PDPTEs), 5.10.4.1.
    */
   loadCr3(rootPfn: Pfn, pcid: Asid, noFlush: boolean): number {
     if (!Number.isInteger(pcid) || pcid < 0 || pcid > MAX_PCID) {
@@ -245,7 +245,7 @@ export class Mmu {
    * Translates an access to a byte by its address: a bigint of 64 bits, or a Vaddr (canonical.ts). An address that is not
    * canonical reaches neither TLB nor page table: it raises #GP, or #SS when the access is one of the stack (FAULT_GP,
    * FAULT_SS), on RISC-V a page fault; `faultVpn` (CR2) stays. Returns as translate() does. Throws EINVAL for what is no
-   * address of 64 bits. Source: Intel SDM vol. 1 section 3.3.7.1, vol. 3A section 4.5.2. Cold.
+   * address of 64 bits. Source: Intel SDM vol. 1 section 3.3.7.1, vol. 3A chapter 4 (Linear-Address Pre-Processing). Cold.
    */
   translateByte(address: Vaddr | bigint, kind: number, isUser: boolean, isStack = false): number {
     const { addressBits } = this.walker;
@@ -435,7 +435,7 @@ export class Mmu {
 
   /**
    * Notes a fault and forgets the page and the way to it, as the processor does so that changed entries are seen.
-   * Source: Intel SDM vol. 3A section 4.10.4.1.
+   * Source: Intel SDM vol. 3A section 5.10.4.1.
    */
   private fault(code: number, vpnLo: number, vpnHi: number): number {
     if (isVmExit(code)) {

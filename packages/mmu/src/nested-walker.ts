@@ -11,7 +11,7 @@
  *
  * The guest's own fault comes first: EPT is asked about the page itself only when the guest's rights allow the access. With
  * EPT's A and D enabled a read of a guest entry needs EPT's W; without, only setting A or D in it does.
- * Source: Intel SDM vol. 3C sections 29.3, 29.4; Bhargava et al. 2008, "Accelerating Two-Dimensional Page Walks for
+ * Source: Intel SDM vol. 3C sections 30.3, 30.4; Bhargava et al. 2008, "Accelerating Two-Dimensional Page Walks for
  * Virtualized Systems". Differs: no VPIDs, one guest a CPU.
  */
 import {

@@ -7,7 +7,7 @@
  *
  * walk() is straight code from the cached entry down, because the processor that runs it overlaps the memory accesses of
  * one walk with the next only when few instructions lie between them [a loop over levels: a tenth slower].
- * Source: Intel SDM vol. 3A sections 4.5 (4-level and 5-level paging), 4.6 to 4.8, 4.10.3. Differs: physical addresses have
+ * Source: Intel SDM vol. 3A sections 5.5 (4-level and 5-level paging), 5.6 to 5.8, 5.10.3. Differs: physical addresses have
  * 43 bits, so that a frame number fits int32.
  */
 import {

@@ -11,7 +11,7 @@
  *
  * Each cache is direct-mapped by the low bits of its key: the processors' organisation is not documented, and this is the
  * cheapest to simulate. A cache without entries has one row that nothing matches.
- * Source: Intel SDM vol. 3A section 4.10.3.1 (what is cached), 4.10.4.1 (when it is forgotten).
+ * Source: Intel SDM vol. 3A sections 5.10.3.1 (what is cached), 5.10.4.1 (when it is forgotten).
  */
 import { EINVAL, KernelError } from "@pageframe/contracts";
 import { type Arena } from "@pageframe/memmap";

@@ -10,7 +10,7 @@
  *
  * CR4.PSE is set, and PSE-36 there: addresses have 40 bits with x86-32, 43 with PAE. A 4 MiB leaf goes into the TLB in pieces
  * of 2 MiB. Directory entries are cached as in x86-64 (walk-caches.ts), by bits 22 up or 21 up of the address.
- * Source: Intel SDM vol. 3A sections 5.3, 5.4, 5.6 to 5.8, 5.10.2.3, 5.10.3 (numbers since late 2024).
+ * Source: Intel SDM vol. 3A sections 5.3, 5.4, 5.6 to 5.8, 5.10.2.3, 5.10.3.
  */
 import {
   bug,

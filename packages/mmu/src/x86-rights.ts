@@ -5,7 +5,7 @@
  * bits a key: AD (2k) forbids reading and writing, WD (2k + 1) writing, which a supervisor with CR0.WP clear may do all the
  * same. While keys are checked the masks want key 0, which most pages have, so that only others are looked at one by one;
  * when PKRU restricts key 0 itself, all pages are. PKRU is no part of an entry: WRPKRU takes effect without a flush.
- * Source: Intel SDM vol. 3A sections 4.6.1 (rights), 4.6.2 (protection keys), 4.7 (error code). Differs: no keys for
+ * Source: Intel SDM vol. 3A sections 5.6.1 (rights), 5.6.2 (protection keys), 5.7 (error code). Differs: no keys for
  * supervisor pages (CR4.PKS), no SGX, no shadow stacks.
  */
 import {

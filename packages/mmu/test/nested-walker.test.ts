@@ -22,7 +22,7 @@ import { SetAssociativeTlb } from "@pageframe/tlb";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-/** R W X, and write-back (6) in bits 3 to 5. Intel SDM vol. 3C table 29-7. */
+/** R W X, and write-back (6) in bits 3 to 5. Intel SDM vol. 3C table 30-7. */
 const RWX = 0x37;
 const RX = 0x35;
 const RW = 0x33;
@@ -182,7 +182,7 @@ describe("a two-dimensional walk", () => {
   });
 });
 
-/** Intel SDM vol. 3C table 28-7: 0 read, 1 write, 2 fetch, 3 to 5 R W X of the entries, 7 linear address valid, 8 of the page. */
+/** Intel SDM vol. 3C table 29-7: 0 read, 1 write, 2 fetch, 3 to 5 R W X of the entries, 7 linear address valid, 8 of the page. */
 describe("EPT violations", () => {
   const result = (
     prepare: (guest: Guest) => void,

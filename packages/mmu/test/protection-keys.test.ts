@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Machine } from "./helpers.ts";
 
 const VPN = 0x12345;
-/** Key k is in bits 59..62 of an entry: bits 27..30 of its high half. Intel SDM vol. 3A table 4-20. */
+/** Key k is in bits 59..62 of an entry: bits 27..30 of its high half. Intel SDM vol. 3A table 5-20. */
 const key = (k: number): number => k << 27;
 /** PKRU: AD of key k is bit 2k, WD bit 2k + 1. Intel SDM vol. 3A section 2.7. */
 const AD3 = 1 << 6;
@@ -26,7 +26,7 @@ function access(machine: Machine, pkru: number, kind: number, isUser = true): st
   return result < 0 ? (-1 - result).toString(2).padStart(6, "0") : `pfn ${result}`;
 }
 
-/** Intel SDM vol. 3A sections 4.6.2 and 4.7. */
+/** Intel SDM vol. 3A sections 5.6.2 and 5.7. */
 describe("protection keys", () => {
   it("of user pages forbid reading and writing by AD, never fetching", () => {
     const machine = withPage(0x7, key(3));

@@ -3,7 +3,7 @@
  *
  * A level has at most one array for a page size and a kind of access. A page size that no array of a level takes is held
  * there as a fragment: the part of the next smaller size that the access is in, as processors do ("smashed" or
- * "fractured" pages). Source: Intel SDM vol. 3A section 4.10.2.3 (one page, several entries).
+ * "fractured" pages). Source: Intel SDM vol. 3A section 5.10.2.3 (one page, several entries).
  */
 import { EINVAL, KernelError } from "@pageframe/contracts";
 import { MAX_TLB_ENTRIES, nrSets } from "./tlb-config.ts";

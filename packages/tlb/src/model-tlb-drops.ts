@@ -6,7 +6,7 @@ import { flagsForSize, TAG_GLOBAL, TAG_PCID_SHIFT, tagServes } from "./tlb-tag.t
 
 /**
  * Empties all entries that translate a page for a PCID, and the global ones when `andGlobal`; parts of a large page that
- * it is in too. Source: Intel SDM vol. 3A section 4.10.4.1.
+ * it is in too. Source: Intel SDM vol. 3A section 5.10.4.1.
  */
 export function dropPage(
   store: ModelTlbStore,

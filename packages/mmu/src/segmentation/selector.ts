@@ -4,8 +4,6 @@
  *     selector     bits 3..15 index | 2 TI: 0 GDT, 1 LDT | 0..1 RPL
  *     error code   bits 3..15 index | 2 TI | 1 IDT: the index is of the IDT | 0 EXT: the event came from outside
  *
- * Sections of the Intel SDM have the numbers they have since late 2024 (chapter 5 paging, 6 protection, 7 interrupts); in
- * older editions these three chapters are one lower.
  * Source: Intel SDM vol. 3A sections 3.4.2 and 7.13.
  */
 import { EINVAL, KernelError } from "@pageframe/contracts";
