@@ -25,6 +25,9 @@ const CAUSE_LABELS: Readonly<Record<string, string>> = {
   fileWrite: "writing files",
   scan: "scanning pages",
   syscall: "system calls",
+  tlbFlushOne: "flushing TLB pages",
+  tlbFlushAll: "flushing TLBs",
+  tlbIpi: "TLB interrupts",
 };
 
 /** Characters of a table without rules: columns two spaces apart. */

@@ -56,8 +56,20 @@ seats:
   });
 
   it("whose settings do not go together is refused before the trace is opened", async () => {
-    expect(await complaint("tlb: { l1: { entries: 65, ways: 4 } }\n")).toBe(
-      "pageframe: error: l1.entries (65) must be a multiple of l1.ways (4)\nthe options or FILE ask for it\n",
+    expect(await complaint("distances: [[10, 5]]\n")).toMatch(/^pageframe: error: FILE:1: distances/);
+    expect(await complaint("distances: [[10, 20]]\n")).toMatch(
+      /^pageframe: error: [^\n]*\nthe options or FILE ask for it\n$/,
+    );
+  });
+
+  it("has the shape of a TLB that cannot be reported with line and path", async () => {
+    expect(await complaint("cpus: 2\ntlb:\n  l1: { entries: 48, ways: 4 }\n  l2: { entries: 65, ways: 4 }\n"))
+      .toBe(`pageframe: error: config FILE has 2 mistakes:
+  FILE:3: tlb.l1: l1 has 12 sets (48 entries in 4 ways), which must be a power of two
+  FILE:4: tlb.l2: l2.entries (65) must be a multiple of l2.ways (4)
+`);
+    expect(await complaint("tlb:\n  l2: { entries: 65536, ways: 4 }\n")).toBe(
+      "pageframe: error: FILE:1: tlb: all arrays together (65652 entries) may have at most 65536\n",
     );
   });
 

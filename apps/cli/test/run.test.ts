@@ -37,6 +37,14 @@ function runsOf(json: string): JsonRun[] {
 describe("pageframe run", () => {
   const folder = useFolder();
 
+  it("names in words whatever takes time", async () => {
+    const trace = folder.write("tiny.lackey", tinyTrace());
+    const { stdout } = await pageframe(["run", trace, "--memory", "128KiB"]);
+    expect(stdout).toMatch(/^ {2}flushing TLB pages +\S+$/m);
+    // Causes without a name of their own stand in the table under that of the kernel, such as "zeroPage".
+    expect(stdout).not.toMatch(/^ {2}[a-z]+[A-Z]/m);
+  });
+
   it("counts what a program does that has all the memory it needs", async () => {
     const trace = folder.write("tiny.lackey", tinyTrace());
     const { exitCode, stdout, stderr } = await pageframe(["run", trace, "--memory", "1MiB", "--json"]);
@@ -101,7 +109,7 @@ describe("pageframe run", () => {
       "./tiny 60, recorded with Valgrind-3.19.0",
       "482 accesses, 1 system call on mappings, 62 pages touched (248KiB)",
       "",
-      "memory                 1MiB     50%",
+      "memory                  1MiB     50%",
     ]);
     expect(lines).toContain("  in bytes             1MiB  124KiB");
     expect(lines).toContain("accesses                482     482");

@@ -2,6 +2,7 @@
  * What a machine is made of: the schema of a kernel's configuration, checked once, at the edge.
  */
 import { EINVAL, KernelError, MAX_NUMNODES } from "@pageframe/contracts";
+import { tlbProblems } from "@pageframe/tlb";
 import { z } from "zod";
 import { isSize } from "./sizes.ts";
 import { CAUSE_NAMES, DEFAULT_COSTS_NS } from "./time.ts";
@@ -26,8 +27,9 @@ const seatNames = z.strictObject({
 });
 
 const tlbLevel = z.strictObject({
-  entries: z.int().positive(),
-  ways: z.int().positive(),
+  // Aborting: what is no number of entries is not looked at together with the others.
+  entries: z.int().positive({ abort: true }),
+  ways: z.int().positive({ abort: true }),
 });
 
 const costs = z.strictObject(
@@ -76,6 +78,11 @@ export const kernelConfigSchema = z.strictObject({
     .strictObject({
       l1: tlbLevel.default({ entries: 64, ways: 4 }),
       l2: tlbLevel.default({ entries: 1536, ways: 12 }),
+    })
+    .superRefine((levels, context) => {
+      for (const { array, message } of tlbProblems(levels)) {
+        context.addIssue({ code: "custom", message, path: array === null ? [] : [array] });
+      }
     })
     .prefault({}),
   /** Pages above which a range is flushed whole (tlb_single_page_flush_ceiling). */

@@ -88,6 +88,16 @@ describe("parseKernelConfig", () => {
     ]);
   });
 
+  it("reports a TLB that cannot be built with the path of the array", () => {
+    expect(problemsOf({ tlb: { l1: { entries: 48, ways: 4 }, l2: { entries: 65, ways: 4 } } })).toEqual([
+      "tlb.l1",
+      "tlb.l2",
+    ]);
+    expect(() => parseKernelConfig({ tlb: { l1: { entries: 48, ways: 4 } } })).toThrow(
+      "tlb.l1: l1 has 12 sets (48 entries in 4 ways), which must be a power of two",
+    );
+  });
+
   it("says in one message what is wrong, where, and what would work", () => {
     expect(() => bootKernel({ memory: "64MB", cpus: 0 })).toThrow(
       /^EINVAL: memory: "64MB" is not a size with a unit, such as 64MiB; cpus: /,

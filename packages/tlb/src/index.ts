@@ -33,5 +33,7 @@ export {
   type TlbArrayConfig,
   type TlbConfig,
   type TlbOptions,
+  type TlbProblem,
+  tlbProblems,
 } from "./tlb-config.ts";
 export { createTlb, tlbs } from "./tlbs.ts";

@@ -45,21 +45,37 @@ export const MAX_TLB_ENTRIES = 65536;
 
 const ARRAYS = ["l1", "l1Large", "l1Huge", "l2", "l2Huge"] as const;
 
-/** Completes a partial geometry from Skylake's and checks it. Throws EINVAL that lists every problem. */
-export function tlbConfig(partial: Partial<TlbConfig> = {}): TlbConfig {
+/** What is wrong with a geometry. */
+export interface TlbProblem {
+  /** The array that cannot be, or null when it is all of them together. */
+  readonly array: keyof TlbConfig | null;
+  readonly message: string;
+}
+
+/** Collects what is wrong with a partial geometry completed from Skylake's; empty when nothing is. */
+export function tlbProblems(partial: Partial<TlbConfig>): TlbProblem[] {
   const config: TlbConfig = { ...SKYLAKE_TLB, ...partial };
-  const problems: string[] = [];
+  const problems: TlbProblem[] = [];
   let nrEntries = 0;
-  for (const name of ARRAYS) {
-    const problem = arrayProblem(name, config[name]);
-    if (problem !== "") problems.push(problem);
-    nrEntries += config[name].entries;
+  for (const array of ARRAYS) {
+    const message = arrayProblem(array, config[array]);
+    if (message !== "") problems.push({ array, message });
+    nrEntries += config[array].entries;
   }
   if (problems.length === 0 && nrEntries > MAX_TLB_ENTRIES) {
-    problems.push(`all arrays together (${nrEntries} entries) may have at most ${MAX_TLB_ENTRIES}`);
+    const message = `all arrays together (${nrEntries} entries) may have at most ${MAX_TLB_ENTRIES}`;
+    problems.push({ array: null, message });
   }
-  if (problems.length > 0) throw new KernelError(EINVAL, problems.join("; "));
-  return Object.freeze(config);
+  return problems;
+}
+
+/** Completes a partial geometry from Skylake's and checks it. Throws EINVAL that lists every problem. */
+export function tlbConfig(partial: Partial<TlbConfig> = {}): TlbConfig {
+  const problems = tlbProblems(partial);
+  if (problems.length > 0) {
+    throw new KernelError(EINVAL, problems.map(({ message }) => message).join("; "));
+  }
+  return Object.freeze({ ...SKYLAKE_TLB, ...partial });
 }
 
 /** Sets of an array; 0 when it is left out. */
