@@ -78,10 +78,8 @@ export {
   VDSO_CPUNODE_BITS,
 } from "./segmentation/linux-gdt.ts";
 export { PagedMemory } from "./segmentation/paged-memory.ts";
+export { MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE } from "./segmentation/segment-bases.ts";
 export {
-  MSR_FS_BASE,
-  MSR_GS_BASE,
-  MSR_KERNEL_GS_BASE,
   SEG_CS,
   SEG_DS,
   SEG_ES,
@@ -92,9 +90,8 @@ export {
   SEG_TR,
   SEGMENT_UNUSABLE,
   type SegmentState,
-  SegmentUnit,
-  type SegmentUnitConfig,
-} from "./segmentation/segment-unit.ts";
+} from "./segmentation/segment-registers.ts";
+export { SegmentUnit, type SegmentUnitConfig } from "./segmentation/segment-unit.ts";
 export { SegmentedMmu } from "./segmentation/segmented-mmu.ts";
 export {
   SEGMENT_RPL_MASK,

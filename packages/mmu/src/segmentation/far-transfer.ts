@@ -39,8 +39,8 @@ import {
   SEG_SS,
   SEG_TR,
   SEGMENT_UNUSABLE,
-  type SegmentUnit,
-} from "./segment-unit.ts";
+} from "./segment-registers.ts";
+import { type SegmentUnit } from "./segment-unit.ts";
 import { selectorErrorCode, selectorIsNull, selectorRpl } from "./selector.ts";
 
 const DATA_REGISTERS: readonly number[] = [SEG_ES, SEG_DS, SEG_FS, SEG_GS];
