@@ -111,9 +111,9 @@ describe("pageframe run", () => {
       "",
       "memory                  1MiB     50%",
     ]);
-    expect(lines).toContain("  in bytes             1MiB  124KiB");
-    expect(lines).toContain("accesses                482     482");
-    expect(lines).toContain("pages swapped in          0     180");
+    expect(lines).toContain("  in bytes              1MiB  124KiB");
+    expect(lines).toContain("accesses                 482     482");
+    expect(lines).toContain("pages swapped in           0     180");
     const escape = "\u001b";
     expect(stdout).not.toContain(escape);
     expect((await pageframe(args, { isTTY: true })).stdout).toContain(`${escape}[1mmemory`);
