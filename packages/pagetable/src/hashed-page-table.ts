@@ -3,64 +3,37 @@
  * page of every range operation. The layout that a walker reads is drawn in contracts, hashed-table.ts; `rootPfn` is the
  * frame that leads to the tables. Entries in RAM have the canonical form.
  *
- * What a radix table does with tables of entries happens here per 2 MiB region: allocEntry() makes records, which stay when
- * their entries are emptied, and freeTables() takes the records of a whole region away. The next populated page is found
- * through an ordered index of regions, which software alone uses (region-index.ts).
+ * What it shares with the inverted table is in region-table.ts.
  *
- * With a shared kernel half, its pages are not in here: a walker takes the kernel half's own root for them, as processors
- * with two root registers do (TTBR1 of Arm).
- *
- * Invariants: a region has records of pages, or one record of a 2 MiB leaf, or lies in a 1 GiB leaf, or nothing; the index
- * has a bit for each record of 16 pages, and the level of each large one.
+ * Invariant beyond those there: the index has a bit for each record of 16 pages.
  * Differs: grows by making a table of twice the size at once, which needs three times the frames for a moment.
  */
 import {
   bug,
-  EEXIST,
-  EINVAL,
-  ENOENT,
-  ENOMEM,
   HASHED_COUNT_MASK,
   HASHED_COUNT_ONE,
   HASHED_ENTRIES,
   HASHED_KEY_PAGES,
   HASHED_RECORD_WORDS,
   HASHED_TAG_WORDS,
-  KernelError,
-  leafHi,
-  leafLo,
   NO_ENTRY,
-  NO_PFN,
   PAGE_WORDS,
   PAGES_PER_LEVEL,
-  type PageTable,
-  type Pfn,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   PT_LEVEL_PUD,
   PTRS_PER_TABLE,
-  type TableFrames,
   type Vpn,
   vpnHi,
   vpnLo,
   type WalkStep,
 } from "@pageframe/contracts";
-import { type FrameContents } from "@pageframe/memmap";
 import { HashedLevel, NO_RECORD } from "./hashed-level.ts";
 import { leafStart, TABLE_WORDS_SHIFT } from "./layout.ts";
-import {
-  checkLeaf,
-  isPartOf,
-  leafIsSplittable,
-  partHi,
-  partLo,
-  protectLeaves,
-  wholeHi,
-  wholeLo,
-} from "./leaf.ts";
-import { type PageTableConfig } from "./radix-page-table.ts";
-import { REGION_PAGES, RegionIndex } from "./region-index.ts";
-import { SeekCursor, type SeekTable } from "./seek-cursor.ts";
+import { partHi, partLo } from "./leaf.ts";
+import { noFrameForRoot, type PageTableConfig } from "./page-table-config.ts";
+import { REGION_PAGES } from "./region-index.ts";
+import { RegionTable } from "./region-table.ts";
 import { TableCounts } from "./table-counts.ts";
 
 const CLUSTER_PAGES: number = HASHED_KEY_PAGES[1];
@@ -70,24 +43,8 @@ const REGION_CLUSTERS: number = REGION_PAGES / CLUSTER_PAGES;
 const NO_CLUSTER: number = 2 ** 60;
 
 /** One address space's page table: `hashed`. */
-export class HashedPageTable implements PageTable, SeekTable {
-  /** Frame that leads to the tables; NO_PFN after destroy(). */
-  rootPfn: Pfn = NO_PFN;
-  readonly nrLevels = 1;
-  readonly maxLeafLevel: number = PT_LEVEL_PUD;
-  readonly limitVpn: Vpn;
-  readonly nrTables: Int32Array = new Int32Array(PT_LEVEL_PUD + 1);
-  lastLevel = 0;
-  lastLo = 0;
-  lastHi = 0;
-  /** First page of the leaf that seek() found. */
-  foundVpn: Vpn = 0;
-  readonly contents: FrameContents;
-  /** Which regions hold anything. */
-  readonly index: RegionIndex;
-  private readonly frames: TableFrames;
+export class HashedPageTable extends RegionTable {
   private readonly counts: TableCounts;
-  private readonly endOwnVpn: Vpn;
   /** Tables of records by leaf level; [0] is unused. */
   private readonly levels: readonly HashedLevel[];
   /** The group of 16 pages met last: its first page, and the index of its first entry's low word. */
@@ -96,27 +53,15 @@ export class HashedPageTable implements PageTable, SeekTable {
 
   /** Takes the root's frame. Throws ENOMEM when there is none. */
   constructor(config: PageTableConfig) {
-    const { contents, frames, kernelHalf = null } = config;
-    this.contents = contents;
-    this.frames = frames;
-    this.counts = kernelHalf?.counts ?? new TableCounts();
-    this.limitVpn = kernelHalf?.layout.limitVpn ?? 2 ** 45;
-    this.endOwnVpn = kernelHalf === null ? this.limitVpn : this.limitVpn / 2;
-    this.index = new RegionIndex(1);
-    this.rootPfn = frames.allocTable(PT_LEVEL_PTE);
-    if (this.rootPfn === NO_PFN) {
-      throw new KernelError(ENOMEM, "a page table needs one frame for its root and none is free");
-    }
-    const rootBase = contents.ensureSlot(this.rootPfn);
+    super(config, 1);
+    this.counts = config.kernelHalf?.counts ?? new TableCounts();
+    if (!this.takeRoot()) throw noFrameForRoot();
+    const { contents, frames } = this;
+    const rootBase = contents.wordBase(this.rootPfn);
     this.counts.open(rootBase >>> TABLE_WORDS_SHIFT, PT_LEVEL_PTE);
-    this.nrTables[PT_LEVEL_PTE]++;
     this.levels = [0, PT_LEVEL_PTE, PT_LEVEL_PMD, PT_LEVEL_PUD].map(
       (level) => new HashedLevel(level, contents, frames, this.counts, this.nrTables, rootBase),
     );
-  }
-
-  get pagesPerLevel(): readonly number[] {
-    return PAGES_PER_LEVEL;
   }
 
   /** ~3 ns in the same 16 pages as the last call. Large leaves cost one more probe per size in use. */
@@ -175,11 +120,6 @@ export class HashedPageTable implements PageTable, SeekTable {
     words[entry + 1] = hi;
   }
 
-  nextPopulated(vpn: Vpn, endVpn: Vpn): Vpn {
-    if (this.seek(vpn, endVpn) === NO_ENTRY) return endVpn;
-    return Math.max(vpn, this.foundVpn);
-  }
-
   /**
    * Finds the first non-empty leaf that covers a page of [vpn, endVpn): returns its entry, with `foundVpn` and `lastLevel`,
    * or NO_ENTRY. One probe per 16 pages that have a record.
@@ -220,129 +160,10 @@ export class HashedPageTable implements PageTable, SeekTable {
     return NO_ENTRY;
   }
 
-  cursor(vpn: Vpn, endVpn: Vpn, splitEdges = false): SeekCursor {
-    return new SeekCursor(this, vpn, endVpn, splitEdges);
-  }
-
-  /** Throws EINVAL when `vpn` or `pfn` is not aligned to the leaf. */
-  map(vpn: Vpn, level: number, pfn: Pfn, flagsLo: number, flagsHi: number): number {
-    if (level > PT_LEVEL_PTE) checkLeaf(vpn, level, pfn, this.maxLeafLevel);
-    const entry = this.allocEntry(vpn, level);
-    if (entry === NO_ENTRY) return this.lastLevel === 0 ? -ENOMEM : -EEXIST;
-    const { words } = this.contents;
-    if ((words[entry] | words[entry + 1]) !== 0) return -EEXIST;
-    this.setEntry(entry, leafLo(pfn, level, flagsLo, flagsHi), leafHi(pfn, level, flagsLo, flagsHi));
-    return 0;
-  }
-
-  unmap(vpn: Vpn): number {
-    const entry = this.findEntry(vpn);
-    this.lastLo = entry === NO_ENTRY ? 0 : this.entryLo(entry);
-    this.lastHi = entry === NO_ENTRY ? 0 : this.entryHi(entry);
-    if ((this.lastLo | this.lastHi) === 0) return 0;
-    this.setEntry(entry, 0, 0);
-    return this.lastLevel;
-  }
-
-  protect(vpn: Vpn, endVpn: Vpn, setLo: number, clearLo: number, setHi: number, clearHi: number): number {
-    return protectLeaves(this.cursor(vpn, endVpn), vpn, endVpn, setLo, clearLo, setHi, clearHi);
-  }
-
-  split(vpn: Vpn): number {
-    let entry = this.findEntry(vpn);
-    const level = this.lastLevel;
-    if (entry === NO_ENTRY || level === PT_LEVEL_PTE) return -ENOENT;
-    const nrRecords = PTRS_PER_TABLE / HASHED_ENTRIES[level - 1];
-    if (!this.reserve(level - 1, nrRecords)) return -ENOMEM;
-    // Getting frames may have reclaimed the leaf: read it only now.
-    entry = this.findEntry(vpn);
-    if (entry === NO_ENTRY || this.lastLevel !== level) return -ENOENT;
-    const lo = this.entryLo(entry);
-    const hi = this.entryHi(entry);
-    if (!leafIsSplittable(lo, hi, level)) return -EINVAL;
-    this.removeRecord(level, entry - HASHED_TAG_WORDS);
-    const { index } = this;
-    const leafVpn = leafStart(vpn, level);
-    const place = index.find(leafVpn / REGION_PAGES);
-    if (level === PT_LEVEL_PMD) {
-      index.leafLevel[place] = 0;
-      index.bits[place] = -1;
-    } else {
-      index.insert(place + 1, leafVpn / REGION_PAGES + 1, PTRS_PER_TABLE - 1);
-      index.leafLevel.fill(PT_LEVEL_PMD, place, place + PTRS_PER_TABLE);
-    }
-    const nrEntries = HASHED_ENTRIES[level - 1];
-    for (let part = 0; part < PTRS_PER_TABLE;) {
-      let at = this.insertRecord(level - 1, leafVpn + part * PAGES_PER_LEVEL[level - 1]) + HASHED_TAG_WORDS;
-      for (const end = part + nrEntries; part < end; part++, at += 2) {
-        this.setEntry(at, partLo(lo, hi, level, part), partHi(lo, hi, level, part));
-      }
-    }
-    return 0;
-  }
-
-  collapse(vpn: Vpn, level: number): number {
-    if (level < PT_LEVEL_PMD || level > PT_LEVEL_PUD) return -EINVAL;
-    const leafVpn = leafStart(vpn, level);
-    if (!this.hasAllParts(leafVpn, level)) return -EINVAL;
-    if (!this.reserve(level, 1)) return -ENOMEM;
-    const first = this.findEntry(leafVpn);
-    if (first === NO_ENTRY) return -EINVAL;
-    const firstLo = this.entryLo(first);
-    const firstHi = this.entryHi(first);
-    const nrPages = PAGES_PER_LEVEL[level - 1];
-    let orOfLo = 0;
-    for (let part = 0; part < PTRS_PER_TABLE; part++) {
-      const entry = this.findEntry(leafVpn + part * nrPages);
-      const lo = entry === NO_ENTRY ? 0 : this.entryLo(entry);
-      const hi = entry === NO_ENTRY ? 0 : this.entryHi(entry);
-      if (!isPartOf(firstLo, firstHi, lo, hi, level - 1, part)) return -EINVAL;
-      orOfLo |= lo;
-    }
-    const { index } = this;
-    const place = index.find(leafVpn / REGION_PAGES);
-    for (let part = 0; part < PTRS_PER_TABLE; part += HASHED_ENTRIES[level - 1]) {
-      this.removeRecord(level - 1, this.findRecord(level - 1, leafVpn + part * nrPages));
-    }
-    if (level === PT_LEVEL_PUD) index.remove(place + 1, PTRS_PER_TABLE - 1);
-    index.bits[place] = 0;
-    index.leafLevel[place] = level;
-    const entry = this.insertRecord(level, leafVpn) + HASHED_TAG_WORDS;
-    this.setEntry(entry, wholeLo(firstLo, firstHi, orOfLo, level - 1), wholeHi(firstLo, firstHi, level - 1));
-    this.shrink(level - 1);
-    return 0;
-  }
-
-  freeTables(vpn: Vpn, endVpn: Vpn, floorVpn: Vpn, ceilingVpn: Vpn): void {
-    const end = Math.min(endVpn, this.endOwnVpn);
-    const { index } = this;
-    for (let place = this.seekRegion(vpn); place < index.nr;) {
-      const regionVpn = index.region[place] * REGION_PAGES;
-      if (regionVpn >= end || vpn >= end) break;
-      const level = index.leafLevel[place];
-      const nrPages = level === 0 ? REGION_PAGES : PAGES_PER_LEVEL[level];
-      if (level !== 0 && this.findLarge(level, regionVpn) !== NO_ENTRY)
-        bug(`a leaf of level ${level} is still mapped at vpn 0x${regionVpn.toString(16)}`);
-      if (regionVpn < floorVpn || regionVpn + nrPages > ceilingVpn) {
-        place++;
-        continue;
-      }
-      if (level !== 0) this.removeRecord(level, this.findRecord(level, regionVpn));
-      else this.freeClusters(place, regionVpn);
-      index.remove(place, 1);
-    }
-    for (let level = PT_LEVEL_PTE; level <= PT_LEVEL_PUD; level++) this.shrink(level);
-  }
-
   destroy(): void {
     this.freeTables(0, this.endOwnVpn, 0, this.limitVpn);
-    const slot = this.contents.slotOf[this.rootPfn];
-    this.contents.words.fill(0, slot * PAGE_WORDS, (slot + 1) * PAGE_WORDS);
-    this.counts.close(slot);
-    this.nrTables[PT_LEVEL_PTE]--;
-    this.contents.releaseSlot(this.rootPfn);
-    this.frames.freeTable(this.rootPfn, PT_LEVEL_PTE);
-    this.rootPfn = NO_PFN;
+    this.counts.close(this.contents.slotOf[this.rootPfn]);
+    this.releaseRoot();
   }
 
   /** One step per record looked at: its tag, and for the last, if it is the page's, the entry. */
@@ -370,31 +191,9 @@ export class HashedPageTable implements PageTable, SeekTable {
 
   /** Compares records, counts and index. O(records). */
   checkInvariants(): void {
-    const { index } = this;
     const { words } = this.contents;
     for (let level = PT_LEVEL_PTE; level <= PT_LEVEL_PUD; level++) this.levels[level].checkInvariants();
-    index.checkInvariants();
-    const nrIndexed = [0, 0, 0, 0];
-    for (let place = 0; place < index.nr; place++) {
-      const regionVpn = index.region[place] * REGION_PAGES;
-      const level = index.leafLevel[place];
-      if (level !== 0) {
-        nrIndexed[level]++;
-        if (this.findRecord(level, regionVpn) === NO_RECORD)
-          bug(`the leaf of level ${level} at vpn 0x${regionVpn.toString(16)} has no record`);
-        if (
-          level === PT_LEVEL_PUD &&
-          place + 1 < index.nr &&
-          index.region[place + 1] < index.region[place] + 512
-        )
-          bug(`something lies in the leaf at vpn 0x${regionVpn.toString(16)}`);
-      }
-      for (let cluster = -1; (cluster = index.nextBit(place, cluster + 1)) >= 0;) {
-        nrIndexed[PT_LEVEL_PTE]++;
-        const vpn = regionVpn + cluster * CLUSTER_PAGES;
-        if (this.findRecord(PT_LEVEL_PTE, vpn) === NO_RECORD) bug(`no record of vpn 0x${vpn.toString(16)}`);
-      }
-    }
+    const nrIndexed = this.checkIndex();
     for (let level = PT_LEVEL_PTE; level <= PT_LEVEL_PUD; level++) {
       if (nrIndexed[level] !== this.levels[level].nrRecords)
         bug(`${nrIndexed[level]} records of level ${level} are indexed, not ${this.levels[level].nrRecords}`);
@@ -406,10 +205,77 @@ export class HashedPageTable implements PageTable, SeekTable {
     }
   }
 
-  /** Index of the region where something that covers `vpn` or lies behind it starts. */
-  private seekRegion(vpn: Vpn): number {
-    const hasGiant = this.levels[PT_LEVEL_PUD].nrRecords !== 0;
-    return hasGiant ? this.index.seekCovering(vpn) : this.index.seek(Math.floor(vpn / REGION_PAGES));
+  protected reserveParts(level: number): boolean {
+    return this.reserve(level - 1, PTRS_PER_TABLE / HASHED_ENTRIES[level - 1]);
+  }
+
+  protected reserveWhole(level: number): boolean {
+    return this.reserve(level, 1);
+  }
+
+  protected releaseRoom(): void {
+    for (let level = PT_LEVEL_PTE; level <= PT_LEVEL_PUD; level++) this.shrink(level);
+  }
+
+  protected replaceByParts(leafVpn: Vpn, level: number, lo: number, hi: number): void {
+    this.removeRecord(level, this.findRecord(level, leafVpn));
+    const { index } = this;
+    const place = index.find(leafVpn / REGION_PAGES);
+    if (level === PT_LEVEL_PMD) {
+      index.leafLevel[place] = 0;
+      index.bits[place] = -1;
+    } else {
+      index.insert(place + 1, leafVpn / REGION_PAGES + 1, PTRS_PER_TABLE - 1);
+      index.leafLevel.fill(PT_LEVEL_PMD, place, place + PTRS_PER_TABLE);
+    }
+    const nrEntries = HASHED_ENTRIES[level - 1];
+    for (let part = 0; part < PTRS_PER_TABLE;) {
+      let at = this.insertRecord(level - 1, leafVpn + part * PAGES_PER_LEVEL[level - 1]) + HASHED_TAG_WORDS;
+      for (const end = part + nrEntries; part < end; part++, at += 2) {
+        this.setEntry(at, partLo(lo, hi, level, part), partHi(lo, hi, level, part));
+      }
+    }
+  }
+
+  protected replaceByWhole(leafVpn: Vpn, level: number, lo: number, hi: number): void {
+    const { index } = this;
+    const place = index.find(leafVpn / REGION_PAGES);
+    for (let part = 0; part < PTRS_PER_TABLE; part += HASHED_ENTRIES[level - 1]) {
+      const partVpn = leafVpn + part * PAGES_PER_LEVEL[level - 1];
+      this.removeRecord(level - 1, this.findRecord(level - 1, partVpn));
+    }
+    if (level === PT_LEVEL_PUD) index.remove(place + 1, PTRS_PER_TABLE - 1);
+    index.bits[place] = 0;
+    index.leafLevel[place] = level;
+    this.setEntry(this.insertRecord(level, leafVpn) + HASHED_TAG_WORDS, lo, hi);
+    this.shrink(level - 1);
+  }
+
+  /** Are there records of all parts? */
+  protected mayHaveParts(leafVpn: Vpn, level: number): boolean {
+    const { index } = this;
+    const place = index.find(leafVpn / REGION_PAGES);
+    if (place < 0) return false;
+    if (level === PT_LEVEL_PMD) return index.bits[place] === -1;
+    const last = place + PTRS_PER_TABLE - 1;
+    if (last >= index.nr || index.region[last] !== index.region[place] + PTRS_PER_TABLE - 1) return false;
+    for (let at = place; at <= last; at++) if (index.leafLevel[at] !== PT_LEVEL_PMD) return false;
+    return true;
+  }
+
+  protected removeRecords(place: number): void {
+    const regionVpn = this.index.region[place] * REGION_PAGES;
+    const level = this.index.leafLevel[place];
+    if (level !== 0) this.removeRecord(level, this.findRecord(level, regionVpn));
+    else this.removeClusters(place, regionVpn);
+  }
+
+  protected hasRecord(vpn: Vpn, level: number): boolean {
+    return this.findRecord(level, vpn) !== NO_RECORD;
+  }
+
+  protected hasGiant(): boolean {
+    return this.levels[PT_LEVEL_PUD].nrRecords !== 0;
   }
 
   private findRecord(level: number, vpn: Vpn): number {
@@ -445,16 +311,14 @@ export class HashedPageTable implements PageTable, SeekTable {
       return found + HASHED_TAG_WORDS;
     }
     if (level === PT_LEVEL_PMD && this.findLarge(PT_LEVEL_PUD, vpn) !== NO_ENTRY) return NO_ENTRY;
-    const { index } = this;
-    const at = index.seek(leafVpn / REGION_PAGES);
-    if (at < index.nr && index.region[at] * REGION_PAGES < leafVpn + PAGES_PER_LEVEL[level]) {
+    if (this.hasRegionIn(leafVpn, level)) {
       this.lastLevel = PT_LEVEL_PTE;
       return NO_ENTRY;
     }
     if (!this.reserve(level, 1)) return NO_ENTRY;
     this.dropEmptyLarge(vpn);
-    const place = index.make(leafVpn / REGION_PAGES);
-    index.leafLevel[place] = level;
+    const place = this.index.make(leafVpn / REGION_PAGES);
+    this.index.leafLevel[place] = level;
     this.lastLevel = level;
     return this.insertRecord(level, leafVpn) + HASHED_TAG_WORDS;
   }
@@ -484,8 +348,8 @@ export class HashedPageTable implements PageTable, SeekTable {
     return NO_ENTRY;
   }
 
-  /** Takes the records of a region of pages away; calls bug() when one still holds something. */
-  private freeClusters(place: number, regionVpn: Vpn): void {
+  /** Removes the records of a region of pages; calls bug() when one still holds something. */
+  private removeClusters(place: number, regionVpn: Vpn): void {
     const { words } = this.contents;
     for (let cluster = -1; (cluster = this.index.nextBit(place, cluster + 1)) >= 0;) {
       const vpn = regionVpn + cluster * CLUSTER_PAGES;
@@ -495,18 +359,6 @@ export class HashedPageTable implements PageTable, SeekTable {
         bug(`the 16 pages at vpn 0x${vpn.toString(16)} still have ${nrFull} entries: still mapped`);
       this.removeRecord(PT_LEVEL_PTE, record);
     }
-  }
-
-  /** Are there records of all parts of a large leaf? */
-  private hasAllParts(leafVpn: Vpn, level: number): boolean {
-    const { index } = this;
-    const place = index.find(leafVpn / REGION_PAGES);
-    if (place < 0) return false;
-    if (level === PT_LEVEL_PMD) return index.bits[place] === -1;
-    const last = place + PTRS_PER_TABLE - 1;
-    if (last >= index.nr || index.region[last] !== index.region[place] + PTRS_PER_TABLE - 1) return false;
-    for (let at = place; at <= last; at++) if (index.leafLevel[at] !== PT_LEVEL_PMD) return false;
-    return true;
   }
 
   /** First word of the record that an entry is in. */
@@ -541,12 +393,5 @@ export class HashedPageTable implements PageTable, SeekTable {
   private removeRecord(level: number, record: number): void {
     this.levels[level].remove(record);
     this.hotVpn = NO_CLUSTER;
-  }
-
-  private checkVpn(vpn: Vpn): void {
-    if (vpn < 0 || vpn >= this.limitVpn) bug(`vpn ${vpn} is not below 2^${Math.log2(this.limitVpn)}`);
-    if (vpn >= this.endOwnVpn) {
-      bug(`vpn 0x${vpn.toString(16)} is in the shared kernel half, which KernelHalf.pageTable edits`);
-    }
   }
 }

@@ -23,7 +23,8 @@ export {
 } from "./layout.ts";
 export { PageTable32 } from "./page-table32.ts";
 export { pageTables } from "./page-tables.ts";
-export { RadixPageTable, type PageTableConfig } from "./radix-page-table.ts";
+export { type PageTableConfig } from "./page-table-config.ts";
+export { RadixPageTable } from "./radix-page-table.ts";
 export { TableCounts, type SharedHalf } from "./table-counts.ts";
 export { UserRoot } from "./user-root.ts";
 export { decodePte, type DecodedPte, decodeRiscvPte } from "./walk.ts";

@@ -55,7 +55,7 @@ import {
   wholeHi,
   wholeLo,
 } from "./leaf.ts";
-import { type PageTableConfig } from "./radix-page-table.ts";
+import { noFrameForRoot, type PageTableConfig } from "./page-table-config.ts";
 import { SeekCursor } from "./seek-cursor.ts";
 import { TableCounts } from "./table-counts.ts";
 
@@ -92,7 +92,7 @@ export class PageTable32 implements PageTable {
     }
     this.rootPfn = this.newTable(PT_LEVEL_PMD);
     if (this.rootPfn === NO_PFN) {
-      throw new KernelError(ENOMEM, "a page table needs one frame for its root and none is free");
+      throw noFrameForRoot();
     }
     this.rootBase = this.contents.wordBase(this.rootPfn);
   }

@@ -4,7 +4,8 @@ import { HashedPageTable } from "./hashed-page-table.ts";
 import { InvertedPageTable } from "./inverted-page-table.ts";
 import { PAE, RADIX4, RADIX5, SV39, SV48 } from "./layout.ts";
 import { PageTable32 } from "./page-table32.ts";
-import { type PageTableConfig, RadixPageTable } from "./radix-page-table.ts";
+import { type PageTableConfig } from "./page-table-config.ts";
+import { RadixPageTable } from "./radix-page-table.ts";
 
 /** Kinds of page table by name; the first is the default. */
 export const pageTables: SeatTable<PageTableConfig, PageTable> = [

@@ -61,6 +61,7 @@ import {
   wholeHi,
   wholeLo,
 } from "./leaf.ts";
+import { noFrameForRoot, type PageTableConfig } from "./page-table-config.ts";
 import { RadixCursor } from "./radix-cursor.ts";
 import { type SharedHalf, TableCounts } from "./table-counts.ts";
 import { collectWalk } from "./walk.ts";
@@ -70,14 +71,6 @@ const NO_TABLE: number = 2 ** 60;
 /** Brings bit 27 of a page number to bit 1. */
 const TOP_SCALE: number = 2 ** -26;
 const INDEX_WORDS_MASK: number = PTRS_PER_TABLE * PTE_WORDS - PTE_WORDS;
-
-/** What a page table is made of. */
-export interface PageTableConfig {
-  readonly contents: FrameContents;
-  readonly frames: TableFrames;
-  /** Shared kernel half; null or absent: the table owns the whole address space. */
-  readonly kernelHalf?: SharedHalf | null;
-}
 
 /** Told of every change of a top entry: the root for user mode copies those of the user half (user-root.ts). */
 export interface TopMirror {
@@ -144,7 +137,7 @@ export class RadixPageTable implements PageTable {
     this.endOwnVpn = this.kernelHalf === null ? layout.limitVpn : layout.limitVpn / 2;
     this.rootPfn = this.newTable(layout.nrLevels);
     if (this.rootPfn === NO_PFN) {
-      throw new KernelError(ENOMEM, "a page table needs one frame for its root and none is free");
+      throw noFrameForRoot();
     }
     this.rootBase = this.contents.wordBase(this.rootPfn);
     if (this.kernelHalf !== null) {

@@ -21,7 +21,8 @@ import {
   type Pfn,
 } from "@pageframe/contracts";
 import { KERNEL_TOP_INDEX } from "./layout.ts";
-import { type PageTableConfig, type RadixPageTable, type TopMirror } from "./radix-page-table.ts";
+import { type PageTableConfig } from "./page-table-config.ts";
+import { type RadixPageTable, type TopMirror } from "./radix-page-table.ts";
 
 /** The second root of one address space. */
 export class UserRoot implements TopMirror {
