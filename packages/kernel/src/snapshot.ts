@@ -6,7 +6,7 @@
  * shared, so nothing that lives in a closure belongs to the state; the packages hold none. Of buffers, which are mostly
  * larger than what is in them, the zeros at the end are left out.
  */
-import { bug, type ExternalState, isExternalState } from "@pageframe/contracts";
+import { bug, ENOMEM, type ExternalState, isExternalState, KernelError } from "@pageframe/contracts";
 import { type Arena, usedLength } from "@pageframe/memmap";
 
 type Fields = Record<string, unknown>;
@@ -115,8 +115,9 @@ export function cloneGraph<Root extends object>(
   arena: Arena | null = null,
 ): Root {
   const copies = new Map<object, object>();
-  const otherArena = arena?.duplicate() ?? null;
-  if (arena !== null && otherArena !== null) {
+  if (arena !== null) {
+    const otherArena = arena.duplicate();
+    if (otherArena === null) throw new KernelError(ENOMEM, "no memory for a copy of the machine's RAM");
     copies.set(arena, otherArena);
     copies.set(arena.buffer, otherArena.buffer);
   }

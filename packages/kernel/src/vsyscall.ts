@@ -28,9 +28,9 @@ const NR_VSYSCALLS = 3;
  * a mapping, for the page counts as user space though it lies in the kernel's half (is_vsyscall_vaddr).
  */
 export function isVsyscallFetch(sys: System, vpn: Vpn, errorCode: number): boolean {
-  if (vpn !== vpnOfPage(VSYSCALL_PAGE_52, sys.kernelHalf.layout.nrLevels)) return false;
   const wanted = X86_PF_USER | X86_PF_INSTR;
-  return (errorCode & (wanted | X86_PF_WRITE)) === wanted && sys.config.vsyscall === "xonly";
+  if ((errorCode & (wanted | X86_PF_WRITE)) !== wanted || sys.config.vsyscall !== "xonly") return false;
+  return vpn === vpnOfPage(VSYSCALL_PAGE_52, sys.kernelHalf.layout.nrLevels);
 }
 
 /**

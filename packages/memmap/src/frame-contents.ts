@@ -34,6 +34,8 @@ export class FrameContents {
   readonly mode: ContentsMode;
   /** Memory that `slotOf` lies in, and `words` at least at first; null when there is none. */
   readonly arena: Arena | null;
+  /** The same while `words` is still in it. */
+  compiledArena: Arena | null;
   /** Slot of each frame's bytes, or NO_SLOT. */
   readonly slotOf: Int32Array;
   words: Int32Array;
@@ -54,15 +56,10 @@ export class FrameContents {
     const words = this.arena?.tail ?? null;
     this.nrSlots = mode === "dense" ? nrFrames : words === null ? Math.min(nrFrames, 64) : nrArenaSlots;
     this.nextSlot = mode === "dense" ? nrFrames : 0;
+    this.compiledArena = words === null ? null : this.arena;
     this.words = words ?? new Int32Array(this.nrSlots * PAGE_WORDS);
     this.bytes = new Uint8Array(this.words.buffer, this.words.byteOffset, this.words.byteLength);
     if (mode === "dense") for (let frame = 0; frame < nrFrames; frame++) this.slotOf[frame] = frame;
-  }
-
-  /** The arena that both `slotOf` and `words` lie in now, or null. */
-  get compiledArena(): Arena | null {
-    const { arena } = this;
-    return arena !== null && arena.holds(this.words) && arena.holds(this.slotOf) ? arena : null;
   }
 
   /** Do data pages have bytes? */
@@ -185,6 +182,7 @@ export class FrameContents {
       const words = new Int32Array(buffer);
       words.set(this.words);
       this.words = words;
+      this.compiledArena = null;
       this.bytes = new Uint8Array(buffer);
     }
     return this.nextSlot++;

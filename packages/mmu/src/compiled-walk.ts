@@ -73,7 +73,6 @@ export class CompiledWalk implements CompiledWalker {
   private readonly module: WasmModule;
   private readonly block: Int32Array;
   private readonly walker: WalkerFields;
-
   private readonly contents: FrameContents;
 
   private constructor(
@@ -148,12 +147,14 @@ export class CompiledWalk implements CompiledWalker {
     caches.nrPdeHits += block[NR_PDE_HITS];
     caches.nrPdpteHits += block[NR_PDPTE_HITS];
     caches.nrPml4eHits += block[NR_PML4E_HITS];
-    block.fill(0, NR_READS, NR_PML4E_HITS + 1);
+    block[NR_READS] = 0;
+    block[NR_PDE_HITS] = 0;
+    block[NR_PDPTE_HITS] = 0;
+    block[NR_PML4E_HITS] = 0;
   }
 
   /** Does everything still lie where the compiled code reaches it? Not when RAM has outgrown the arena. */
   get isUsable(): boolean {
-    const { arena } = this;
-    return arena.holds(this.block) && this.contents.compiledArena === arena;
+    return this.contents.compiledArena === this.arena;
   }
 }

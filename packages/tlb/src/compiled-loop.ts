@@ -41,8 +41,10 @@ const RUN_BYTES = 8;
 
 /** Largest set that the loop searches: eight words of signatures. */
 const MAX_STRIDE = 32;
-/** Runs that are copied into the arena at a time, when they are not there: as many as cost no more than the call. */
-const NR_STAGED_RUNS = 512;
+/** Most runs that are copied into the arena at a time: their copying costs no more than the call. */
+export const NR_STAGED_RUNS = 512;
+/** As many as are copied faster one by one than by a call. */
+const NR_COPIED_ONE_BY_ONE = 32;
 
 /** `stoppedEntry` of a page that only TlbWalker.walk() can translate; it is counted as a miss. */
 export const NEEDS_WALK = -3;
@@ -115,23 +117,24 @@ export class CompiledLoop {
 
   /** Can it work with that walker now? */
   serves(walker: CompiledWalker): boolean {
-    return walker.arena === this.arena && this.arena.holds(this.store.cells);
+    return walker.arena === this.arena;
   }
 
   /**
-   * Translates runs as Tlb.translateRuns() does, but at most as many as fit; reads and writes the store's clock and
+   * Translates runs as Tlb.translateRuns() does, but at most `maxRuns` (up to NR_STAGED_RUNS); reads and writes the store's clock and
    * nrValid. `owner` is the part of the tag that is the same for all. Returns the first run that it has not done.
    */
   run(
     words: Int32Array,
     fromRun: number,
     toRun: number,
+    maxRuns: number,
     owner: number,
     want: Int32Array,
     mask: Int32Array,
     walker: CompiledWalker,
   ): number {
-    const { arena, block, store } = this;
+    const { arena, block, staged, store } = this;
     block[CLOCK] = store.clock;
     block[NR_VALID] = store.nrValid;
     block[NR_L2_HITS] = 0;
@@ -145,17 +148,22 @@ export class CompiledLoop {
       block[WANT + right] = want[right];
       block[MASK + right] = mask[right];
     }
-    let nrRuns = toRun - fromRun;
-    let address = words.byteOffset + fromRun * RUN_BYTES;
-    if (!arena.holds(words)) {
-      nrRuns = Math.min(nrRuns, NR_STAGED_RUNS);
-      this.staged.set(words.subarray(2 * fromRun, 2 * (fromRun + nrRuns)));
-      address = this.staged.byteOffset;
-    }
+    const nrRuns = Math.min(toRun - fromRun, maxRuns);
+    this.stage(words, fromRun, nrRuns);
     const { translateRuns } = arena.exportsOf(this.module, walker.exports);
-    const stopped = translateRuns(block.byteOffset, address, address + nrRuns * RUN_BYTES);
+    const start = staged.byteOffset;
+    const stopped = translateRuns(block.byteOffset, start, start + nrRuns * RUN_BYTES);
     store.clock = block[CLOCK];
     store.nrValid = block[NR_VALID];
-    return fromRun + (stopped - address) / RUN_BYTES;
+    return fromRun + (stopped - start) / RUN_BYTES;
+  }
+
+  private stage(words: Int32Array, fromRun: number, nrRuns: number): void {
+    const { staged } = this;
+    if (nrRuns > NR_COPIED_ONE_BY_ONE) {
+      staged.set(words.subarray(2 * fromRun, 2 * (fromRun + nrRuns)));
+      return;
+    }
+    for (let at = 0; at < 2 * nrRuns; at++) staged[at] = words[2 * fromRun + at];
   }
 }

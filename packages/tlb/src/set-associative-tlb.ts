@@ -29,7 +29,7 @@ import {
   vpnOf,
 } from "@pageframe/contracts";
 import { checkStore } from "./check-store.ts";
-import { CompiledLoop, NEEDS_WALK, RAN_THROUGH } from "./compiled-loop.ts";
+import { CompiledLoop, NEEDS_WALK, NR_STAGED_RUNS, RAN_THROUGH } from "./compiled-loop.ts";
 import { type TlbOptions } from "./tlb-config.ts";
 import { FLAGS, L2, L2_HUGE, LINK, MAX_CLOCK, NO_ENTRY, PFN, TlbStore, USE } from "./tlb-store.ts";
 import {
@@ -59,6 +59,10 @@ const PLACES: readonly (readonly [array: number, name: string, pageSize: number]
   [L2, "l2", TLB_2M],
   [L2_HUGE, "l2Huge", TLB_1G],
 ];
+
+/** Runs of a batch that are always translated by JavaScript, and as many as the compiled loop begins with. */
+const NR_PLAIN_RUNS = 4;
+const NR_FIRST_RUNS = 32;
 
 /** What the tag of a plain entry never has: no page missed, or the miss has been filled. */
 const NO_TAG = 0;
@@ -127,9 +131,28 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     walker: TlbWalker,
   ): number {
     const { compiled = null } = walker;
-    if (compiled !== null && this.nrSpecial === 0 && this.compiledLoop?.serves(compiled) === true) {
-      return this.translateCompiled(words, fromRun, toRun, pcid, want, mask, walker, compiled);
+    if (compiled === null || this.compiledLoop === null || toRun - fromRun <= NR_PLAIN_RUNS) {
+      return this.translatePlain(words, fromRun, toRun, pcid, want, mask, walker);
     }
+    // Where every run faults, the compiled loop would not be worth the call.
+    const plainEnd = fromRun + NR_PLAIN_RUNS;
+    const run = this.translatePlain(words, fromRun, plainEnd, pcid, want, mask, walker);
+    if (run < plainEnd) return run;
+    if (this.nrSpecial !== 0 || !this.compiledLoop.serves(compiled)) {
+      return this.translatePlain(words, run, toRun, pcid, want, mask, walker);
+    }
+    return this.translateCompiled(words, run, toRun, pcid, want, mask, walker, compiled);
+  }
+
+  private translatePlain(
+    words: Int32Array,
+    fromRun: number,
+    toRun: number,
+    pcid: Asid,
+    want: Int32Array,
+    mask: Int32Array,
+    walker: TlbWalker,
+  ): number {
     const { cells, nrRows, tick, l1Stride, l1SetMask } = this;
     const flagsAt = FLAGS * nrRows;
     const useAt = USE * nrRows;
@@ -190,7 +213,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     this.nrFolded += nrFolded;
     this.nrLookups += run - fromRun;
     if (run === endRun) {
-      return run === toRun ? run : this.translateRuns(words, run, toRun, pcid, want, mask, walker);
+      return run === toRun ? run : this.translatePlain(words, run, toRun, pcid, want, mask, walker);
     }
     this.stoppedEntry = stoppedEntry;
     if (stoppedEntry !== TLB_NOT_LOOKED_UP) this.nrLookups++;
@@ -212,11 +235,13 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     const owner = (pcid << TAG_PCID_SHIFT) | TAG_VALID;
     let run = fromRun;
     let stoppedEntry = RAN_THROUGH;
+    let maxRuns = NR_FIRST_RUNS;
     this.missedTag = NO_TAG;
     compiled.enter();
     while (run < toRun && stoppedEntry === RAN_THROUGH && this.nrSpecial === 0) {
       if (this.clock > MAX_CLOCK - this.maxBatch * this.tick) this.renumberUses();
-      const done = loop.run(words, run, Math.min(toRun, run + this.maxBatch), owner, want, mask, compiled);
+      const done = loop.run(words, run, toRun, maxRuns, owner, want, mask, compiled);
+      maxRuns = NR_STAGED_RUNS;
       this.nrLookups += done - run;
       this.nrL2Hits += loop.nrL2Hits;
       this.nrMisses += loop.nrMisses;
@@ -234,7 +259,7 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     }
     compiled.leave();
     if (stoppedEntry === RAN_THROUGH) {
-      return run === toRun ? run : this.translateRuns(words, run, toRun, pcid, want, mask, walker);
+      return run === toRun ? run : this.translatePlain(words, run, toRun, pcid, want, mask, walker);
     }
     this.stoppedEntry = stoppedEntry === NEEDS_WALK ? TLB_MISS : stoppedEntry;
     if (stoppedEntry !== TLB_NOT_LOOKED_UP) this.nrLookups++;
