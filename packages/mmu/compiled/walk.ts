@@ -30,15 +30,10 @@ const NR_READS: usize = 76;
 const NR_PDE_HITS: usize = 80;
 const NR_PDPTE_HITS: usize = 84;
 const NR_PML4E_HITS: usize = 88;
-/** What descend() found, for commit(). */
-const DENY_ABOVE: usize = 92;
-const READS_ABOVE: usize = 96;
-const PML4E_SLOT: usize = 100;
-const PML4E_DENY: usize = 104;
 /** Four words each: what rights.ts says of user reads, writes and fetches. */
-const WANT: usize = 108;
-const MASK: usize = 124;
-const SETS: usize = 140;
+const WANT: usize = 92;
+const MASK: usize = 108;
+const SETS: usize = 124;
 
 const P: i32 = 0x1;
 const RW_US: i32 = 0x6;
@@ -55,31 +50,75 @@ const NO_SLOT: i32 = -1;
 /** See PageWalker.walk(). Returns DONE with leafPfn and leafFlags in the state block, or NOT_SIMPLE. */
 export function walk(state: usize, vpnLo: i32, vpnHi: i32, right: i32): i32 {
   const tag = load<i32>(state, TAG);
-  const hiReserved = load<i32>(state, HI_RESERVED);
-  const words = load<usize>(state, WORDS);
   const key = (vpnLo >>> 9) | (vpnHi << 23);
   const keyHi = (vpnHi >>> 9) | tag;
   const row = load<usize>(state, PDE_ROWS) + (<usize>(key & load<i32>(state, PDE_MASK)) << 4);
-  let slot: i32;
-  let deny: i32;
-  let isHit = true;
   if (load<i32>(row) == key && load<i32>(row, 4) == keyHi) {
-    slot = load<i32>(row, 8);
-    deny = load<i32>(row, 12);
-  } else {
-    isHit = false;
-    slot = descend(state, vpnLo, vpnHi, tag);
-    if (slot == NO_SLOT) return NOT_SIMPLE;
-    const pmd = load<i64>(words + (<usize>slot << 12) + (<usize>(key & 511) << 3));
-    slot = tableSlot(state, pmd);
-    if (slot == NO_SLOT) return NOT_SIMPLE;
-    deny = load<i32>(state, DENY_ABOVE) | rightsLacking(pmd);
+    if (useLeaf(state, load<i32>(row, 8), load<i32>(row, 12), vpnLo, right) == NOT_SIMPLE) return NOT_SIMPLE;
+    count(state, NR_PDE_HITS, 1);
+    return DONE;
   }
-  const at = words + (<usize>slot << 12) + (<usize>(vpnLo & 511) << 3);
+  const pdpteKey = (vpnLo >>> 18) | (vpnHi << 14);
+  const pdpteRow = load<usize>(state, PDPTE_ROWS) + (<usize>(pdpteKey & load<i32>(state, PDPTE_MASK)) << 4);
+  if (load<i32>(pdpteRow) == pdpteKey && load<i32>(pdpteRow, 4) == tag) {
+    const pmd = entryOf(state, load<i32>(pdpteRow, 8), key);
+    const slot = tableSlot(state, pmd);
+    if (slot == NO_SLOT) return NOT_SIMPLE;
+    const deny = load<i32>(pdpteRow, 12) | rightsLacking(pmd);
+    if (useLeaf(state, slot, deny, vpnLo, right) == NOT_SIMPLE) return NOT_SIMPLE;
+    writeRow(row, key, keyHi & load<i32>(state, PDE_KEEP), slot, deny);
+    count(state, NR_PDPTE_HITS, 2);
+    return DONE;
+  }
+  const pml4eKey = (vpnLo >>> 27) | (vpnHi << 5);
+  const pml4eRow = load<usize>(state, PML4E_ROWS) + (<usize>(pml4eKey & load<i32>(state, PML4E_MASK)) << 4);
+  const isHit = load<i32>(pml4eRow) == pml4eKey && load<i32>(pml4eRow, 4) == tag;
+  let pudSlot: i32;
+  let pudDeny = 0;
+  if (isHit) {
+    pudSlot = load<i32>(pml4eRow, 8);
+    pudDeny = load<i32>(pml4eRow, 12);
+  } else {
+    // Not canonical: #GP.
+    if (vpnHi >>> load<i32>(state, LIMIT_SHIFT) != 0) return NOT_SIMPLE;
+    pudSlot = frameSlot(state, load<i32>(state, ROOT_PFN));
+    if (pudSlot == NO_SLOT) return NOT_SIMPLE;
+    for (let level = load<i32>(state, LEVELS); level > 3; level--) {
+      const entry = entryOf(state, pudSlot, level == 4 ? pml4eKey : vpnHi >>> 4);
+      pudSlot = tableSlot(state, entry);
+      if (pudSlot == NO_SLOT) return NOT_SIMPLE;
+      pudDeny |= rightsLacking(entry);
+    }
+  }
+  const pud = entryOf(state, pudSlot, pdpteKey);
+  const pmdSlot = tableSlot(state, pud);
+  if (pmdSlot == NO_SLOT) return NOT_SIMPLE;
+  const pmdDeny = pudDeny | rightsLacking(pud);
+  const pmd = entryOf(state, pmdSlot, key);
+  const slot = tableSlot(state, pmd);
+  if (slot == NO_SLOT) return NOT_SIMPLE;
+  const deny = pmdDeny | rightsLacking(pmd);
+  if (useLeaf(state, slot, deny, vpnLo, right) == NOT_SIMPLE) return NOT_SIMPLE;
+  if (isHit) {
+    count(state, NR_PML4E_HITS, 3);
+  } else {
+    writeRow(pml4eRow, pml4eKey, tag & load<i32>(state, PML4E_KEEP), pudSlot, pudDeny);
+    store<i32>(state, load<i32>(state, NR_READS) + load<i32>(state, LEVELS), NR_READS);
+  }
+  writeRow(pdpteRow, pdpteKey, tag & load<i32>(state, PDPTE_KEEP), pmdSlot, pmdDeny);
+  writeRow(row, key, keyHi & load<i32>(state, PDE_KEEP), slot, deny);
+  return DONE;
+}
+
+/** Checks the leaf entry, sets A, and D for a write, and leaves the leaf fields; or NOT_SIMPLE. */
+// @ts-ignore: decorator
+@inline
+function useLeaf(state: usize, slot: i32, deny: i32, vpnLo: i32, right: i32): i32 {
+  const at = load<usize>(state, WORDS) + (<usize>slot << 12) + (<usize>(vpnLo & 511) << 3);
   const entry = load<i64>(at);
   const lo = <i32>entry;
   const hi = <i32>(entry >> 32);
-  if ((lo & (P | G)) != P || (hi & hiReserved) != 0) return NOT_SIMPLE;
+  if ((lo & (P | G)) != P || (hi & load<i32>(state, HI_RESERVED)) != 0) return NOT_SIMPLE;
   const flags = ((deny | (~lo & RW_US) | (hi & NX)) ^ RW_US) | ((hi >>> 15) & 0xf000);
   const rule = state + (<usize>right << 2);
   if (((flags ^ load<i32>(rule, WANT)) & load<i32>(rule, MASK)) != 0) return NOT_SIMPLE;
@@ -87,17 +126,32 @@ export function walk(state: usize, vpnLo: i32, vpnHi: i32, right: i32): i32 {
   if (used != lo) store<i32>(at, used);
   store<i32>(state, flags | (used & D), LEAF_FLAGS);
   store<i32>(state, (lo >>> 12) | (hi << 20), LEAF_PFN);
-  if (isHit) {
-    store<i32>(state, load<i32>(state, NR_PDE_HITS) + 1, NR_PDE_HITS);
-    store<i32>(state, load<i32>(state, NR_READS) + 1, NR_READS);
-  } else {
-    store<i32>(row, key);
-    store<i32>(row, keyHi & load<i32>(state, PDE_KEEP), 4);
-    store<i32>(row, slot, 8);
-    store<i32>(row, deny, 12);
-    commit(state, vpnLo, vpnHi, tag);
-  }
   return DONE;
+}
+
+/** Counts a walk that began at a cached entry, and the entries that it read. */
+// @ts-ignore: decorator
+@inline
+function count(state: usize, hits: usize, nrReads: i32): void {
+  store<i32>(state + hits, load<i32>(state + hits) + 1);
+  store<i32>(state, load<i32>(state, NR_READS) + nrReads, NR_READS);
+}
+
+/** An entry of the table in a slot; `index` counts modulo 512. */
+// @ts-ignore: decorator
+@inline
+function entryOf(state: usize, slot: i32, index: i32): i64 {
+  return load<i64>(load<usize>(state, WORDS) + (<usize>slot << 12) + (<usize>(index & 511) << 3));
+}
+
+/** Writes a row of a walk cache. */
+// @ts-ignore: decorator
+@inline
+function writeRow(row: usize, keyLo: i32, keyHi: i32, slot: i32, deny: i32): void {
+  store<i32>(row, keyLo);
+  store<i32>(row, keyHi, 4);
+  store<i32>(row, slot, 8);
+  store<i32>(row, deny, 12);
 }
 
 /**
@@ -125,77 +179,6 @@ export function touchRuns(state: usize, from: usize, to: usize): i32 {
     if (slot >= 0) seen ^= load<i32>(words + (<usize>slot << 12) + (<usize>(vpnLo & 511) << 3));
   }
   return seen;
-}
-
-/** Slot of the PMD table for a page, with DENY_ABOVE and what commit() needs; NO_SLOT when that is not simple. */
-function descend(state: usize, vpnLo: i32, vpnHi: i32, tag: i32): i32 {
-  const pdpteKey = (vpnLo >>> 18) | (vpnHi << 14);
-  const pdpteRow = load<usize>(state, PDPTE_ROWS) + (<usize>(pdpteKey & load<i32>(state, PDPTE_MASK)) << 4);
-  if (load<i32>(pdpteRow) == pdpteKey && load<i32>(pdpteRow, 4) == tag) {
-    store<i32>(state, load<i32>(pdpteRow, 12), DENY_ABOVE);
-    store<i32>(state, 0, READS_ABOVE);
-    return load<i32>(pdpteRow, 8);
-  }
-  const words = load<usize>(state, WORDS);
-  const pml4eKey = (vpnLo >>> 27) | (vpnHi << 5);
-  const pml4eRow = load<usize>(state, PML4E_ROWS) + (<usize>(pml4eKey & load<i32>(state, PML4E_MASK)) << 4);
-  let slot: i32;
-  let deny: i32 = 0;
-  let nrReads = 1;
-  if (load<i32>(pml4eRow) == pml4eKey && load<i32>(pml4eRow, 4) == tag) {
-    slot = load<i32>(pml4eRow, 8);
-    deny = load<i32>(pml4eRow, 12);
-    store<i32>(state, NO_SLOT, PML4E_SLOT);
-  } else {
-    // Not canonical: #GP.
-    if (vpnHi >>> load<i32>(state, LIMIT_SHIFT) != 0) return NO_SLOT;
-    slot = frameSlot(state, load<i32>(state, ROOT_PFN));
-    if (slot == NO_SLOT) return NO_SLOT;
-    for (let level = load<i32>(state, LEVELS); level > 3; level--) {
-      const index = level == 4 ? pml4eKey : vpnHi >>> 4;
-      const entry = load<i64>(words + (<usize>slot << 12) + (<usize>(index & 511) << 3));
-      slot = tableSlot(state, entry);
-      if (slot == NO_SLOT) return NO_SLOT;
-      deny |= rightsLacking(entry);
-      nrReads++;
-    }
-    store<i32>(state, slot, PML4E_SLOT);
-    store<i32>(state, deny, PML4E_DENY);
-  }
-  const pud = load<i64>(words + (<usize>slot << 12) + (<usize>(pdpteKey & 511) << 3));
-  store<i32>(state, deny | rightsLacking(pud), DENY_ABOVE);
-  store<i32>(state, nrReads, READS_ABOVE);
-  return tableSlot(state, pud);
-}
-
-/** Counts a walk that missed the PDE cache and has worked, and caches what descend() found. */
-function commit(state: usize, vpnLo: i32, vpnHi: i32, tag: i32): void {
-  const nrReads = load<i32>(state, READS_ABOVE);
-  store<i32>(state, load<i32>(state, NR_READS) + nrReads + 2, NR_READS);
-  if (nrReads == 0) {
-    store<i32>(state, load<i32>(state, NR_PDPTE_HITS) + 1, NR_PDPTE_HITS);
-    return;
-  }
-  const words = load<usize>(state, WORDS);
-  const pdpteKey = (vpnLo >>> 18) | (vpnHi << 14);
-  const pml4eKey = (vpnLo >>> 27) | (vpnHi << 5);
-  const pdpteRow = load<usize>(state, PDPTE_ROWS) + (<usize>(pdpteKey & load<i32>(state, PDPTE_MASK)) << 4);
-  const pml4eRow = load<usize>(state, PML4E_ROWS) + (<usize>(pml4eKey & load<i32>(state, PML4E_MASK)) << 4);
-  let pudSlot = load<i32>(state, PML4E_SLOT);
-  if (pudSlot == NO_SLOT) {
-    store<i32>(state, load<i32>(state, NR_PML4E_HITS) + 1, NR_PML4E_HITS);
-    pudSlot = load<i32>(pml4eRow, 8);
-  } else {
-    store<i32>(pml4eRow, pml4eKey);
-    store<i32>(pml4eRow, tag & load<i32>(state, PML4E_KEEP), 4);
-    store<i32>(pml4eRow, pudSlot, 8);
-    store<i32>(pml4eRow, load<i32>(state, PML4E_DENY), 12);
-  }
-  const pud = load<i64>(words + (<usize>pudSlot << 12) + (<usize>(pdpteKey & 511) << 3));
-  store<i32>(pdpteRow, pdpteKey);
-  store<i32>(pdpteRow, tag & load<i32>(state, PDPTE_KEEP), 4);
-  store<i32>(pdpteRow, tableSlot(state, pud), 8);
-  store<i32>(pdpteRow, load<i32>(state, DENY_ABOVE), 12);
 }
 
 /** Slot of the table that an entry points to; NO_SLOT unless it is a plain, accessed one. */

@@ -2,8 +2,7 @@
  * The state block of the compiled walk (../compiled/walk.ts), and how it meets PageWalker's fields. Hot: per batch of
  * accesses.
  *
- * Words of the block, in this order: what the walk needs to know, what it found, what it counted, what it keeps between its
- * own steps, and the rules of the four user rights. The rows of the walk caches are not in it: both sides work on them.
+ * Words of the block, in this order: what the walk needs to know, what it found, what it counted, and the rules of the four user rights. The rows of the walk caches are not in it: both sides work on them.
  */
 import { type CompiledWalker } from "@pageframe/contracts";
 import {
@@ -40,11 +39,10 @@ const NR_READS = 19;
 const NR_PDE_HITS = 20;
 const NR_PDPTE_HITS = 21;
 const NR_PML4E_HITS = 22;
-/** Four words between are the walk's own. */
-const WANT = 27;
-const MASK = 31;
-const SETS = 35;
-const NR_STATE_WORDS = 39;
+const WANT = 23;
+const MASK = 27;
+const SETS = 31;
+const NR_STATE_WORDS = 35;
 const NR_USER_RIGHTS = 4;
 const WORD_BYTES = 4;
 

@@ -42,7 +42,7 @@ const RUN_BYTES = 8;
 /** Largest set that the loop searches: eight words of signatures. */
 const MAX_STRIDE = 32;
 /** Most runs that are copied into the arena at a time: their copying costs no more than the call. */
-export const NR_STAGED_RUNS = 512;
+export const NR_STAGED_RUNS = 2048;
 /** As many as are copied faster one by one than by a call. */
 const NR_COPIED_ONE_BY_ONE = 32;
 
