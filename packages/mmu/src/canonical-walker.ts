@@ -16,39 +16,30 @@ import {
   PAGE_WORDS,
   PAGES_PER_LEVEL,
   type Paddr,
-  PT_LEVEL_PTE,
-  PT_LEVEL_PUD,
   PTE_D,
   PTE_G,
   PTE_HI_NX,
   PTE_HI_PKEY_SHIFT,
-  PTE_P,
-  PTE_PS,
   PTE_RW,
   PTE_US,
   type Pfn,
-  TLB_ENTRY_1G,
   type Vpn,
-  X86_PF_PROT,
-  X86_PF_RSVD,
 } from "@pageframe/contracts";
-import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
-import { decodeFault, type Fault, FAULT_GP } from "./fault-code.ts";
+import { NO_SLOT } from "@pageframe/memmap";
+import { faultedWalk } from "./explain.ts";
+import { FAULT_GP } from "./fault-code.ts";
 import {
   type ExplainedLevel,
   type ExplainedWalk,
-  type HardwareWalker,
   type WalkCacheHits,
   type WalkerConfig,
 } from "./hardware-walker.ts";
 import { PageWalker } from "./page-walker.ts";
 import { FLAGS_PKEY_MASK, FLAGS_PKEY_SHIFT, type RightTable } from "./rights.ts";
+import { TableWalker } from "./table-walker.ts";
+import { entryProblem, hiReservedOf, leafFrame, sizeFlagsOf } from "./x86-entry.ts";
 
 const ADDRESS_BITS = 57;
-/** Frame-number bits 31..39 of an entry, above the 43 bits of a physical address. */
-const HI_RESERVED = 0xff800;
-/** Address bits of a large page's own size, by level; bit 12 is its PAT. */
-const LO_RESERVED: readonly number[] = [0, 0, 0x1fe000, 0x3fffe000];
 const PKEY_SHIFT: number = PTE_HI_PKEY_SHIFT - FLAGS_PKEY_SHIFT;
 
 /** What a search for a page met. */
@@ -60,20 +51,12 @@ export interface Search {
 }
 
 /** A walker that finds leaf entries by search. */
-export abstract class CanonicalWalker implements HardwareWalker {
-  rootPfn: Pfn = NO_PFN;
-  pcid = 0;
-  leafPfn = 0;
-  leafFlags = 0;
-  leafSize = 0;
-  result = 0;
+export abstract class CanonicalWalker extends TableWalker {
   nrReads = 0;
-  readonly rights: RightTable;
   readonly nrLevels = 1;
   readonly addressBits: number;
   readonly hasGeneralProtection = true;
   readonly walksBeforeFault = false;
-  protected readonly contents: FrameContents;
   /** Level of the entry that find() found. */
   protected foundLevel = 0;
   private readonly hiReserved: number;
@@ -84,9 +67,9 @@ export abstract class CanonicalWalker implements HardwareWalker {
 
   constructor(config: WalkerConfig, rights: RightTable) {
     const { contents, controls, levels, kernelRootPfn, walkCaches } = config;
-    this.contents = contents;
-    this.rights = rights;
-    this.hiReserved = HI_RESERVED | (controls.noExecute ? 0 : PTE_HI_NX);
+    super(contents, rights);
+    this.rootPfn = NO_PFN;
+    this.hiReserved = hiReservedOf(controls.noExecute);
     this.kernelWalker = null;
     this.addressBits = ADDRESS_BITS;
     if (kernelRootPfn !== NO_PFN) {
@@ -113,13 +96,12 @@ export abstract class CanonicalWalker implements HardwareWalker {
     const level = this.foundLevel;
     const lo = words[at];
     const hi = words[at + 1];
-    const refusal = this.refusal(lo, hi, level, right);
-    if (refusal >= 0) return this.fault(right, refusal);
+    const problem = this.leafProblem(lo, hi, level, right);
+    if (problem >= 0) return this.fault(right, problem);
     const used = lo | rights.sets[right];
     if (used !== lo) words[at] = used;
-    const sizeFlags = level === PT_LEVEL_PTE ? 0 : level === PT_LEVEL_PUD ? PTE_PS | TLB_ENTRY_1G : PTE_PS;
-    this.leafFlags = flagsOf(lo, hi) | (used & (PTE_D | PTE_G)) | sizeFlags;
-    this.leafPfn = framesOf(lo, hi, level);
+    this.leafFlags = flagsOf(lo, hi) | (used & (PTE_D | PTE_G)) | sizeFlagsOf(level);
+    this.leafPfn = leafFrame(lo, hi, level);
     this.leafSize = level - 1;
     return 0;
   }
@@ -127,29 +109,19 @@ export abstract class CanonicalWalker implements HardwareWalker {
   explain(vpn: Vpn, right: number): ExplainedWalk {
     const limitVpn = 2 ** (this.addressBits - PAGE_SHIFT);
     if (this.kernelWalker !== null && vpn >= limitVpn / 2) return this.kernelWalker.explain(vpn, right);
-    if (vpn >= limitVpn) return { levels: [], nrPages: 0, pfn: NO_PFN, faultCode: FAULT_GP };
+    if (vpn >= limitVpn) return faultedWalk([], FAULT_GP);
     const nothing: Search = { levels: [], at: NO_ENTRY, level: 0 };
     const { levels, at, level } = this.rootPfn === NO_PFN ? nothing : this.search(vpn);
     const { words } = this.contents;
-    const refusal = at === NO_ENTRY ? 0 : this.refusal(words[at], words[at + 1], level, right);
-    if (refusal >= 0) {
-      return { levels, nrPages: 0, pfn: NO_PFN, faultCode: this.rights.faultCode[right] | refusal };
-    }
+    const problem = at === NO_ENTRY ? 0 : this.leafProblem(words[at], words[at + 1], level, right);
+    if (problem >= 0) return faultedWalk(levels, this.rights.faultCode[right] | problem);
     const nrPages = PAGES_PER_LEVEL[level];
     return {
       levels,
       nrPages,
-      pfn: framesOf(words[at], words[at + 1], level) + (vpn % nrPages),
+      pfn: leafFrame(words[at], words[at + 1], level) + (vpn % nrPages),
       faultCode: -1,
     };
-  }
-
-  decodeFault(code: number): Fault {
-    return decodeFault(code);
-  }
-
-  isContiguous(): boolean {
-    return false;
   }
 
   /** Only of the kernel half are there any. */
@@ -199,19 +171,11 @@ export abstract class CanonicalWalker implements HardwareWalker {
   }
 
   /** Error bits that a leaf refuses an access with; 0 when it is not present, -1 when it does not refuse. */
-  private refusal(lo: number, hi: number, level: number, right: number): number {
-    const { rights } = this;
-    if ((lo & PTE_P) === 0) return 0;
-    if ((hi & this.hiReserved) !== 0 || (lo & LO_RESERVED[level]) !== 0) return X86_PF_PROT | X86_PF_RSVD;
-    const flags = flagsOf(lo, hi);
-    if (((flags ^ rights.want[right]) & rights.mask[right]) === 0) return -1;
-    const code = rights.refusal(flags, right);
-    return code === 0 ? -1 : code;
-  }
-
-  private fault(right: number, code: number): number {
-    this.result = -1 - (this.rights.faultCode[right] | code);
-    return this.result;
+  private leafProblem(lo: number, hi: number, level: number, right: number): number {
+    const problem = entryProblem(lo, hi, level, true, this.hiReserved);
+    if (problem >= 0) return problem;
+    const refusal = this.refusal(flagsOf(lo, hi), right);
+    return refusal === 0 ? -1 : refusal;
   }
 }
 
@@ -223,10 +187,4 @@ export function paddrOf(pfn: Pfn, word: number): Paddr {
 /** RW, US, NX and protection key of an entry, as rights are compared. */
 function flagsOf(lo: number, hi: number): number {
   return (lo & (PTE_RW | PTE_US)) | (hi & PTE_HI_NX) | ((hi >>> PKEY_SHIFT) & FLAGS_PKEY_MASK);
-}
-
-/** First frame of a leaf: bit 12 of a large one is its PAT. */
-function framesOf(lo: number, hi: number, level: number): number {
-  const pfn = (lo >>> 12) | (hi << 20);
-  return level === PT_LEVEL_PTE ? pfn : pfn & ~1;
 }

@@ -20,17 +20,13 @@ import {
   TLB_ENTRY_NX,
   type Vpn,
   vpnIndex,
-  X86_PF_PROT,
-  X86_PF_RSVD,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
 import { FAULT_GP } from "./fault-code.ts";
 import { type ExplainedLevel, type ExplainedWalk } from "./hardware-walker.ts";
 import { FLAGS_PKEY_SHIFT, type RightTable } from "./rights.ts";
+import { entryProblem } from "./x86-entry.ts";
 
-/** Bits that must be zero: above 43 bits of address, and below the size of a 2 MiB and 1 GiB page. */
-const HI_RESERVED = 0xff800;
-const LO_RESERVED: readonly number[] = [0, 0, 0x1fe000, 0x3fffe000];
 const LEVEL_NAMES: readonly string[] = ["", "PTE", "PMD", "PUD", "P4D", "PGD"];
 const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [PTE_P, "P"],
@@ -48,20 +44,15 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
 export function explainWalk(
   contents: FrameContents,
   rights: RightTable,
-  hasNoExecute: boolean,
+  hiReserved: number,
   nrLevels: number,
   rootPfn: Pfn,
   vpn: Vpn,
   right: number,
 ): ExplainedWalk {
   const levels: ExplainedLevel[] = [];
-  const faulted = (code: number): ExplainedWalk => ({
-    levels,
-    nrPages: 0,
-    pfn: NO_PFN,
-    faultCode: rights.faultCode[right] | code,
-  });
-  if (vpn >= 512 ** nrLevels) return { levels, nrPages: 0, pfn: NO_PFN, faultCode: FAULT_GP };
+  const kindCode = rights.faultCode[right];
+  if (vpn >= 512 ** nrLevels) return faultedWalk(levels, FAULT_GP);
   let tablePfn = rootPfn;
   let deny = 0;
   for (let level = nrLevels; level >= 1; level--) {
@@ -72,23 +63,26 @@ export function explainWalk(
     const hi = slot === NO_SLOT ? 0 : contents.words[at + 1];
     const entry = explainedEntry(level, tablePfn, index, lo, hi, entryFlags(lo, hi));
     levels.push({ ...entry, name: tableName(level, nrLevels) });
-    if ((lo & PTE_P) === 0) return faulted(0);
     const isLeaf = level === 1 || ((level === 2 || level === 3) && (lo & PTE_PS) !== 0);
-    const hiReserved = HI_RESERVED | (hasNoExecute ? 0 : PTE_HI_NX);
-    const loReserved = isLeaf ? LO_RESERVED[level] : PTE_PS;
-    if ((hi & hiReserved) !== 0 || (lo & loReserved) !== 0) return faulted(X86_PF_PROT | X86_PF_RSVD);
+    const problem = entryProblem(lo, hi, level, isLeaf, hiReserved);
+    if (problem >= 0) return faultedWalk(levels, kindCode | problem);
     deny |= (~lo & (PTE_RW | PTE_US)) | (hi & TLB_ENTRY_NX);
     tablePfn = ptePfn(lo, hi);
     if (!isLeaf) continue;
     const flags = (deny ^ (PTE_RW | PTE_US)) | (ptePkey(hi) << FLAGS_PKEY_SHIFT);
     const isRefused = ((flags ^ rights.want[right]) & rights.mask[right]) !== 0;
     const refusal = isRefused ? rights.refusal(flags, right) : 0;
-    if (refusal !== 0) return faulted(refusal);
+    if (refusal !== 0) return faultedWalk(levels, kindCode | refusal);
     const nrPages = 512 ** (level - 1);
     const pfn = tablePfn - (tablePfn % nrPages) + (vpn % nrPages);
     return { levels, nrPages, pfn, faultCode: -1 };
   }
-  return faulted(0);
+  return faultedWalk(levels, kindCode);
+}
+
+/** A walk that ends with a fault of that code. */
+export function faultedWalk(levels: readonly ExplainedLevel[], faultCode: number): ExplainedWalk {
+  return { levels, nrPages: 0, pfn: NO_PFN, faultCode };
 }
 
 /** Linux's name of the tables of a level: the top one is the PGD. */

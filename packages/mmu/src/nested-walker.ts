@@ -27,31 +27,23 @@ import {
   PTE_D,
   PTE_G,
   PTE_HI_NX,
-  PTE_P,
   PTE_PS,
   PTE_RW,
   PTE_US,
   ptePkey,
   RUN_EXEC,
   RUN_WRITE,
-  TLB_ENTRY_1G,
   type Vpn,
   vpnHi as highOf,
   vpnLo as lowOf,
-  X86_PF_PROT,
-  X86_PF_RSVD,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
 import { type Ept, EPT_D, EPT_R, EPT_W, EPT_X, eptViolation } from "./ept.ts";
-import { entryFlags, explainedEntry, tableName } from "./explain.ts";
-import { decodeFault, type Fault, FAULT_GP } from "./fault-code.ts";
-import {
-  type ExplainedLevel,
-  type ExplainedWalk,
-  type HardwareWalker,
-  type WalkCacheHits,
-} from "./hardware-walker.ts";
+import { entryFlags, explainedEntry, faultedWalk, tableName } from "./explain.ts";
+import { FAULT_GP } from "./fault-code.ts";
+import { type ExplainedLevel, type ExplainedWalk } from "./hardware-walker.ts";
 import { FLAGS_PKEY_SHIFT, RIGHT_KIND_MASK, type RightTable } from "./rights.ts";
+import { CachedWalker } from "./table-walker.ts";
 import {
   WALK_KEY_PCID_SHIFT,
   WALK_KEY_VALID,
@@ -59,34 +51,21 @@ import {
   WalkCaches,
   type WalkCachesConfig,
 } from "./walk-caches.ts";
+import { entryProblem, hiReservedOf, leafFrame, sizeFlagsOf } from "./x86-entry.ts";
 
 const RW_US: number = PTE_RW | PTE_US;
 const INDEX_MASK = 511;
-/** Frame-number bits 31..39, above the 43 bits of a guest-physical address. */
-const HI_RESERVED = 0xff800;
-/** Address bits of a large page's own size, by level; bit 12 is its PAT. */
-const LO_RESERVED: readonly number[] = [0, 0, 0x1fe000, 0x3fffe000];
-
 /** Walks the guest's table whose root is at guest frame `rootPfn`. */
-export class NestedWalker implements HardwareWalker {
-  rootPfn = 0;
-  pcid = 0;
-  leafPfn = 0;
-  leafFlags = 0;
-  leafSize = 0;
-  result = 0;
+export class NestedWalker extends CachedWalker {
   /** Guest frame of the last walk that ended in a VM exit (guest-physical address of the VMCS). */
   faultGuestPfn: Pfn = NO_PFN;
-  readonly rights: RightTable;
   readonly nrLevels: number;
   readonly addressBits: number;
   readonly hasGeneralProtection = true;
   readonly walksBeforeFault = true;
   readonly ept: Ept;
   private nrGuestReads = 0;
-  private readonly contents: FrameContents;
   private readonly hiReserved: number;
-  private readonly caches: WalkCaches;
   /** The table that is read next: guest frame, contents slot, what EPT allows the guest there. */
   private tableGfn: Pfn = NO_PFN;
   private tableSlot: number = NO_SLOT;
@@ -105,12 +84,10 @@ export class NestedWalker implements HardwareWalker {
     if (levels !== 4 && levels !== 5) {
       throw new KernelError(EINVAL, `a page table of ${levels} levels: x86-64 has 4 or 5`);
     }
-    this.contents = contents;
-    this.rights = rights;
+    super(contents, rights, new WalkCaches(caches));
     this.nrLevels = levels;
     this.addressBits = PAGE_SHIFT + 9 * levels;
-    this.hiReserved = HI_RESERVED | (noExecute ? 0 : PTE_HI_NX);
-    this.caches = new WalkCaches(caches);
+    this.hiReserved = hiReservedOf(noExecute);
     this.ept = ept;
   }
 
@@ -133,41 +110,12 @@ export class NestedWalker implements HardwareWalker {
     const walk =
       result === 0
         ? { levels, nrPages, pfn: this.leafPfn + (vpn % nrPages), faultCode: -1 }
-        : { levels, nrPages: 0, pfn: NO_PFN, faultCode: -1 - result };
+        : faultedWalk(levels, -1 - result);
     this.leafPfn = leafPfn;
     this.leafFlags = leafFlags;
     this.leafSize = leafSize;
     this.faultGuestPfn = faultGuestPfn;
     return walk;
-  }
-
-  decodeFault(code: number): Fault {
-    return decodeFault(code);
-  }
-
-  isContiguous(): boolean {
-    return false;
-  }
-
-  get cacheHits(): WalkCacheHits {
-    const { nrPdeHits, nrPdpteHits, nrPml4eHits } = this.caches;
-    return { pde: nrPdeHits, pdpte: nrPdpteHits, pml4e: nrPml4eHits };
-  }
-
-  get nrCached(): number {
-    return this.caches.nrValid;
-  }
-
-  dropPath(vpnLo: number, vpnHi: number, pcid: number): void {
-    this.caches.dropPath(vpnLo, vpnHi, pcid);
-  }
-
-  flushPcid(pcid: number): void {
-    this.caches.flushPcid(pcid);
-  }
-
-  flushAll(): void {
-    this.caches.flushAll();
   }
 
   /** One walk; with `steps` a dry one, that lists what it reads and uses no cache. Returns as walk() does. */
@@ -195,7 +143,7 @@ export class NestedWalker implements HardwareWalker {
         steps.push({ ...entry, name: tableName(level, nrLevels) });
       }
       const isLeaf = level === 1 || (level <= 3 && (lo & PTE_PS) !== 0);
-      const problem = this.problemOf(lo, hi, level, isLeaf);
+      const problem = entryProblem(lo, hi, level, isLeaf, this.hiReserved);
       if (problem >= 0) return -1 - (rights.faultCode[right] | problem);
       deny |= (~lo & RW_US) | (hi & PTE_HI_NX);
       if (isLeaf) return this.useLeaf(at, level, deny, vpnLo, right, steps);
@@ -219,14 +167,10 @@ export class NestedWalker implements HardwareWalker {
     const lo = words[at];
     const hi = words[at + 1];
     let flags = (deny ^ RW_US) | (ptePkey(hi) << FLAGS_PKEY_SHIFT);
-    if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) {
-      const refusal = rights.refusal(flags, right);
-      if (refusal !== 0) return -1 - (rights.faultCode[right] | refusal);
-    }
+    const refusal = this.refusal(flags, right);
+    if (refusal !== 0) return -1 - (rights.faultCode[right] | refusal);
     const nrPages = PAGES_PER_LEVEL[level];
-    // Bit 12 of a large leaf is its PAT.
-    const firstGfn = ((lo >>> 12) | (hi << 20)) & (level === 1 ? -1 : ~1);
-    const gfn = firstGfn + (vpnLo & (nrPages - 1));
+    const gfn = leafFrame(lo, hi, level) + (vpnLo & (nrPages - 1));
     const kind = right & RIGHT_KIND_MASK;
     const access = kind === RUN_EXEC ? EPT_X : kind === RUN_WRITE ? EPT_W : EPT_R;
     const code = ept.translate(gfn, access, true, steps);
@@ -238,8 +182,7 @@ export class NestedWalker implements HardwareWalker {
     if ((ept.rights & EPT_W) === 0) flags &= ~PTE_RW;
     if ((ept.rights & EPT_X) === 0) flags |= PTE_HI_NX;
     const isDirty = !ept.hasAccessedDirty || (ept.dirty & EPT_D) !== 0;
-    const sizeFlags = size === 1 ? 0 : size === 2 ? PTE_PS : PTE_PS | TLB_ENTRY_1G;
-    this.leafFlags = flags | (used & (isDirty ? PTE_D | PTE_G : PTE_G)) | sizeFlags;
+    this.leafFlags = flags | (used & (isDirty ? PTE_D | PTE_G : PTE_G)) | sizeFlagsOf(size);
     this.leafPfn = ept.hostPfn - (gfn & (PAGES_PER_LEVEL[size] - 1));
     this.leafSize = size - 1;
     return 0;
@@ -273,13 +216,6 @@ export class NestedWalker implements HardwareWalker {
   private exit(code: number, gfn: number): number {
     this.faultGuestPfn = gfn;
     return -1 - code;
-  }
-
-  /** Error bits of a guest entry that cannot be used, whatever the right; -1 for one that can. */
-  private problemOf(lo: number, hi: number, level: number, isLeaf: boolean): number {
-    if ((lo & PTE_P) === 0) return 0;
-    const loReserved = isLeaf ? LO_RESERVED[level] : PTE_PS;
-    return (hi & this.hiReserved) !== 0 || (lo & loReserved) !== 0 ? X86_PF_PROT | X86_PF_RSVD : -1;
   }
 
   /** Goes to the lowest table that is cached for a page; returns its level, or 0. */

@@ -37,9 +37,10 @@ import {
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
 import { CompiledWalk, type WalkerFields } from "./compiled-walk.ts";
 import { explainWalk } from "./explain.ts";
-import { decodeFault, type Fault, FAULT_GP } from "./fault-code.ts";
-import { type ExplainedWalk, type HardwareWalker, type WalkCacheHits } from "./hardware-walker.ts";
+import { FAULT_GP } from "./fault-code.ts";
+import { type ExplainedWalk } from "./hardware-walker.ts";
 import { FLAGS_PKEY_MASK, FLAGS_PKEY_SHIFT, type RightTable } from "./rights.ts";
+import { CachedWalker } from "./table-walker.ts";
 import {
   WALK_KEY_PCID_SHIFT,
   WALK_KEY_VALID,
@@ -47,6 +48,7 @@ import {
   WalkCaches,
   type WalkCachesConfig,
 } from "./walk-caches.ts";
+import { hiReservedOf, LO_RESERVED_1G, LO_RESERVED_2M } from "./x86-entry.ts";
 
 const RW_US: number = PTE_RW | PTE_US;
 const D_G: number = PTE_D | PTE_G;
@@ -59,32 +61,14 @@ const SOFTWARE_HI = 0x7f00000;
 /** There is no table further down: the walk has ended, and `result` says how. */
 const WALK_ENDED = -1;
 const INDEX_MASK = 511;
-/** Frame-number bits 31..39, above the 43 bits of a physical address. */
-const HI_RESERVED = 0xff800;
-/** Address bits of a large page's own size; bit 12 is its PAT. */
-const LO_RESERVED_2M = 0x1fe000;
-const LO_RESERVED_1G = 0x3fffe000;
-
 /** Walks the table that `rootPfn` names. A walk leaves what it found in the leaf fields. */
-export class PageWalker implements HardwareWalker, WalkerFields {
-  /** Table of the highest level, and the PCID its cached entries carry: CR3. */
-  rootPfn = 0;
-  pcid = 0;
-  leafPfn = 0;
-  leafFlags = 0;
-  leafSize = 0;
-  /** What the last walk that did not set the leaf fields returned. */
-  result = 0;
+export class PageWalker extends CachedWalker implements WalkerFields {
   /** Entries read from simulated RAM. */
   nrReads = 0;
   readonly nrLevels: number;
   readonly addressBits: number;
   readonly hasGeneralProtection = true;
   readonly walksBeforeFault = false;
-  readonly rights: RightTable;
-  readonly caches: WalkCaches;
-  private readonly contents: FrameContents;
-  private readonly hasNoExecute: boolean;
   private readonly hiReserved: number;
   /** `vpnHi` shifted right by this is 0 for a page that the table can translate. */
   private readonly limitShift: number;
@@ -102,14 +86,11 @@ export class PageWalker implements HardwareWalker, WalkerFields {
     if (levels !== 4 && levels !== 5) {
       throw new KernelError(EINVAL, `a page table of ${levels} levels: x86-64 has 4 or 5`);
     }
-    this.contents = contents;
-    this.rights = rights;
+    super(contents, rights, new WalkCaches(caches, contents.compiledArena));
     this.nrLevels = levels;
     this.addressBits = PAGE_SHIFT + 9 * levels;
     this.limitShift = 9 * levels - 32;
-    this.hasNoExecute = noExecute;
-    this.hiReserved = HI_RESERVED | (noExecute ? 0 : PTE_HI_NX);
-    this.caches = new WalkCaches(caches, contents.compiledArena);
+    this.hiReserved = hiReservedOf(noExecute);
     this.compiledWalk = CompiledWalk.create(contents, this, levels, this.hiReserved, this.limitShift);
   }
 
@@ -184,47 +165,14 @@ export class PageWalker implements HardwareWalker, WalkerFields {
   }
 
   explain(vpn: Vpn, right: number): ExplainedWalk {
-    return explainWalk(
-      this.contents,
-      this.rights,
-      this.hasNoExecute,
-      this.nrLevels,
-      this.rootPfn,
-      vpn,
-      right,
-    );
-  }
-
-  decodeFault(code: number): Fault {
-    return decodeFault(code);
-  }
-
-  get cacheHits(): WalkCacheHits {
-    const { nrPdeHits, nrPdpteHits, nrPml4eHits } = this.caches;
-    return { pde: nrPdeHits, pdpte: nrPdpteHits, pml4e: nrPml4eHits };
-  }
-
-  get nrCached(): number {
-    return this.caches.nrValid;
-  }
-
-  dropPath(vpnLo: number, vpnHi: number, pcid: number): void {
-    this.caches.dropPath(vpnLo, vpnHi, pcid);
-  }
-
-  flushPcid(pcid: number): void {
-    this.caches.flushPcid(pcid);
-  }
-
-  flushAll(): void {
-    this.caches.flushAll();
+    return explainWalk(this.contents, this.rights, this.hiReserved, this.nrLevels, this.rootPfn, vpn, right);
   }
 
   /**
    * Reads the entries beside a 4 KiB leaf that walk() has just found; they lie in one cache line with it, so this counts no
    * reads. Bits that only software uses may differ.
    */
-  isContiguous(vpnLo: number, vpnHi: number, nrPages: number): boolean {
+  override isContiguous(vpnLo: number, vpnHi: number, nrPages: number): boolean {
     const { rows, pdeMask } = this.caches;
     const { words } = this.contents;
     const key = (vpnLo >>> 9) | (vpnHi << 23);
@@ -359,11 +307,5 @@ export class PageWalker implements HardwareWalker, WalkerFields {
     if (slot !== NO_SLOT) return slot;
     this.fault(right, 0);
     return WALK_ENDED;
-  }
-
-  /** Ends a walk with a page fault; returns as walk() does. */
-  private fault(right: number, code: number): number {
-    this.result = -1 - (this.rights.faultCode[right] | code);
-    return this.result;
   }
 }

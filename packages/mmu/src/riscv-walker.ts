@@ -9,12 +9,9 @@
  * cached pointers are forgotten by SFENCE.VMA of any page of the address space, as by INVLPG; no Svnapot, no machine mode.
  */
 import {
-  bug,
-  NO_PFN,
   PAGE_SHIFT,
   PAGE_WORDS,
   PAGES_PER_LEVEL,
-  PTE_PS,
   RISCV_PTE_A,
   RISCV_PTE_D,
   RISCV_PTE_G,
@@ -29,7 +26,6 @@ import {
   riscvToCanonicalHi,
   riscvToCanonicalLo,
   TLB_1G,
-  TLB_ENTRY_1G,
   TLB_ENTRY_NX,
   type Vpn,
   vpnIndex,
@@ -37,15 +33,11 @@ import {
   X86_PF_RSVD,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
-import { explainedEntry, joinedEntry, tableName } from "./explain.ts";
+import { explainedEntry, faultedWalk, joinedEntry, tableName } from "./explain.ts";
 import { type Fault, riscvFault } from "./fault-code.ts";
-import {
-  type ExplainedLevel,
-  type ExplainedWalk,
-  type HardwareWalker,
-  type WalkCacheHits,
-} from "./hardware-walker.ts";
+import { type ExplainedLevel, type ExplainedWalk } from "./hardware-walker.ts";
 import { type RightTable } from "./rights.ts";
+import { CachedWalker } from "./table-walker.ts";
 import {
   WALK_KEY_PCID_SHIFT,
   WALK_KEY_VALID,
@@ -53,6 +45,7 @@ import {
   WalkCaches,
   type WalkCachesConfig,
 } from "./walk-caches.ts";
+import { sizeFlagsOf } from "./x86-entry.ts";
 
 const INDEX_MASK = 511;
 /** Reserved in every entry: bits 54..58, N (63) without Svnapot, and frame-number bits above 43 bits of address. */
@@ -72,21 +65,12 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
 ];
 
 /** Walks the table of three (Sv39) or four (Sv48) levels that `rootPfn` names. */
-export class RiscvWalker implements HardwareWalker {
-  rootPfn = 0;
-  pcid = 0;
-  leafPfn = 0;
-  leafFlags = 0;
-  leafSize = 0;
-  result = 0;
+export class RiscvWalker extends CachedWalker {
   nrReads = 0;
-  readonly rights: RightTable;
   readonly nrLevels: number;
   readonly addressBits: number;
   readonly hasGeneralProtection = false;
   readonly walksBeforeFault = false;
-  private readonly caches: WalkCaches;
-  private readonly contents: FrameContents;
   /** Does the walker set A and D (Svadu)? */
   private readonly setsAd: boolean;
 
@@ -97,12 +81,10 @@ export class RiscvWalker implements HardwareWalker {
     nrLevels: 3 | 4,
     caches: WalkCachesConfig,
   ) {
-    this.contents = contents;
-    this.rights = rights;
+    super(contents, rights, new WalkCaches(nrLevels === 4 ? caches : { ...caches, pml4e: 0 }));
     this.setsAd = setsAd;
     this.nrLevels = nrLevels;
     this.addressBits = PAGE_SHIFT + 9 * nrLevels;
-    this.caches = new WalkCaches(nrLevels === 4 ? caches : { ...caches, pml4e: 0 });
   }
 
   walk(vpnLo: number, vpnHi: number, right: number): number {
@@ -139,7 +121,7 @@ export class RiscvWalker implements HardwareWalker {
       // Sv39 translates 27 bits of a page number, Sv48 36.
       if ((this.nrLevels === 3 ? (vpnLo >>> 27) | vpnHi : vpnHi >>> 4) !== 0) return this.fault(right, 0);
       level = this.nrLevels;
-      slot = this.slotOfTable(this.rootPfn);
+      slot = this.slotOf(this.rootPfn);
     }
     for (; ; level--) {
       if (slot === NO_SLOT) return this.fault(right, 0);
@@ -152,7 +134,7 @@ export class RiscvWalker implements HardwareWalker {
       if (problem >= 0) return this.fault(right, problem);
       if ((lo & RISCV_PTE_LEAF) !== 0) return this.useLeaf(at, level, vpnLo, isGlobal, right);
       isGlobal |= lo & RISCV_PTE_G;
-      slot = this.slotOfTable((lo >>> 10) | (hi << 22));
+      slot = this.slotOf((lo >>> 10) | (hi << 22));
       if (slot === NO_SLOT) continue;
       const row = level === 2 ? pdeRow : level === 3 ? pdpteRow : pml4eRow;
       rows[row] = index;
@@ -164,21 +146,15 @@ export class RiscvWalker implements HardwareWalker {
   }
 
   explain(vpn: Vpn, right: number): ExplainedWalk {
-    const { rights } = this;
     const { words } = this.contents;
     const levels: ExplainedLevel[] = [];
-    const faulted = (code: number): ExplainedWalk => ({
-      levels,
-      nrPages: 0,
-      pfn: NO_PFN,
-      faultCode: rights.faultCode[right] | code,
-    });
-    if (vpn >= PAGES_PER_LEVEL[this.nrLevels + 1]) return faulted(0);
+    const kindCode = this.rights.faultCode[right];
+    if (vpn >= PAGES_PER_LEVEL[this.nrLevels + 1]) return faultedWalk(levels, kindCode);
     let tablePfn = this.rootPfn;
     let isGlobal = 0;
     for (let level = this.nrLevels; ; level--) {
       const index = vpnIndex(vpn, level);
-      const slot = this.slotOfTable(tablePfn);
+      const slot = this.slotOf(tablePfn);
       const at = slot * PAGE_WORDS + index * 2;
       const lo = slot === NO_SLOT ? 0 : words[at];
       const hi = slot === NO_SLOT ? 0 : words[at + 1];
@@ -186,44 +162,19 @@ export class RiscvWalker implements HardwareWalker {
       const canonical = joinedEntry(riscvToCanonicalLo(lo, hi, level), riscvToCanonicalHi(lo, hi));
       levels.push({ ...explainedEntry(level, tablePfn, index, lo, hi, flagText(lo)), name, canonical });
       const problem = problemOf(lo, hi, level);
-      if (problem >= 0) return faulted(problem);
+      if (problem >= 0) return faultedWalk(levels, kindCode | problem);
       tablePfn = (lo >>> 10) | (hi << 22);
       isGlobal |= lo & RISCV_PTE_G;
       if ((lo & RISCV_PTE_LEAF) === 0) continue;
-      const refusal = this.refusal(lo, flagsOf(lo, isGlobal), right);
-      if (refusal >= 0) return faulted(refusal);
+      const refused = this.leafProblem(lo, flagsOf(lo, isGlobal), right);
+      if (refused >= 0) return faultedWalk(levels, kindCode | refused);
       const nrPages = PAGES_PER_LEVEL[level];
       return { levels, nrPages, pfn: tablePfn + (vpn % nrPages), faultCode: -1 };
     }
   }
 
-  decodeFault(code: number): Fault {
+  override decodeFault(code: number): Fault {
     return riscvFault(code);
-  }
-
-  isContiguous(): boolean {
-    return false;
-  }
-
-  get cacheHits(): WalkCacheHits {
-    const { nrPdeHits, nrPdpteHits, nrPml4eHits } = this.caches;
-    return { pde: nrPdeHits, pdpte: nrPdpteHits, pml4e: nrPml4eHits };
-  }
-
-  get nrCached(): number {
-    return this.caches.nrValid;
-  }
-
-  dropPath(vpnLo: number, vpnHi: number, pcid: number): void {
-    this.caches.dropPath(vpnLo, vpnHi, pcid);
-  }
-
-  flushPcid(pcid: number): void {
-    this.caches.flushPcid(pcid);
-  }
-
-  flushAll(): void {
-    this.caches.flushAll();
   }
 
   /** Ends a walk at the leaf at word `at`; returns as walk() does. */
@@ -232,12 +183,11 @@ export class RiscvWalker implements HardwareWalker {
     const lo = words[at];
     const hi = words[at + 1];
     const flags = flagsOf(lo, isGlobal);
-    const refusal = this.refusal(lo, flags, right);
-    if (refusal >= 0) return this.fault(right, refusal);
+    const problem = this.leafProblem(lo, flags, right);
+    if (problem >= 0) return this.fault(right, problem);
     const used = lo | (this.rights.sets[right] << 1);
     if (used !== lo) words[at] = used;
-    const sizeFlags = level === 1 ? 0 : level === 2 ? PTE_PS : PTE_PS | TLB_ENTRY_1G;
-    this.leafFlags = flags | ((used & RISCV_PTE_D) >>> 1) | sizeFlags;
+    this.leafFlags = flags | ((used & RISCV_PTE_D) >>> 1) | sizeFlagsOf(level);
     // Of 512 GiB the piece of 1 GiB that holds the page: page-number bits 18..26.
     this.leafPfn = ((lo >>> 10) | (hi << 22)) + (level === 4 ? vpnLo & 0x7fc0000 : 0);
     this.leafSize = level === 4 ? TLB_1G : level - 1;
@@ -245,25 +195,12 @@ export class RiscvWalker implements HardwareWalker {
   }
 
   /** Error bits that a well-formed leaf refuses an access with, or -1. */
-  private refusal(lo: number, flags: number, right: number): number {
+  private leafProblem(lo: number, flags: number, right: number): number {
     const { rights } = this;
     if (((flags ^ rights.want[right]) & rights.mask[right]) !== 0) return X86_PF_PROT;
     // A and D are one bit higher than in x86-64.
     if (!this.setsAd && ((rights.sets[right] << 1) & ~lo) !== 0) return X86_PF_PROT;
     return -1;
-  }
-
-  /** Contents slot of a table, or NO_SLOT for one without bytes: its entries are not valid. */
-  private slotOfTable(pfn: number): number {
-    const { slotOf } = this.contents;
-    if (pfn >= slotOf.length)
-      bug(`a page table is at pfn ${pfn}, and the machine has ${slotOf.length} frames`);
-    return slotOf[pfn];
-  }
-
-  private fault(right: number, code: number): number {
-    this.result = -1 - (this.rights.faultCode[right] | code);
-    return this.result;
   }
 }
 

@@ -13,7 +13,6 @@
  * Source: Intel SDM vol. 3A sections 5.3, 5.4, 5.6 to 5.8, 5.10.2.3, 5.10.3.
  */
 import {
-  bug,
   NO_PFN,
   PAGE_SIZE,
   PAGE_WORDS,
@@ -36,15 +35,11 @@ import {
   X86_PF_RSVD,
 } from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
-import { entryFlags, explainedEntry } from "./explain.ts";
-import { decodeFault, type Fault, FAULT_GP } from "./fault-code.ts";
-import {
-  type ExplainedLevel,
-  type ExplainedWalk,
-  type HardwareWalker,
-  type WalkCacheHits,
-} from "./hardware-walker.ts";
+import { entryFlags, explainedEntry, faultedWalk } from "./explain.ts";
+import { FAULT_GP } from "./fault-code.ts";
+import { type ExplainedLevel, type ExplainedWalk } from "./hardware-walker.ts";
 import { type RightTable } from "./rights.ts";
+import { CachedWalker } from "./table-walker.ts";
 import {
   WALK_KEY_PCID_SHIFT,
   WALK_KEY_VALID,
@@ -52,6 +47,7 @@ import {
   WalkCaches,
   type WalkCachesConfig,
 } from "./walk-caches.ts";
+import { LO_RESERVED_2M } from "./x86-entry.ts";
 
 /** Page-number bits of a 32-bit address. */
 const VPN_BITS = 20;
@@ -62,28 +58,16 @@ const PDPTE_LO_RESERVED = 0x1e6;
 const PDPTE_HI_RESERVED = ~0x7ff;
 /** In the high half of other PAE entries: bits 43 to 62. */
 const HI_RESERVED = 0x7ffff800;
-/** Address bits of a 2 MiB page's own size; bit 12 is its PAT. */
-const LO_RESERVED_2M = 0x1fe000;
-
 /** Walks the tables of 32-bit x86. */
-export class Walker32 implements HardwareWalker {
-  rootPfn = 0;
-  pcid = 0;
-  leafPfn = 0;
-  leafFlags = 0;
-  leafSize = 0;
-  result = 0;
+export class Walker32 extends CachedWalker {
   nrReads = 0;
   readonly isPae: boolean;
   readonly nrLevels: number;
   readonly addressBits = 32;
   readonly hasGeneralProtection = true;
   readonly walksBeforeFault = false;
-  readonly rights: RightTable;
-  readonly caches: WalkCaches;
   /** The four PDPTE registers, two halves each. */
   readonly pdptes: Int32Array = new Int32Array(2 * NR_PDPTES);
-  private readonly contents: FrameContents;
   private readonly hiReserved: number;
   /** Page-number bits below a directory's index, words of an entry as a shift, and mask of an index. */
   private readonly pageShift: number;
@@ -97,15 +81,13 @@ export class Walker32 implements HardwareWalker {
     noExecute: boolean,
     caches: WalkCachesConfig,
   ) {
-    this.contents = contents;
-    this.rights = rights;
+    super(contents, rights, new WalkCaches(caches));
     this.isPae = isPae;
     this.nrLevels = isPae ? 3 : 2;
     this.pageShift = isPae ? 9 : 10;
     this.entryShift = isPae ? 1 : 0;
     this.indexMask = isPae ? 511 : 1023;
     this.hiReserved = HI_RESERVED | (noExecute ? 0 : PTE_HI_NX);
-    this.caches = new WalkCaches(caches);
   }
 
   /**
@@ -177,13 +159,8 @@ export class Walker32 implements HardwareWalker {
 
   explain(vpn: Vpn, right: number): ExplainedWalk {
     const levels: ExplainedLevel[] = [];
-    const faulted = (code: number): ExplainedWalk => ({
-      levels,
-      nrPages: 0,
-      pfn: NO_PFN,
-      faultCode: code === FAULT_GP ? code : this.rights.faultCode[right] | code,
-    });
-    if (vpn >>> VPN_BITS !== 0 || vpn >= 2 ** 32) return faulted(FAULT_GP);
+    const kindCode = this.rights.faultCode[right];
+    if (vpn >>> VPN_BITS !== 0 || vpn >= 2 ** 32) return faultedWalk(levels, FAULT_GP);
     let tablePfn = this.directoryPfn(vpn);
     if (this.isPae) {
       const index = vpn >>> 18;
@@ -191,7 +168,7 @@ export class Walker32 implements HardwareWalker {
       const flags = (lo & PTE_P) === 0 ? "" : "P";
       const entry = explainedEntry(3, this.rootPfn, index, lo, this.pdptes[2 * index + 1], flags);
       levels.push({ ...entry, name: "PGD" });
-      if (tablePfn === NO_PFN) return faulted(0);
+      if (tablePfn === NO_PFN) return faultedWalk(levels, kindCode);
     }
     let deny = 0;
     for (let level = 2; level >= 1; level--) {
@@ -203,48 +180,24 @@ export class Walker32 implements HardwareWalker {
       const entry = explainedEntry(level, tablePfn, index, lo, hi, entryFlags(lo, hi));
       const name = level === 2 && !this.isPae ? "PGD" : entry.name;
       levels.push({ ...entry, name, paddr: tablePfn * PAGE_SIZE + (index << this.entryShift) * 4 });
-      if ((lo & PTE_P) === 0) return faulted(0);
+      if ((lo & PTE_P) === 0) return faultedWalk(levels, kindCode);
       const isLarge = level === 2 && (lo & PTE_PS) !== 0;
-      if (this.isMalformed(lo, hi, isLarge)) return faulted(X86_PF_PROT | X86_PF_RSVD);
+      if (this.isMalformed(lo, hi, isLarge)) return faultedWalk(levels, kindCode | X86_PF_PROT | X86_PF_RSVD);
       deny |= (~lo & RW_US) | (hi & PTE_HI_NX);
       tablePfn = ptePfn(lo, hi);
       if (level === 2 && !isLarge) continue;
       const refusal = this.refusal(deny ^ RW_US, right);
-      if (refusal !== 0) return faulted(refusal);
+      if (refusal !== 0) return faultedWalk(levels, kindCode | refusal);
       const nrPages = isLarge ? 1 << this.pageShift : 1;
       const pfn = isLarge ? this.largePfn(lo, hi, vpn) + (vpn & 511) : tablePfn;
       return { levels, nrPages, pfn, faultCode: -1 };
     }
-    return faulted(0);
+    return faultedWalk(levels, kindCode);
   }
 
-  decodeFault(code: number): Fault {
-    return decodeFault(code);
-  }
-
-  isContiguous(): boolean {
-    return false;
-  }
-
-  get cacheHits(): WalkCacheHits {
-    return { pde: this.caches.nrPdeHits, pdpte: 0, pml4e: 0 };
-  }
-
-  get nrCached(): number {
-    return this.caches.nrValid;
-  }
-
-  dropPath(vpnLo: number, _vpnHi: number, pcid: number): void {
+  override dropPath(vpnLo: number, _vpnHi: number, pcid: number): void {
     // The key is of the directory's entry, which the caches take to be of 512 pages.
     this.caches.dropPath((vpnLo >>> this.pageShift) << 9, 0, pcid);
-  }
-
-  flushPcid(pcid: number): void {
-    this.caches.flushPcid(pcid);
-  }
-
-  flushAll(): void {
-    this.caches.flushAll();
   }
 
   /** Frame of the directory for a page; NO_PFN when its PDPTE register is not present. */
@@ -262,11 +215,6 @@ export class Walker32 implements HardwareWalker {
   private isMalformed(lo: number, hi: number, isLarge: boolean): boolean {
     if (!this.isPae) return isLarge && (lo & PDE32_RESERVED) !== 0;
     return (hi & this.hiReserved) !== 0 || (isLarge && (lo & LO_RESERVED_2M) !== 0);
-  }
-
-  private refusal(flags: number, right: number): number {
-    const { rights } = this;
-    return ((flags ^ rights.want[right]) & rights.mask[right]) === 0 ? 0 : rights.refusal(flags, right);
   }
 
   /** Ends a walk at the leaf at word `at`; returns as walk() does. */
@@ -289,19 +237,5 @@ export class Walker32 implements HardwareWalker {
     this.leafPfn = pfn;
     this.leafSize = pageSize;
     return 0;
-  }
-
-  /** Contents slot of a table; NO_SLOT for one that is not there or has no bytes, whose entries read as zeros. */
-  private slotOf(pfn: Pfn): number {
-    if (pfn === NO_PFN) return NO_SLOT;
-    const { slotOf } = this.contents;
-    if (pfn >= slotOf.length)
-      bug(`a page table is at pfn ${pfn}, and the machine has ${slotOf.length} frames`);
-    return slotOf[pfn];
-  }
-
-  private fault(right: number, code: number): number {
-    this.result = -1 - (this.rights.faultCode[right] | code);
-    return this.result;
   }
 }
