@@ -1,8 +1,9 @@
 /** What goes out of a general TLB, by page: flushes, and room for what is put in. Hot: per miss. */
 import { PTE_G, TLB_4K, vpnOf } from "@pageframe/contracts";
+import { dropRange } from "./flushed-store.ts";
 import { NR_ENTRY_SIZES, NR_KINDS, SIZE_COALESCED } from "./model-tlb-config.ts";
 import { FLAGS, type ModelTlbStore, NO_ENTRY, PFN, ROW_SHIFT } from "./model-tlb-store.ts";
-import { flagsForSize, TAG_GLOBAL, TAG_PCID_SHIFT, tagServes } from "./tlb-tag.ts";
+import { flagsForSize, TAG_GLOBAL, TAG_PCID_SHIFT } from "./tlb-tag.ts";
 
 /**
  * Empties all entries that translate a page for a PCID, and the global ones when `andGlobal`; parts of a large page that
@@ -32,25 +33,6 @@ export function dropPage(
       const global = store.find(array, entrySize, vpnLo, vpnHi, TAG_GLOBAL);
       if (global !== NO_ENTRY) store.drop(global);
     }
-  }
-}
-
-/** As dropPage() for each of a range of pages. O(valid entries). */
-export function dropRange(
-  store: ModelTlbStore,
-  start: number,
-  nrPages: number,
-  pcid: number,
-  andGlobal: boolean,
-): void {
-  for (let at = store.nrValid - 1; at >= 0; at--) {
-    const entry = store.validEntry(at);
-    const tagHi = store.tagHi(entry);
-    if (!tagServes(tagHi, pcid) || (!andGlobal && (tagHi & TAG_GLOBAL) !== 0)) continue;
-    const leafPages = store.leafPages(entry);
-    const vpn = store.entryVpn(entry);
-    const first = vpn - (vpn % leafPages);
-    if (first < start + nrPages && start < first + leafPages) store.drop(entry);
   }
 }
 

@@ -31,8 +31,9 @@ import {
   vpnOf,
 } from "@pageframe/contracts";
 import { checkModelStore } from "./check-model-store.ts";
+import { dropAll, dropPcid, dropRange } from "./flushed-store.ts";
 import { type ModelTlbConfig, NR_ENTRY_SIZES, NR_KINDS, SIZE_COALESCED } from "./model-tlb-config.ts";
-import { dropPage, dropRange, dropReplaced } from "./model-tlb-drops.ts";
+import { dropPage, dropReplaced } from "./model-tlb-drops.ts";
 import { fillLevel, findInLevel } from "./model-tlb-levels.ts";
 import { FLAGS, ModelTlbStore, NO_ENTRY, NOTE_PREFETCHED, NOTES, PFN, ROW_SHIFT } from "./model-tlb-store.ts";
 import { collectHoldings, visitEntries } from "./model-tlb-view.ts";
@@ -263,21 +264,14 @@ export class ModelTlb implements Tlb {
   flushPcid(pcid: Asid): void {
     const { store } = this;
     const before = store.nrValid;
-    for (let at = before - 1; at >= 0; at--) {
-      const entry = store.validEntry(at);
-      const tagHi = store.tagHi(entry);
-      if ((tagHi & TAG_GLOBAL) === 0 && tagPcid(tagHi) === pcid) store.drop(entry);
-    }
+    dropPcid(store, pcid);
     this.countFlush(before);
   }
 
   flushAll(andGlobal: boolean): void {
     const { store } = this;
     const before = store.nrValid;
-    for (let at = before - 1; at >= 0; at--) {
-      const entry = store.validEntry(at);
-      if (andGlobal || (store.tagHi(entry) & TAG_GLOBAL) === 0) store.drop(entry);
-    }
+    dropAll(store, andGlobal);
     this.countFlush(before);
   }
 

@@ -2,8 +2,9 @@
  * A two-level, set-associative, PCID-tagged TLB for three page sizes, with exact LRU. Hot: per access.
  *
  * A hit in the first level does not touch the second; a hit in the second is copied into the first; a miss fills both.
- * Entries and their layout are in tlb-store.ts. Most entries are plain: 4 KiB, not global. One comparison finds them;
- * the others are looked for only while there are any.
+ * Entries and their layout are in tlb-store.ts, what goes in beside the plain case in tlb-fills.ts, flushes in
+ * tlb-flushes.ts. Most entries are plain: 4 KiB, not global. One comparison finds them; the others are looked for only while
+ * there are any.
  */
 import {
   type Asid,
@@ -24,41 +25,17 @@ import {
   type TlbHolding,
   type TlbStats,
   type TlbWalker,
-  vpnHi as highOf,
-  vpnLo as lowOf,
-  vpnOf,
 } from "@pageframe/contracts";
 import { checkStore } from "./check-store.ts";
 import { CompiledLoop, NEEDS_WALK, NR_STAGED_RUNS, RAN_THROUGH } from "./compiled-loop.ts";
 import { type TlbOptions } from "./tlb-config.ts";
-import { FLAGS, L2, L2_HUGE, LINK, MAX_CLOCK, NO_ENTRY, PFN, TlbStore, USE } from "./tlb-store.ts";
-import {
-  flagsForSize,
-  pageHiOf,
-  pageLoOf,
-  signatureOf,
-  TAG_GLOBAL,
-  TAG_PCID_SHIFT,
-  TAG_SIZE_SHIFT,
-  TAG_SPECIAL,
-  TAG_VALID,
-  tagPcid,
-  tagServes,
-  tagSize,
-} from "./tlb-tag.ts";
+import { TlbFlushes } from "./tlb-flushes.ts";
+import { FLAGS, L2, L2_HUGE, LINK, MAX_CLOCK, NO_ENTRY, PFN, USE } from "./tlb-store.ts";
+import { flagsForSize, signatureOf, TAG_PCID_SHIFT, TAG_VALID, tagPcid, tagSize } from "./tlb-tag.ts";
+import { collectStoreHoldings, visitStore } from "./tlb-view.ts";
 
 /** Flags of an entry that is not plain. */
 const SPECIAL_FLAGS: number = PTE_G | PTE_PS;
-
-/** Each array by its name in the configuration, and the page sizes in it. */
-const PLACES: readonly (readonly [array: number, name: string, pageSize: number])[] = [
-  [TLB_4K, "l1", TLB_4K],
-  [TLB_2M, "l1Large", TLB_2M],
-  [TLB_1G, "l1Huge", TLB_1G],
-  [L2, "l2", TLB_4K],
-  [L2, "l2", TLB_2M],
-  [L2_HUGE, "l2Huge", TLB_1G],
-];
 
 /** Runs of a batch that are always translated by JavaScript, and as many as the compiled loop begins with. */
 const NR_PLAIN_RUNS = 4;
@@ -68,7 +45,7 @@ const NR_FIRST_RUNS = 32;
 const NO_TAG = 0;
 
 /** The default occupant of the TLB seat. */
-export class SetAssociativeTlb extends TlbStore implements Tlb {
+export class SetAssociativeTlb extends TlbFlushes implements Tlb {
   readonly name = "set-associative";
   readonly pfnAt: number;
   readonly flagsAt: number;
@@ -80,8 +57,6 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
   private readonly compiledLoop: CompiledLoop | null;
   private nrLookups = 0;
   private nrFolded = 0;
-  private nrFlushes = 0;
-  private nrEntriesFlushed = 0;
   /** Plain tag of the last lookup that missed, until something is inserted: inserting it needs no search. */
   private missedLo = 0;
   private missedTag: number = NO_TAG;
@@ -296,87 +271,14 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     this.nrFolded += nr;
   }
 
-  flushPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
-    this.flushRange(vpnLo, vpnHi, 1, pcid);
-  }
-
-  flushPcidPage(vpnLo: number, vpnHi: number, pcid: Asid): void {
-    const before = this.nrValid;
-    this.dropPcidPage(vpnLo, vpnHi, pcid);
-    this.countFlush(before);
-  }
-
-  /** Costs the lesser of the pages asked for and the valid entries. */
-  flushRange(vpnLo: number, vpnHi: number, nrPages: number, pcid: Asid): void {
-    const before = this.nrValid;
-    if (nrPages < before) {
-      let lo = vpnLo;
-      let hi = vpnHi;
-      for (let done = 0; done < nrPages; done++) {
-        this.dropPage(lo, hi, pcid);
-        lo = (lo + 1) | 0;
-        if (lo === 0) hi++;
-      }
-    } else {
-      const start = vpnOf(vpnLo, vpnHi);
-      for (let at = before - 1; at >= 0; at--) {
-        const entry = this.validEntry(at);
-        if (!tagServes(this.cells[this.nrRows + entry], pcid)) continue;
-        const firstVpn = this.entryVpn(entry);
-        if (firstVpn < start + nrPages && start < firstVpn + this.entryPages(entry)) this.dropEntry(entry);
-      }
-    }
-    this.countFlush(before);
-  }
-
-  flushPcid(pcid: Asid): void {
-    const before = this.nrValid;
-    for (let at = before - 1; at >= 0; at--) {
-      const entry = this.validEntry(at);
-      const tag = this.cells[this.nrRows + entry];
-      if ((tag & TAG_GLOBAL) === 0 && tagPcid(tag) === pcid) this.dropEntry(entry);
-    }
-    this.countFlush(before);
-  }
-
-  flushAll(andGlobal: boolean): void {
-    const before = this.nrValid;
-    for (let at = before - 1; at >= 0; at--) {
-      const entry = this.validEntry(at);
-      if (andGlobal || (this.cells[this.nrRows + entry] & TAG_GLOBAL) === 0) this.dropEntry(entry);
-    }
-    this.countFlush(before);
-  }
-
   forEachEntry(
     visit: (vpnLo: number, vpnHi: number, pcid: number, pageSize: number, pfn: number, flags: number) => void,
   ): void {
-    const { cells, pfnAt, flagsAt } = this;
-    for (let at = 0; at < this.nrValid; at++) {
-      const entry = this.validEntry(at);
-      if (entry < this.l2First && this.copyInL2(entry) !== NO_ENTRY) continue;
-      const tag = cells[this.nrRows + entry];
-      const vpn = this.entryVpn(entry);
-      visit(
-        lowOf(vpn),
-        highOf(vpn),
-        tagPcid(tag),
-        tagSize(tag),
-        cells[pfnAt + entry],
-        cells[flagsAt + entry],
-      );
-    }
+    visitStore(this, visit);
   }
 
   peek(vpnLo: number, vpnHi: number, pcid: Asid): TlbHolding[] {
-    const { cells, pfnAt, flagsAt } = this;
-    const held: TlbHolding[] = [];
-    for (const [array, name, pageSize] of PLACES) {
-      const entry = this.findIn(array, vpnLo, vpnHi, pcid, pageSize);
-      if (entry === NO_ENTRY) continue;
-      held.push({ array: name, pageSize, pfn: cells[pfnAt + entry], flags: cells[flagsAt + entry] });
-    }
-    return held;
+    return collectStoreHoldings(this, vpnLo, vpnHi, pcid);
   }
 
   checkInvariants(): void {
@@ -486,76 +388,5 @@ export class SetAssociativeTlb extends TlbStore implements Tlb {
     cells[linkAt + victim] = copy;
     this.signatures[victim] = signature;
     return victim;
-  }
-
-  private fillSpecial(vpnLo: number, plainTag: number, pageSize: number, pfn: number, flags: number): number {
-    const vpnHi = plainTag & RUN_VPN_HI_MASK;
-    const pageLo = pageLoOf(vpnLo, vpnHi, pageSize);
-    const owner = (flags & PTE_G) !== 0 ? TAG_GLOBAL : tagPcid(plainTag) << TAG_PCID_SHIFT;
-    const tag = pageHiOf(vpnHi, pageSize) | owner | (pageSize << TAG_SIZE_SHIFT) | TAG_VALID;
-    const array = pageSize === TLB_1G ? L2_HUGE : L2;
-    let copy = NO_ENTRY;
-    if (this.arrayStride[array] !== 0) {
-      copy = this.fillL2(pageLo, tag, this.lruSetOf(this.setFirst(array, pageLo)), pfn, flags);
-    }
-    return this.fillL1(pageLo, tag, pageSize, pfn, flags, copy);
-  }
-
-  /** Writes over the least recently used way of a set of the second level; returns it. */
-  private fillL2(pageLo: number, tag: number, lruSet: number, pfn: number, flags: number): number {
-    const { cells, nrRows, lruHead } = this;
-    const victim = cells[LINK * nrRows + lruHead[lruSet]];
-    lruHead[lruSet] = victim;
-    const old = cells[nrRows + victim];
-    if (old === 0) this.noteValid(victim);
-    if (((old | tag) & TAG_SPECIAL) !== 0) this.countSpecial(old, tag);
-    cells[victim] = pageLo;
-    cells[nrRows + victim] = tag;
-    cells[PFN * nrRows + victim] = pfn;
-    cells[FLAGS * nrRows + victim] = flags;
-    this.signatures[victim] = signatureOf(pageLo);
-    return victim;
-  }
-
-  /** Writes over the least recently used way of a set of the first level; returns it. */
-  private fillL1(
-    pageLo: number,
-    tag: number,
-    pageSize: number,
-    pfn: number,
-    flags: number,
-    copy: number,
-  ): number {
-    const { cells, nrRows, tick } = this;
-    const first = this.setFirst(pageSize, pageLo);
-    const useAt = USE * nrRows;
-    const end = useAt + first + this.arrayStride[pageSize];
-    let least = cells[useAt + first];
-    for (let at = useAt + first + 1; at < end; at++) {
-      const difference = (cells[at] - least) | 0;
-      least = (least + (difference & (difference >> 31))) | 0;
-    }
-    const way = least & (tick - 1);
-    const victim = first + way;
-    if (least < tick) this.noteValid(victim);
-    const old = cells[nrRows + victim];
-    if (((old | tag) & TAG_SPECIAL) !== 0) this.countSpecial(old, tag);
-    cells[victim] = pageLo;
-    cells[nrRows + victim] = tag;
-    cells[PFN * nrRows + victim] = pfn;
-    cells[FLAGS * nrRows + victim] = flags;
-    cells[useAt + victim] = this.clock + way;
-    cells[LINK * nrRows + victim] = copy;
-    this.signatures[victim] = signatureOf(pageLo);
-    return victim;
-  }
-
-  private countSpecial(old: number, tag: number): void {
-    this.nrSpecial += Number((tag & TAG_SPECIAL) !== 0) - Number((old & TAG_SPECIAL) !== 0);
-  }
-
-  private countFlush(nrValidBefore: number): void {
-    this.nrFlushes++;
-    this.nrEntriesFlushed += nrValidBefore - this.nrValid;
   }
 }

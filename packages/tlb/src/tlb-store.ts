@@ -28,7 +28,7 @@
  * of their set; `validList[0 .. nrValid)` are the valid entries, and `validAt` says where in it each one is, so that a
  * flush costs what it drops.
  */
-import { TLB_1G, TLB_2M, TLB_4K, vpnOf } from "@pageframe/contracts";
+import { TLB_1G, TLB_4K, vpnOf } from "@pageframe/contracts";
 import { type Arena } from "@pageframe/memmap";
 import { nrSets, type TlbConfig, tlbConfig } from "./tlb-config.ts";
 import {
@@ -176,7 +176,7 @@ export class TlbStore {
   }
 
   /** Empties an entry and makes it the least recent of its set. */
-  dropEntry(entry: number): void {
+  drop(entry: number): void {
     const { cells, nrRows } = this;
     if ((cells[nrRows + entry] & TAG_SPECIAL) !== 0) this.nrSpecial--;
     cells[nrRows + entry] = 0;
@@ -194,28 +194,6 @@ export class TlbStore {
     else if (cells[LINK * nrRows + head] !== entry) this.moveBefore(entry, head);
   }
 
-  /** Empties all entries of both levels that translate a page. */
-  dropPage(vpnLo: number, vpnHi: number, pcid: number): void {
-    if (this.nrValid === 0) return;
-    this.dropFrom(TLB_4K, vpnLo, vpnHi, pcid, TLB_4K);
-    this.dropFrom(L2, vpnLo, vpnHi, pcid, TLB_4K);
-    if (this.nrSpecial === 0) return;
-    this.dropFrom(TLB_2M, vpnLo, vpnHi, pcid, TLB_2M);
-    this.dropFrom(L2, vpnLo, vpnHi, pcid, TLB_2M);
-    this.dropFrom(TLB_1G, vpnLo, vpnHi, pcid, TLB_1G);
-    this.dropFrom(L2_HUGE, vpnLo, vpnHi, pcid, TLB_1G);
-  }
-
-  /** Empties the entries of both levels that translate a page for one PCID and are not global. */
-  dropPcidPage(vpnLo: number, vpnHi: number, pcid: number): void {
-    this.dropOwnedFrom(TLB_4K, vpnLo, vpnHi, pcid, TLB_4K);
-    this.dropOwnedFrom(L2, vpnLo, vpnHi, pcid, TLB_4K);
-    this.dropOwnedFrom(TLB_2M, vpnLo, vpnHi, pcid, TLB_2M);
-    this.dropOwnedFrom(L2, vpnLo, vpnHi, pcid, TLB_2M);
-    this.dropOwnedFrom(TLB_1G, vpnLo, vpnHi, pcid, TLB_1G);
-    this.dropOwnedFrom(L2_HUGE, vpnLo, vpnHi, pcid, TLB_1G);
-  }
-
   /** The second level's copy of an entry of the first, or NO_ENTRY when it has been replaced. */
   copyInL2(entry: number): number {
     const { cells, nrRows } = this;
@@ -225,15 +203,19 @@ export class TlbStore {
     return isSame ? copy : NO_ENTRY;
   }
 
+  /** High half of an entry's tag; 0 when it is empty. */
+  tagHi(entry: number): number {
+    return this.cells[this.nrRows + entry];
+  }
+
   /** 4 KiB pages that an entry maps. */
-  entryPages(entry: number): number {
-    return 512 ** tagSize(this.cells[this.nrRows + entry]);
+  leafPages(entry: number): number {
+    return 512 ** tagSize(this.tagHi(entry));
   }
 
   /** First 4 KiB page that an entry maps. */
   entryVpn(entry: number): number {
-    const tagHi = this.cells[this.nrRows + entry];
-    return vpnOf(this.cells[entry], tagHi & TAG_VPN_HI_MASK) * this.entryPages(entry);
+    return vpnOf(this.cells[entry], this.tagHi(entry) & TAG_VPN_HI_MASK) * this.leafPages(entry);
   }
 
   /** Sets the clock back, keeping every set's order. Returns the clock. Cold: once in many million lookups. */
@@ -258,21 +240,6 @@ export class TlbStore {
     }
     this.clock = (latest + 1) * tick;
     return this.clock;
-  }
-
-  /** Empties what one array holds for a page: it may be there twice, global and not. */
-  private dropFrom(array: number, vpnLo: number, vpnHi: number, pcid: number, pageSize: number): void {
-    let entry = this.findIn(array, vpnLo, vpnHi, pcid, pageSize);
-    while (entry !== NO_ENTRY) {
-      this.dropEntry(entry);
-      entry = this.findIn(array, vpnLo, vpnHi, pcid, pageSize);
-    }
-  }
-
-  /** Empties the one entry of an array that a PCID owns for a page. */
-  private dropOwnedFrom(array: number, vpnLo: number, vpnHi: number, pcid: number, pageSize: number): void {
-    const entry = this.findIn(array, vpnLo, vpnHi, pcid, pageSize);
-    if (entry !== NO_ENTRY && (this.cells[this.nrRows + entry] & TAG_GLOBAL) === 0) this.dropEntry(entry);
   }
 
   /** Moves an entry before the head of its set's list: last, as long as the head stays. */
