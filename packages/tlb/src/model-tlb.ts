@@ -4,14 +4,14 @@
  *
  * A hit in a level fills the levels above, a miss fills all; hits in a level are no use of those below. The smallest page is
  * found first, and one of the own PCID before a global one. What it is made of is in model-tlb-config.ts, where pages may be
- * in model-tlb-places.ts, entries and their layout in model-tlb-store.ts, what goes out in model-tlb-drops.ts.
+ * in model-tlb-places.ts, entries and their layout in model-tlb-store.ts, what is done to them in model-tlb-entries.ts, what
+ * goes out in model-tlb-drops.ts.
  *
  * A coalesced entry whose page is written first, when it is clean, gives way to an entry of that page alone, because only
  * this page's entry in the page table becomes dirty.
  */
 import {
   type Asid,
-  PTE_G,
   RUN_COUNT_SHIFT,
   RUN_KIND_MASK,
   RUN_KIND_SHIFT,
@@ -33,17 +33,15 @@ import {
 import { checkModelStore } from "./check-model-store.ts";
 import { dropAll, dropPcid, dropRange } from "./flushed-store.ts";
 import { type ModelTlbConfig, NR_ENTRY_SIZES, NR_KINDS, SIZE_COALESCED } from "./model-tlb-config.ts";
-import { dropPage, dropReplaced } from "./model-tlb-drops.ts";
-import { fillLevel, findInLevel } from "./model-tlb-levels.ts";
-import { FLAGS, ModelTlbStore, NO_ENTRY, NOTE_PREFETCHED, NOTES, PFN, ROW_SHIFT } from "./model-tlb-store.ts";
+import { dropPage } from "./model-tlb-drops.ts";
+import { ModelTlbEntries } from "./model-tlb-entries.ts";
+import { findInLevel } from "./model-tlb-levels.ts";
+import { FLAGS, NO_ENTRY, NOTE_PREFETCHED, NOTES, PFN, ROW_SHIFT } from "./model-tlb-store.ts";
 import { collectHoldings, visitEntries } from "./model-tlb-view.ts";
-import { flagsForSize, TAG_GLOBAL, TAG_PCID_SHIFT, TAG_VALID, tagPcid, tagSize } from "./tlb-tag.ts";
+import { TAG_PCID_SHIFT, TAG_VALID } from "./tlb-tag.ts";
 
 /** Highest value of a page number's high half. */
 const MAX_VPN_HI: number = RUN_VPN_HI_MASK;
-/** Bits of a tag that say whose a page is. */
-const OWNER_BITS: number = TAG_GLOBAL | (0xfff << TAG_PCID_SHIFT);
-const NO_KIND = -1;
 
 /** Counts of a general TLB. */
 export interface ModelTlbStats extends TlbStats {
@@ -63,18 +61,14 @@ export interface ModelTlbStats extends TlbStats {
 }
 
 /** A TLB by its description. */
-export class ModelTlb implements Tlb {
+export class ModelTlb extends ModelTlbEntries implements Tlb {
   readonly name: string;
-  readonly store: ModelTlbStore;
-  readonly cells: Int32Array;
   /** What the contract calls an entry is the first word of its row. */
   readonly pfnAt: number = PFN;
   readonly flagsAt: number = FLAGS;
   nrL2Hits = 0;
   nrMisses = 0;
   stoppedEntry: number = TLB_MISS;
-  private readonly nrLevels: number;
-  private readonly coalescePages: number;
   private readonly prefetchesNextPage: boolean;
   private readonly levelHits: Float64Array;
   private nrLookups = 0;
@@ -82,29 +76,12 @@ export class ModelTlb implements Tlb {
   private nrFlushes = 0;
   private nrEntriesFlushed = 0;
   private nrPrefetches = 0;
-  private nrUsefulPrefetches = 0;
   private nrPrefetchWalks = 0;
-  private nrCoalescedFills = 0;
-  private nrCoalescedHits = 0;
-  private nrCoalescedSplits = 0;
-  /** What the last lookup missed, until something is put in: it is nowhere for this kind. NO_KIND when nothing. */
-  private missedLo = 0;
-  private missedHi = 0;
-  private missedPcid = 0;
-  private missedKind: number = NO_KIND;
-  /** The coalesced entry that `viewRow` shows, and for which page and kind. */
-  private viewedEntry: number = NO_ENTRY;
-  private viewedLo = 0;
-  private viewedHi = 0;
-  private viewedKind: number = RUN_READ;
 
   /** Throws EINVAL, with every problem, for a description that cannot be. */
   constructor(config: ModelTlbConfig) {
+    super(config);
     this.name = config.name;
-    this.store = new ModelTlbStore(config);
-    this.cells = this.store.cells;
-    this.nrLevels = this.store.nrLevels;
-    this.coalescePages = config.coalescePages ?? 0;
     this.prefetchesNextPage = config.prefetchNextPage ?? false;
     this.levelHits = new Float64Array(this.nrLevels);
   }
@@ -149,10 +126,7 @@ export class ModelTlb implements Tlb {
       return this.promote(entry, level, vpnLo, vpnHi, kind) << ROW_SHIFT;
     }
     this.nrMisses++;
-    this.missedLo = vpnLo;
-    this.missedHi = vpnHi;
-    this.missedPcid = pcid;
-    this.missedKind = bareKind;
+    this.noteMissed(vpnLo, vpnHi, pcid, bareKind);
     return TLB_MISS;
   }
 
@@ -290,56 +264,6 @@ export class ModelTlb implements Tlb {
     checkModelStore(this.store);
   }
 
-  /** Notes the use of an entry that a lookup has found; returns the entry to read. */
-  private use(entry: number, vpnLo: number, vpnHi: number, kind: number): number {
-    const { store } = this;
-    if ((this.cells[(entry << ROW_SHIFT) + NOTES] & NOTE_PREFETCHED) !== 0) this.noteUseful(entry);
-    store.touch(entry);
-    if (tagSize(store.tagHi(entry)) !== SIZE_COALESCED) return entry;
-    this.nrCoalescedHits++;
-    return this.view(entry, vpnLo, vpnHi, kind);
-  }
-
-  /** Copies an entry of a lower level into those above; returns as use() does. */
-  private promote(entry: number, level: number, vpnLo: number, vpnHi: number, kind: number): number {
-    const { cells, store } = this;
-    const found = this.use(entry, vpnLo, vpnHi, kind);
-    const tagHi = store.tagHi(entry);
-    const owner = tagHi & OWNER_BITS;
-    const row = entry << ROW_SHIFT;
-    const pfn = cells[row + PFN];
-    const flags = cells[row + FLAGS];
-    const notes = cells[row + NOTES];
-    let copy = NO_ENTRY;
-    for (let above = level - 1; above >= 0; above--) {
-      copy = fillLevel(this.store, above, kind, vpnLo, vpnHi, owner, tagSize(tagHi), pfn, flags, notes);
-    }
-    return copy === NO_ENTRY || found === store.viewRow ? found : copy;
-  }
-
-  /** Shows one page of a coalesced entry in the row that is no entry; returns that row. */
-  private view(entry: number, vpnLo: number, vpnHi: number, kind: number): number {
-    const { cells, store } = this;
-    const row = store.viewRow << ROW_SHIFT;
-    cells[row + PFN] = cells[(entry << ROW_SHIFT) + PFN] + (vpnLo & (this.coalescePages - 1));
-    cells[row + FLAGS] = cells[(entry << ROW_SHIFT) + FLAGS];
-    this.viewedEntry = entry;
-    this.viewedLo = vpnLo;
-    this.viewedHi = vpnHi;
-    this.viewedKind = kind;
-    return store.viewRow;
-  }
-
-  /** Puts the page that was viewed in place of its coalesced entry, with other flags. */
-  private splitViewed(flags: number): void {
-    const { cells, store, viewedLo, viewedHi } = this;
-    this.nrCoalescedSplits++;
-    const pcid = tagPcid(store.tagHi(this.viewedEntry));
-    const row = store.viewRow << ROW_SHIFT;
-    cells[row + FLAGS] = flags;
-    this.put(viewedLo, viewedHi, pcid, TLB_4K, TLB_4K, cells[row + PFN], flags, this.viewedKind, 0);
-  }
-
   /** As what a page that was walked for goes in: its own size, or a group. */
   private entrySizeFor(vpnLo: number, vpnHi: number, pageSize: number, walker?: TlbWalker): number {
     if (this.coalescePages === 0 || pageSize !== TLB_4K || walker?.isContiguous === undefined)
@@ -374,86 +298,6 @@ export class ModelTlb implements Tlb {
     const { leafSize, leafPfn, leafFlags } = walker;
     const nextSize = this.entrySizeFor(lo, hi, leafSize, walker);
     this.put(lo, hi, pcid, leafSize, nextSize, leafPfn, leafFlags, kind, NOTE_PREFETCHED);
-  }
-
-  /** Puts a page into all levels, in place of what is there for it. Returns the entry as use() does. */
-  private put(
-    vpnLo: number,
-    vpnHi: number,
-    pcid: number,
-    pageSize: number,
-    entrySize: number,
-    pfn: number,
-    flags: number,
-    kind: number,
-    note: number,
-  ): number {
-    const { store, coalescePages } = this;
-    const bareKind = kind & RUN_KIND_MASK;
-    const isGroup = entrySize === SIZE_COALESCED;
-    const firstPfn = isGroup ? pfn & -coalescePages : pfn;
-    if (isGroup) {
-      this.nrCoalescedFills++;
-      const firstLo = vpnLo & -coalescePages;
-      for (let page = 0; page < coalescePages; page++) {
-        dropReplaced(store, firstLo + page, vpnHi, pcid, bareKind, firstPfn + page, flags, false);
-      }
-    } else {
-      const page = vpnLo & ((1 << store.sizeShift[pageSize]) - 1);
-      dropReplaced(
-        store,
-        vpnLo,
-        vpnHi,
-        pcid,
-        bareKind,
-        pfn + page,
-        flags,
-        this.hasJustMissed(vpnLo, vpnHi, pcid, bareKind),
-      );
-    }
-    this.missedKind = NO_KIND;
-    const owner = (flags & PTE_G) !== 0 ? TAG_GLOBAL : pcid << TAG_PCID_SHIFT;
-    const entryFlags = flagsForSize(flags, pageSize);
-    const notes = pageSize | note;
-    let entry = NO_ENTRY;
-    for (let level = this.nrLevels - 1; level >= 0; level--) {
-      const filled = fillLevel(
-        this.store,
-        level,
-        kind,
-        vpnLo,
-        vpnHi,
-        owner,
-        entrySize,
-        firstPfn,
-        entryFlags,
-        notes,
-      );
-      if (filled !== NO_ENTRY) entry = filled;
-    }
-    const isViewed = isGroup && tagSize(store.tagHi(entry)) === SIZE_COALESCED;
-    return isViewed ? this.view(entry, vpnLo, vpnHi, kind) : entry;
-  }
-
-  private hasJustMissed(vpnLo: number, vpnHi: number, pcid: number, kind: number): boolean {
-    return (
-      kind === this.missedKind &&
-      vpnLo === this.missedLo &&
-      vpnHi === this.missedHi &&
-      pcid === this.missedPcid
-    );
-  }
-
-  /** Counts a prefetched page as useful, once for all its copies. */
-  private noteUseful(entry: number): void {
-    const { cells, store } = this;
-    this.nrUsefulPrefetches++;
-    const tagLo = store.tagLo(entry);
-    const tagHi = store.tagHi(entry);
-    for (let array = 0; array < store.nrArrays; array++) {
-      const copy = store.findTag(array, tagLo, tagHi);
-      if (copy !== NO_ENTRY) cells[(copy << ROW_SHIFT) + NOTES] &= ~NOTE_PREFETCHED;
-    }
   }
 
   private countFlush(nrValidBefore: number): void {
