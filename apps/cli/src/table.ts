@@ -28,6 +28,7 @@ const CAUSE_LABELS: Readonly<Record<string, string>> = {
   tlbFlushOne: "flushing TLB pages",
   tlbFlushAll: "flushing TLBs",
   tlbIpi: "TLB interrupts",
+  cr3Write: "CR3 writes (KPTI)",
 };
 
 /** Characters of a table without rules: columns two spaces apart. */

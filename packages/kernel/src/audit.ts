@@ -44,9 +44,9 @@ import {
   vpnOf,
 } from "@pageframe/contracts";
 import { NO_LINK, NO_MAPPING, NO_ZONE } from "@pageframe/memmap";
+import { expectedCr3, userOfPcid } from "./kpti.ts";
 import { linearPageIndex } from "./pages.ts";
 import { type Cpu, type System } from "./system.ts";
-import { rootPfnOf } from "./table-format.ts";
 import { type Mm } from "./task.ts";
 
 /** What the page tables of all tasks say together. */
@@ -86,6 +86,7 @@ function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
   const { memmap } = sys;
   space.checkInvariants();
   pageTable.checkInvariants();
+  if (sys.kernelHalf.entryTop !== null) mm.userRoot?.checkInvariants(sys.kernelHalf.entryTop);
   let nrAnon = 0;
   let nrFile = 0;
   let nrSwap = 0;
@@ -257,7 +258,7 @@ function auditTlbs(sys: System): void {
     cpu.tlb.checkInvariants();
     cpu.tlb.forEachEntry((vpnLo, vpnHi, pcid, _pageSize, pfn, flags) => {
       if ((flags & PTE_US) === 0) return;
-      const id = sys.asids.userOf(cpu.id, pcid);
+      const id = userOfPcid(sys, cpu, pcid);
       // What nobody can use before it is flushed may be stale: Linux leaves it too.
       if (id === INIT_MM) return;
       const problem = staleness(sys.mmOf(id).pageTable, vpnOf(vpnLo, vpnHi), pfn, flags);
@@ -273,11 +274,16 @@ function auditLoadedMm(cpu: Cpu, sys: System): void {
   if (cpu.current !== null && (cpu.isLazy || cpu.current.mm !== loadedMm)) {
     bug(`CPU ${cpu.id} runs task ${cpu.current.pid} and has not loaded its address space`);
   }
-  const rootPfn = rootPfnOf(sys, loadedMm);
+  const { rootPfn, pcid } = expectedCr3(sys, cpu);
   if (cpu.mmu.rootPfn !== rootPfn)
     bug(`CPU ${cpu.id} walks from pfn ${cpu.mmu.rootPfn} and not from ${rootPfn}`);
-  if (cpu.mmu.currentPcid !== sys.asids.loadedAsid(cpu.id)) {
-    bug(`CPU ${cpu.id} runs under PCID ${cpu.mmu.currentPcid} and was given ${sys.asids.loadedAsid(cpu.id)}`);
+  if (cpu.mmu.currentPcid !== pcid) {
+    bug(`CPU ${cpu.id} runs under PCID ${cpu.mmu.currentPcid} and was given ${pcid}`);
+  }
+  if (cpu.isolation?.isInKernel === (cpu.current !== null)) {
+    bug(
+      `CPU ${cpu.id} ${cpu.current === null ? "idles in user mode" : "runs a task and was left in the kernel"}`,
+    );
   }
   if (loadedMm === null) return;
   if (sys.mms[loadedMm.id] !== loadedMm) bug(`CPU ${cpu.id} has loaded an address space that is gone`);

@@ -18,6 +18,7 @@ import {
   type MemoryRange,
   type NodeId,
   PAGE_SIZE,
+  type Pfn,
   RUN_WRITE,
   type SwapBackend,
   type TraceSink,
@@ -25,7 +26,7 @@ import {
 } from "@pageframe/contracts";
 import { FrameContents, Memmap, Rmap, STRUCT_PAGE_BYTES, VmStat } from "@pageframe/memmap";
 import { frameAllocators } from "@pageframe/buddy";
-import { Mmu } from "@pageframe/mmu";
+import { Mmu, PageTableIsolation } from "@pageframe/mmu";
 import { buildZonelists, NumaTopology, numaPolicies, uniformTopology } from "@pageframe/numa";
 import { oomPolicies } from "@pageframe/oom";
 import { KernelHalf, type KernelImage } from "@pageframe/pagetable";
@@ -38,6 +39,7 @@ import { type KernelConfig, type KernelConfigInput, MIN_MEMORY_BYTES, parseKerne
 import { Evictor } from "./evict.ts";
 import { Files } from "./files.ts";
 import { Kernel } from "./kernel.ts";
+import { checkKpti, loadRoots } from "./kpti.ts";
 import { MmuGather } from "./mmu-gather.ts";
 import { OutsideSink } from "./outside-sink.ts";
 import { LruPageReleaser } from "./pages.ts";
@@ -46,8 +48,8 @@ import { formatBytes, formatPages, parseBytes, parsePages } from "./sizes.ts";
 import { NR_VDSO_FRAMES } from "./special-mappings.ts";
 import { Cpu, type KernelCaches, System } from "./system.ts";
 import { TableFramesFromBuddy } from "./table-frames.ts";
-import { rootPfnOf, tableFormat } from "./table-format.ts";
-import { CAUSE_NAMES, TimeAccount } from "./time.ts";
+import { tableFormat } from "./table-format.ts";
+import { CAUSE_CR3_WRITE, CAUSE_NAMES, TimeAccount } from "./time.ts";
 import { TlbFlusher } from "./tlb-flush.ts";
 import { UnmapBatch } from "./unmap-batch.ts";
 import { availablePages } from "./views.ts";
@@ -89,6 +91,7 @@ const MAX_SIZING_BOOTS = 12;
  */
 export function bootKernel(input: KernelConfigInput = {}, options: BootOptions = {}): Kernel {
   const config = parseKernelConfig(input);
+  checkKpti(config);
   const wantedBytes = parseBytes(config.memory);
   if (wantedBytes < MIN_MEMORY_BYTES) {
     throw new KernelError(
@@ -264,14 +267,15 @@ function wireKernelMemory(
   });
   sys.caches = createCaches(sys);
   sys.tableFrames = new TableFramesFromBuddy(sys);
+  const nrImagePages = parsePages(config.kernelImage);
   sys.kernelHalf = new KernelHalf({
     contents: sys.contents,
     frames: sys.tableFrames,
     ranges,
     layout: tableFormat(config.seats.pageTable).layout,
-    image: kernelImage(parsePages(config.kernelImage)),
+    image: kernelImage(nrImagePages),
+    idtPfn: config.kpti ? idtFrame(config.kernelImage) : NO_PFN,
   });
-  const nrImagePages = parsePages(config.kernelImage);
   if (nrImagePages > MAX_STATIC_TABLES + NR_VDSO_FRAMES) {
     const firstPfn = HIGH_START_PFN + 1 + MAX_STATIC_TABLES;
     sys.vdsoPfns = Array.from({ length: NR_VDSO_FRAMES }, (_, nth) => firstPfn + nth);
@@ -290,6 +294,16 @@ function kernelImage(nrPages: number): KernelImage | null {
     endPfn: HIGH_START_PFN + nrPages,
     tablePfns: Array.from({ length: nrTables }, (_, nth) => HIGH_START_PFN + 1 + nth),
   };
+}
+
+/** Frame of the IDT, behind those of the vdso. Throws EINVAL when the image has none. */
+function idtFrame(kernelImageSize: string): Pfn {
+  const nrPagesBefore = 1 + MAX_STATIC_TABLES + NR_VDSO_FRAMES;
+  if (parsePages(kernelImageSize) > nrPagesBefore) return HIGH_START_PFN + nrPagesBefore;
+  throw new KernelError(
+    EINVAL,
+    `kernelImage ${kernelImageSize} has no room for the IDT that kpti shows user mode; 64KiB has`,
+  );
 }
 
 /** Makes the caches of the kernel's own objects, and remembers those that this package allocates from. */
@@ -393,8 +407,12 @@ function wireCpus(sys: System, cpuNodes: readonly NodeId[]): void {
       smap: true,
       kernelRootPfn: hasKernelRoot ? sys.kernelHalf.rootPfn : NO_PFN,
     });
-    mmu.loadCr3(rootPfnOf(sys, null), sys.asids.loadedAsid(id), true);
-    sys.cpus.push(new Cpu(id, cpuNodes[id], tlb, mmu));
+    const isolation = config.kpti
+      ? new PageTableIsolation(mmu, sys.time.costsNs[CAUSE_CR3_WRITE], config.seats.asids !== "none")
+      : null;
+    const cpu = new Cpu(id, cpuNodes[id], tlb, mmu, isolation);
+    loadRoots(sys, cpu, null, sys.asids.loadedAsid(id), true);
+    sys.cpus.push(cpu);
   }
 }
 

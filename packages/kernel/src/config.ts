@@ -89,6 +89,8 @@ export const kernelConfigSchema = z.strictObject({
   tlbSinglePageFlushCeiling: z.int().min(0).default(33),
   /** The page at ffffffffff600000: calls of it are emulated, or fault. */
   vsyscall: z.enum(["xonly", "none"]).default("xonly"),
+  /** Page-table isolation: user mode runs on a root of its own, which shows nothing of the kernel but its entry area. */
+  kpti: z.boolean().default(false),
   /** Nanoseconds an event takes, by cause. */
   costs: costs.prefault({}),
 });

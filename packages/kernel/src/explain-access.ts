@@ -5,6 +5,7 @@ import { NO_VMA, PAGE_SIZE, type Vpn } from "@pageframe/contracts";
 import { type Explanation } from "@pageframe/mmu";
 import { formatMapsLine } from "@pageframe/procfs";
 import { addressAreaOf } from "./kernel-layout.ts";
+import { userRootPfnOf } from "./kpti.ts";
 import { type System } from "./system.ts";
 import { type Task } from "./task.ts";
 import { mapsEntry } from "./views.ts";
@@ -21,12 +22,22 @@ export interface AccessExplanation {
 
 /** Explains an access of a task that is loaded on its CPU. Changes and counts nothing. */
 export function explainAccess(sys: System, task: Task, vpn: Vpn, kind: number): AccessExplanation {
-  const { mmu } = sys.cpus[task.cpu];
   return {
-    walk: mmu.translateAddress(vpn * PAGE_SIZE, kind),
+    walk: explainWalk(sys, task, vpn, kind),
     mapping: mappingLine(sys, task, vpn),
     area: areaName(sys, vpn),
   };
+}
+
+/** The walk that user mode would do; a CPU that is in the kernel goes over to the user root for as long as it is looked at. */
+function explainWalk(sys: System, task: Task, vpn: Vpn, kind: number): Explanation {
+  const { mmu, isolation } = sys.cpus[task.cpu];
+  const { rootPfn, currentPcid } = mmu;
+  const isAway = isolation?.isInKernel === true;
+  if (isAway) mmu.loadCr3(userRootPfnOf(task.mm), isolation.userPcid(currentPcid), true);
+  const walk = mmu.translateAddress(vpn * PAGE_SIZE, kind);
+  if (isAway) mmu.loadCr3(rootPfn, currentPcid, true);
+  return walk;
 }
 
 /** The kernel's areas are those of x86-64. */

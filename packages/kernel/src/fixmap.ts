@@ -21,6 +21,7 @@ import {
 } from "@pageframe/contracts";
 import { FIXMAP_PMD_NUM, PTE_KERNEL_LO } from "@pageframe/pagetable";
 import { vpnOfPage } from "./kernel-layout.ts";
+import { flushKernelRange } from "./flush-kernel-range.ts";
 import { type System } from "./system.ts";
 
 /** Page of FIXADDR_TOP, ffffffffff7ff000, with all 52 bits: index 0. */
@@ -50,7 +51,7 @@ export function fixToVpn(sys: System, index: number): Vpn {
 
 /** Shows a frame at an index, in every address space (set_fixmap). Only this CPU's TLB is flushed, as in Linux. */
 export function setFixmap(sys: System, index: number, pfn: Pfn, flagsLo: number = FIXMAP_PAGE_NORMAL): void {
-  writeFixmap(sys, index, pteLo(pfn, flagsLo), pteHi(pfn, PTE_HI_NX));
+  writeFixmap(sys, index, pteLo(pfn, flagsLo & sys.kernelHalf.defaultPteMask), pteHi(pfn, PTE_HI_NX));
 }
 
 /** Empties an index (clear_fixmap). */
@@ -66,5 +67,5 @@ function writeFixmap(sys: System, index: number, lo: number, hi: number): void {
     throw new KernelError(EINVAL, "this machine has no fixmap: its kernel image is empty");
   }
   pageTable.setEntry(entry, lo, hi);
-  sys.cpus[sys.currentCpu].mmu.invlpg(vpn);
+  flushKernelRange(sys.cpus[sys.currentCpu], vpn, 1);
 }

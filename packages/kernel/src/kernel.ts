@@ -41,12 +41,13 @@ import {
   vpnLo,
   vpnOfAddress,
 } from "@pageframe/contracts";
-import { type MmuStats } from "@pageframe/mmu";
+import { type IsolationStats, type MmuStats } from "@pageframe/mmu";
 import { auditSystem } from "./audit.ts";
 import { type AccessExplanation, explainAccess } from "./explain-access.ts";
 import { handleUserFault } from "./fault.ts";
 import { getUserPages, pinUserPages, putUserPages, unpinUserPages } from "./gup.ts";
 import { canonicalVpn, NOT_CANONICAL } from "./kernel-layout.ts";
+import { enterKernelMode, exitToUserMode } from "./kpti.ts";
 import { cloneThread, createTask, exitTask, forkTask, goIdle, switchTo } from "./lifecycle.ts";
 import { runDaemons } from "./pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
@@ -81,7 +82,7 @@ export class Kernel {
     this.enter(parent);
     this.sys.time.spend(CAUSE_SYSCALL, 1);
     const child = forkTask(this.sys, parent);
-    runDaemons(this.sys);
+    this.leave();
     return this.taskOrThrow(child, `fork of task ${parent.pid}`);
   }
 
@@ -94,14 +95,14 @@ export class Kernel {
     this.enter(leader);
     this.sys.time.spend(CAUSE_SYSCALL, 1);
     const thread = cloneThread(this.sys, leader, cpu);
-    runDaemons(this.sys);
+    this.leave();
     return this.taskOrThrow(thread, `thread of task ${leader.pid}`);
   }
 
   /** Lets a CPU idle. It keeps what it has loaded, lazily, until a task runs there again. */
   idle(cpu: CpuId): void {
     this.checkCpu(cpu);
-    goIdle(this.sys.cpus[cpu]);
+    goIdle(this.sys, this.sys.cpus[cpu]);
   }
 
   /** _exit(2) of one task; the memory goes with the last that uses it. */
@@ -342,6 +343,12 @@ export class Kernel {
     );
   }
 
+  /** Entries, exits and CR3 writes of a CPU under page-table isolation since boot; null without. */
+  isolationStats(cpu: CpuId): IsolationStats | null {
+    this.checkCpu(cpu);
+    return this.sys.cpus[cpu].isolation?.stats ?? null;
+  }
+
   /** Pages that programs can still take without swapping (MemAvailable). */
   availablePages(): number {
     return Math.max(0, availablePages(this.sys));
@@ -425,7 +432,8 @@ export class Kernel {
   private accessByte(task: Task, vpn: Vpn, offset: number, kind: number): TaskSignal | null {
     if (vpn !== NOT_CANONICAL) return this.accessPage(task, vpn, kind, offset);
     // #GP, which tells no address (exc_general_protection, gp_user_force_sig_segv).
-    switchTo(this.sys, task.cpu, living(task));
+    this.enter(task);
+    exitToUserMode(this.sys, this.sys.cpus[task.cpu]);
     return { signal: SIGSEGV, code: SI_KERNEL, vpn: 0 };
   }
 
@@ -451,14 +459,17 @@ export class Kernel {
   /** Handles faults of one access until it works; the task has exited when SIGKILL comes back. */
   private faultUntilDone(task: Task, lo: number, hi: number, kind: number, offset = 0): TaskSignal | null {
     const { sys } = this;
-    const { mmu } = sys.cpus[task.cpu];
-    if (isVsyscallFetch(sys, mmu.faultVpn, mmu.faultCode)) return emulateVsyscall(sys, offset);
+    const cpu = sys.cpus[task.cpu];
+    const { mmu } = cpu;
     for (let nrFaults = 0; nrFaults < MAX_FAULTS_PER_ACCESS; nrFaults++) {
-      const signal = handleUserFault(sys, task, mmu.faultVpn, mmu.faultCode);
-      if (signal !== null) {
-        if (signal.signal === SIGKILL) exitTask(sys, task);
-        return signal;
-      }
+      enterKernelMode(sys, cpu);
+      const isVsyscall = isVsyscallFetch(sys, mmu.faultVpn, mmu.faultCode);
+      const signal = isVsyscall
+        ? emulateVsyscall(sys, offset)
+        : handleUserFault(sys, task, mmu.faultVpn, mmu.faultCode);
+      if (signal !== null && signal.signal === SIGKILL) exitTask(sys, task);
+      exitToUserMode(sys, cpu);
+      if (signal !== null || isVsyscall) return signal;
       if (mmu.retranslate(lo, hi, kind, true) >= 0) return null;
     }
     return bug(`task ${task.pid} faults on vpn 0x${mmu.faultVpn.toString(16)} for ever`);
@@ -476,7 +487,14 @@ export class Kernel {
   /** A task calls the kernel on its CPU. Throws ESRCH when it has exited. */
   private enter(task: Task): Task {
     switchTo(this.sys, task.cpu, living(task));
+    enterKernelMode(this.sys, this.sys.cpus[task.cpu]);
     return task;
+  }
+
+  /** A call of the kernel ends: what it woke runs, and then the task goes on. */
+  private leave(): void {
+    runDaemons(this.sys);
+    exitToUserMode(this.sys, this.sys.cpus[this.sys.currentCpu]);
   }
 
   /** Runs a part of a system call that uses a task's memory, and what it woke. */
@@ -486,13 +504,13 @@ export class Kernel {
     const before = mmu.stats;
     const result = work();
     this.spendOnTranslation(before, mmu.stats);
-    runDaemons(this.sys);
+    this.leave();
     return result;
   }
 
   private afterSyscall(result: number): number {
     this.sys.time.spend(CAUSE_SYSCALL, 1);
-    runDaemons(this.sys);
+    this.leave();
     return result;
   }
 

@@ -15,9 +15,10 @@ import {
   type PageTable,
   type Pfn,
 } from "@pageframe/contracts";
-import { pageTables } from "@pageframe/pagetable";
+import { pageTables, type UserRoot } from "@pageframe/pagetable";
 import { AddressSpace } from "@pageframe/vma";
 import { dupMm } from "./fork.ts";
+import { createUserRoot, enterKernelMode, exitToUserMode } from "./kpti.ts";
 import { parseBytes } from "./sizes.ts";
 import { enterLazyTlb, switchMm } from "./switch-mm.ts";
 import { type Cpu, type System } from "./system.ts";
@@ -77,7 +78,7 @@ export function exitTask(sys: System, task: Task): void {
   if (task.hasExited) return;
   task.hasExited = true;
   for (const cpu of sys.cpus) {
-    if (cpu.current === task) goIdle(cpu);
+    if (cpu.current === task) goIdle(sys, cpu);
   }
   if (--task.mm.nrUsers === 0) destroyMm(sys, task.mm, task.cpu);
   freeTaskStruct(sys, task.objects, task.objectAddresses, task.stackPfns, task.cpu);
@@ -95,16 +96,18 @@ export function switchTo(sys: System, cpu: CpuId, task: Task): void {
   const processor = sys.cpus[cpu];
   enterKernel(sys, cpu);
   if (processor.current === task) return;
-  for (const other of sys.cpus) if (other.current === task) goIdle(other);
+  for (const other of sys.cpus) if (other.current === task) goIdle(sys, other);
+  enterKernelMode(sys, processor);
   task.cpu = cpu;
   processor.current = task;
   switchMm(sys, processor, task.mm);
+  exitToUserMode(sys, processor);
 }
 
 /** Leaves a CPU to its idle thread. */
-export function goIdle(cpu: Cpu): void {
+export function goIdle(sys: System, cpu: Cpu): void {
   cpu.current = null;
-  enterLazyTlb(cpu);
+  enterLazyTlb(sys, cpu);
 }
 
 /** Makes an empty address space with its root table. */
@@ -114,8 +117,8 @@ function createMm(sys: System, cpu: CpuId): Mm | number {
   if (id < 0) id = sys.mms.length;
   const address = sys.allocObject(sys.caches.mm, cpu);
   if (address < 0) return -ENOMEM;
-  const pageTable = createPageTable(sys);
-  if (pageTable === null) {
+  const tables = createPageTable(sys);
+  if (tables === null) {
     sys.slab.freeObject(sys.caches.mm, address, cpu);
     return -ENOMEM;
   }
@@ -126,24 +129,27 @@ function createMm(sys: System, cpu: CpuId): Mm | number {
     maxMapCount: sys.config.maxMapCount,
     isThpEnabled: false,
   });
-  const mm = new Mm(id, space, pageTable, address);
+  const mm = new Mm(id, space, tables.pageTable, tables.userRoot, address);
   mm.nextTrimNs = sys.time.nowNs + TRIM_CPUMASK_NS;
   sys.mms[id] = mm;
   sys.asids.addMm(id);
   return mm;
 }
 
-/** Makes a page table of the configured kind; null when there is no frame for its root. */
-function createPageTable(sys: System): PageTable | null {
+/** Makes a page table of the configured kind and its user root, if any; null when there is no frame for the roots. */
+function createPageTable(sys: System): { pageTable: PageTable; userRoot: UserRoot | null } | null {
+  let pageTable: PageTable | null = null;
   try {
-    return findOccupant("page table", pageTables, sys.config.seats.pageTable).create({
+    pageTable = findOccupant("page table", pageTables, sys.config.seats.pageTable).create({
       contents: sys.contents,
       frames: sys.tableFrames,
       kernelHalf: sys.kernelHalf,
     });
+    return { pageTable, userRoot: createUserRoot(sys, pageTable) };
   } catch (error) {
-    if (error instanceof KernelError && error.errno === ENOMEM) return null;
-    throw error;
+    if (!(error instanceof KernelError) || error.errno !== ENOMEM) throw error;
+    pageTable?.destroy();
+    return null;
   }
 }
 
@@ -158,6 +164,7 @@ function destroyMm(sys: System, mm: Mm, cpu: CpuId): void {
   // Lazy CPUs were told to leave when the tables went; where there were none to free, some are left.
   for (const processor of sys.cpus) if (processor.loadedMm === mm) switchMm(sys, processor, null);
   sys.asids.removeMm(mm.id);
+  mm.userRoot?.destroy();
   mm.pageTable.destroy();
   for (const address of mm.anonVmaAddresses) sys.slab.freeObject(sys.caches.anonVma, address, cpu);
   sys.slab.freeObject(sys.caches.mm, mm.objectAddress, cpu);

@@ -18,6 +18,7 @@ import {
   TP_MARK_VICTIM,
   VM_SHARED,
 } from "@pageframe/contracts";
+import { enterKernelMode, exitToUserMode } from "./kpti.ts";
 import { exitTask } from "./lifecycle.ts";
 import { type System } from "./system.ts";
 import { type Task } from "./task.ts";
@@ -69,7 +70,7 @@ function oomCandidate(task: Task): OomCandidate {
     name: task.name,
     rssPages: task.mm.rss,
     swapPages: task.mm.nrSwapEntries,
-    pageTablePages: task.mm.nrTablePages - 1,
+    pageTablePages: task.mm.nrTablePages - task.mm.nrPgdPages,
     oomScoreAdj: task.oomScoreAdj,
     startTimeNs: task.startTimeNs,
     isUnkillable: task.pid === INIT_PID || task.killedBy !== null,
@@ -118,10 +119,20 @@ function reapMemory(sys: System, victim: Task): void {
 
 /** Runs what is due after a system call or fault: killed tasks end, woken kswapds balance their nodes. */
 export function runDaemons(sys: System): void {
+  const cpu = sys.cpus[sys.currentCpu];
+  const wasInUserMode = hasDaemonWork(sys) && enterKernelMode(sys, cpu);
   for (const task of sys.tasks.values()) if (task.killedBy !== null) exitTask(sys, task);
   for (let node = 0; node < sys.config.nodes; node++) {
     if (!sys.reclaimer.isKswapdPending(node)) continue;
     sys.reclaimer.kswapdStep(node);
     sys.unmapBatch.flush();
   }
+  if (wasInUserMode) exitToUserMode(sys, cpu);
+}
+
+/** Is there anything for runDaemons() to do? */
+function hasDaemonWork(sys: System): boolean {
+  for (let node = 0; node < sys.config.nodes; node++) if (sys.reclaimer.isKswapdPending(node)) return true;
+  for (const task of sys.tasks.values()) if (task.killedBy !== null) return true;
+  return false;
 }

@@ -14,8 +14,8 @@ import {
   TLB_FLUSH_ON_TASK_SWITCH,
   TP_TLB_FLUSH,
 } from "@pageframe/contracts";
+import { enterKernelMode, loadRoots } from "./kpti.ts";
 import { type Cpu, type System } from "./system.ts";
-import { rootPfnOf } from "./table-format.ts";
 import { type Mm } from "./task.ts";
 
 /** Loads an address space on a CPU, null for the kernel's alone (init_mm), and forgets what is out of date. */
@@ -32,7 +32,7 @@ export function switchMm(sys: System, cpu: Cpu, next: Mm | null): void {
   }
   const flush = asids.load(cpu.id, id);
   if (flush === ASID_FLUSH_ALL) cpu.mmu.flushAll(false);
-  cpu.mmu.loadCr3(rootPfnOf(sys, next), asids.loadedAsid(cpu.id), flush !== ASID_FLUSH_OWN);
+  loadRoots(sys, cpu, next, asids.loadedAsid(cpu.id), flush !== ASID_FLUSH_OWN);
   cpu.loadedMm = next;
   sys.trace?.emit(
     TP_TLB_FLUSH,
@@ -44,6 +44,7 @@ export function switchMm(sys: System, cpu: Cpu, next: Mm | null): void {
 }
 
 /** The CPU goes over to a kernel thread or to idling, on whatever address space it has loaded (enter_lazy_tlb). */
-export function enterLazyTlb(cpu: Cpu): void {
+export function enterLazyTlb(sys: System, cpu: Cpu): void {
+  enterKernelMode(sys, cpu);
   if (cpu.loadedMm !== null) cpu.isLazy = true;
 }

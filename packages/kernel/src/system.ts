@@ -24,7 +24,7 @@ import {
   type TraceSink,
 } from "@pageframe/contracts";
 import { type FrameContents, type Memmap, type Rmap, type VmStat } from "@pageframe/memmap";
-import { type Mmu } from "@pageframe/mmu";
+import { type Mmu, type PageTableIsolation } from "@pageframe/mmu";
 import { type KernelHalf } from "@pageframe/pagetable";
 import { type LruCache, type Reclaimer } from "@pageframe/reclaim";
 import { type SwapAreas } from "@pageframe/swap";
@@ -42,6 +42,8 @@ export class Cpu {
   readonly nodeId: NodeId;
   readonly tlb: Tlb;
   readonly mmu: Mmu;
+  /** Its two roots under page-table isolation; null without. */
+  readonly isolation: PageTableIsolation | null;
   /** Task that runs on it, or null while it idles. */
   current: Task | null = null;
   /** Address space that is loaded, whoever runs; null: the kernel's alone (init_mm). */
@@ -51,11 +53,12 @@ export class Cpu {
   /** Counters NR_TLB_*. Those received are the interrupts (TLB in /proc/interrupts). */
   readonly tlbEvents: Float64Array = new Float64Array(TLB_EVENT_NAMES.length);
 
-  constructor(id: CpuId, nodeId: NodeId, tlb: Tlb, mmu: Mmu) {
+  constructor(id: CpuId, nodeId: NodeId, tlb: Tlb, mmu: Mmu, isolation: PageTableIsolation | null) {
     this.id = id;
     this.nodeId = nodeId;
     this.tlb = tlb;
     this.mmu = mmu;
+    this.isolation = isolation;
   }
 }
 

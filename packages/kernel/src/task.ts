@@ -10,6 +10,7 @@ import {
   type Pfn,
   type Vpn,
 } from "@pageframe/contracts";
+import { type UserRoot } from "@pageframe/pagetable";
 import { type AddressSpace } from "@pageframe/vma";
 import { CpuMask } from "./cpu-mask.ts";
 
@@ -18,6 +19,8 @@ export class Mm {
   readonly id: MmId;
   readonly space: AddressSpace;
   readonly pageTable: PageTable;
+  /** Root for user mode under page-table isolation; null without. */
+  readonly userRoot: UserRoot | null;
   readonly objectAddress: Paddr;
   /** Passes over the page table during which nothing is allocated: unmap, protect, move. */
   readonly cursor: PageTableCursor;
@@ -41,10 +44,17 @@ export class Mm {
   /** Virtual time from which those that had may be interrupted and go from the mask (next_trim_cpumask). */
   nextTrimNs = 0;
 
-  constructor(id: MmId, space: AddressSpace, pageTable: PageTable, objectAddress: Paddr) {
+  constructor(
+    id: MmId,
+    space: AddressSpace,
+    pageTable: PageTable,
+    userRoot: UserRoot | null,
+    objectAddress: Paddr,
+  ) {
     this.id = id;
     this.space = space;
     this.pageTable = pageTable;
+    this.userRoot = userRoot;
     this.objectAddress = objectAddress;
     this.cursor = pageTable.cursor(0, 0);
     this.copyCursor = pageTable.cursor(0, 0);
@@ -55,9 +65,14 @@ export class Mm {
     return this.rssAnon + this.rssFile;
   }
 
+  /** Pages of the top table: two under page-table isolation (PGD_ALLOCATION_ORDER). */
+  get nrPgdPages(): number {
+    return this.userRoot === null ? 1 : 2;
+  }
+
   /** Table pages of this address space, the root included (mm_pgtables_bytes / PAGE_SIZE, and the pgd). */
   get nrTablePages(): number {
-    let sum = 0;
+    let sum = this.nrPgdPages - 1;
     for (const nr of this.pageTable.nrTables) sum += nr;
     return sum;
   }

@@ -19,6 +19,7 @@ export const CAUSE_SYSCALL = 11;
 export const CAUSE_TLB_FLUSH_ONE = 12;
 export const CAUSE_TLB_FLUSH_ALL = 13;
 export const CAUSE_TLB_IPI = 14;
+export const CAUSE_CR3_WRITE = 15;
 /** Names of the causes, by index. */
 export const CAUSE_NAMES: readonly string[] = [
   "access",
@@ -36,6 +37,7 @@ export const CAUSE_NAMES: readonly string[] = [
   "tlbFlushOne",
   "tlbFlushAll",
   "tlbIpi",
+  "cr3Write",
 ];
 
 /** Nanoseconds that one event of each cause takes, in the order of {@link CAUSE_NAMES}. */
@@ -46,10 +48,11 @@ export type CostTable = readonly number[];
  * hits the first-level TLB is one nanosecond; the second level adds 7 cycles; a walk with warm page-walk caches about
  * 30 cycles; an exception with its handler half a microsecond; a random 4 KiB read 80 microseconds; a write is queued
  * behind others and costs the device 20. INVLPG takes some 150 cycles, forgetting an address space 300; an interrupt that
- * another CPU has to answer a microsecond.
+ * another CPU has to answer a microsecond. A CR3 write that an entry or exit makes under page-table isolation takes about a
+ * hundred cycles (Linux 6.18 Documentation/arch/x86/pti.rst).
  */
 export const DEFAULT_COSTS_NS: CostTable = [
-  1, 2, 10, 500, 100, 200, 80000, 20000, 80000, 20000, 50, 200, 50, 100, 1000,
+  1, 2, 10, 500, 100, 200, 80000, 20000, 80000, 20000, 50, 200, 50, 100, 1000, 25,
 ];
 
 /** Adds up virtual time by cause. */

@@ -24,6 +24,7 @@ import {
 } from "@pageframe/contracts";
 import { type TlbFlushes } from "./coherence.ts";
 import { type CpuMask } from "./cpu-mask.ts";
+import { enterKernelMode, exitToUserMode, flushAsid, flushAsidNow, flushAsidRange } from "./kpti.ts";
 import { switchMm } from "./switch-mm.ts";
 import { type Cpu, type System } from "./system.ts";
 import { type Mm } from "./task.ts";
@@ -116,8 +117,15 @@ export class TlbFlusher implements TlbFlushes {
     return this.mm === null || cpu.loadedMm === this.mm || this.mayTrim;
   }
 
-  /** What a CPU does that is asked to flush (flush_tlb_func). */
+  /** A CPU is asked to flush: an interrupt, if it is in user mode. */
   private flushOn(cpu: Cpu): void {
+    const wasInUserMode = enterKernelMode(this.sys, cpu);
+    this.flushInKernel(cpu);
+    if (wasInUserMode) exitToUserMode(this.sys, cpu);
+  }
+
+  /** What a CPU does that is asked to flush (flush_tlb_func). */
+  private flushInKernel(cpu: Cpu): void {
     const { sys, mm } = this;
     const { asids, trace } = sys;
     const isLocal = cpu.id === sys.currentCpu;
@@ -146,7 +154,7 @@ export class TlbFlusher implements TlbFlushes {
       const isPart =
         this.endVpn !== TLB_FLUSH_ALL && this.generation === cpuGeneration + 1 && this.generation === newest;
       nrPages = isPart ? this.dropPages(cpu, asids.loadedAsid(cpu.id)) : TLB_FLUSH_ALL;
-      if (!isPart) cpu.mmu.flushPcid(asids.loadedAsid(cpu.id));
+      if (!isPart) flushAsid(cpu, asids.loadedAsid(cpu.id));
       this.countFlush(cpu, nrPages, isLocal);
       asids.setCpuGeneration(cpu.id, newest);
     }
@@ -161,7 +169,7 @@ export class TlbFlusher implements TlbFlushes {
     for (const cpu of sys.cpus) {
       const asid = sys.asids.asidOf(cpu.id, mm.id);
       if (asid === NO_ASID) return;
-      if (this.endVpn === TLB_FLUSH_ALL) cpu.mmu.flushPcid(asid);
+      if (this.endVpn === TLB_FLUSH_ALL) flushAsidNow(cpu, asid);
       else nrPages = this.dropPages(cpu, asid);
     }
     this.countFlush(sys.cpus[sys.currentCpu], nrPages, true);
@@ -172,10 +180,10 @@ export class TlbFlusher implements TlbFlushes {
   private dropPages(cpu: Cpu, asid: number): number {
     const { startVpn, endVpn, stridePages } = this;
     if (stridePages === 1) {
-      cpu.mmu.flushRange(startVpn, endVpn - startVpn, asid);
+      flushAsidRange(cpu, startVpn, endVpn - startVpn, asid);
       return endVpn - startVpn;
     }
-    for (let vpn = startVpn; vpn < endVpn; vpn += stridePages) cpu.mmu.flushPage(vpn, asid);
+    for (let vpn = startVpn; vpn < endVpn; vpn += stridePages) flushAsidRange(cpu, vpn, 1, asid);
     return Math.floor((endVpn - startVpn) / stridePages);
   }
 

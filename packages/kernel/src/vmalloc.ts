@@ -34,8 +34,8 @@ import {
   vpnOfAddress,
 } from "@pageframe/contracts";
 import { type FrameContents, type Memmap } from "@pageframe/memmap";
-import { type Mmu } from "@pageframe/mmu";
 import { type KernelHalf, PTE_KERNEL_LO } from "@pageframe/pagetable";
+import { flushKernelRange, type TranslatingCpu } from "./flush-kernel-range.ts";
 
 /** Pages between areas. */
 const GUARD_PAGES = 1;
@@ -65,7 +65,7 @@ export interface VmallocMachine {
   readonly caches: { readonly vmapArea: number };
   readonly contents: FrameContents;
   readonly memmap: Memmap;
-  readonly cpus: readonly { readonly mmu: Mmu }[];
+  readonly cpus: readonly TranslatingCpu[];
   readonly currentCpu: CpuId;
   allocObject(cache: number, cpu: CpuId): Paddr;
 }
@@ -203,7 +203,7 @@ export class Vmalloc {
         startVpn + page,
         PT_LEVEL_PTE,
         pfn,
-        PTE_KERNEL_LO,
+        PTE_KERNEL_LO & sys.kernelHalf.defaultPteMask,
         PTE_HI_NX,
       );
       if (error < 0) {
@@ -226,11 +226,11 @@ export class Vmalloc {
     }
   }
 
-  /** Drops translations of [vpn, endVpn) from every TLB, global ones as these are (flush_tlb_kernel_range). */
+  /** Drops translations of [vpn, endVpn) from every TLB (flush_tlb_kernel_range). */
   private flush(vpn: Vpn, endVpn: Vpn): void {
-    for (const { mmu } of this.sys.cpus) {
-      if (endVpn - vpn > TLB_SINGLE_PAGE_FLUSH_CEILING) mmu.flushAll(true);
-      else mmu.flushRange(vpn, endVpn - vpn, mmu.currentPcid);
+    for (const cpu of this.sys.cpus) {
+      if (endVpn - vpn > TLB_SINGLE_PAGE_FLUSH_CEILING) cpu.mmu.flushAll(true);
+      else flushKernelRange(cpu, vpn, endVpn - vpn);
     }
   }
 }

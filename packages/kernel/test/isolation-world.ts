@@ -33,6 +33,7 @@ import {
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import { expect } from "vitest";
 import { MmuGather } from "../src/mmu-gather.ts";
+import { type Mm } from "../src/task.ts";
 
 export const NR_CPUS = 4;
 const NR_PROGRAMS = 5;
@@ -207,6 +208,8 @@ export class World {
   /** A program beside that goes round in more memory than there is. */
   private hog: Task | null = null;
   private readonly nrHogPages: number;
+  /** Bit of the PCIDs that user mode has; 0 without page-table isolation. Source: Linux 6.18 processor-flags.h. */
+  private readonly userBit: number;
 
   constructor(config: KernelConfigInput, seed: number, deafness: Deafness = {}) {
     this.nrHogPages = config.swap?.length === 0 ? 0 : HOG_PAGES;
@@ -218,6 +221,7 @@ export class World {
       tlb: { l1: { entries: 16, ways: 4 }, l2: { entries: 64, ways: 4 } },
       ...config,
     });
+    this.userBit = config.kpti === true && config.seats?.asids !== "none" ? 0x800 : 0;
     this.deafness = deafness;
     this.dice = new Dice(seed);
     this.walker = new PlainWalker(this.kernel);
@@ -311,7 +315,7 @@ export class World {
       return;
     }
     const pfn = kernel.sys.cpus[task.cpu].mmu.translate(vpnLo(vpn), vpnHi(vpn), kind, true);
-    walker.walk(task.mm.pageTable.rootPfn, vpn);
+    walker.walk(rootPfnFor(task.mm, true), vpn);
     const at = `CPU ${task.cpu}, task ${task.pid}, page ${page}, kind ${kind}:`;
     if (model === undefined || !allows(model.prot, kind))
       throw new IsolationError(`${at} it may not be accessed`);
@@ -495,7 +499,11 @@ export class World {
       cpu.tlb.forEachEntry((lo, hi, pcid, _size, pfn, flags) => {
         if ((flags & US) === 0) return;
         const isRunning = current !== null && pcid === mmu.currentPcid;
-        const id: MmId = isRunning ? current.mm.id : sys.asids.userOf(cpu.id, pcid);
+        const isUsers = (pcid & this.userBit) !== 0;
+        const kernelPcid = pcid & ~this.userBit;
+        // Under page-table isolation what user mode had cached may wait for the exit that flushes it.
+        const waits = isUsers && !isRunning && cpu.isolation?.isUserStale(kernelPcid) === true;
+        const id: MmId = isRunning ? current.mm.id : waits ? INIT_MM : sys.asids.userOf(cpu.id, kernelPcid);
         if (id === INIT_MM) {
           this.nrLeftStale++;
           return;
@@ -503,7 +511,7 @@ export class World {
         this.checkEntry(
           cpu.id,
           isRunning ? "runs" : "may run",
-          sys.mmOf(id).pageTable.rootPfn,
+          rootPfnFor(sys.mmOf(id), isUsers || isRunning),
           vpnOf(lo, hi),
           pfn,
           flags,
@@ -551,6 +559,11 @@ export class World {
         `the page table has ${walker.lo === 0 ? "none" : `frame ${walker.pfn}, flags 0x${walker.lo.toString(16)}`}`,
     );
   }
+}
+
+/** Root that a CPU walks from in an address space, in user mode or in the kernel. */
+function rootPfnFor(mm: Mm, isUserMode: boolean): number {
+  return isUserMode && mm.userRoot !== null ? mm.userRoot.rootPfn : mm.pageTable.rootPfn;
 }
 
 function allows(prot: number, kind: number): boolean {

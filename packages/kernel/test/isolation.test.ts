@@ -4,10 +4,20 @@
  * RAM. And the same programs do show the stale translation when one kind of flush is
  * left out. `PAGEFRAME_STEPS` sets the steps (default 100,000), `PAGEFRAME_SEED` the seed.
  */
-import { ASID_FLUSH_NONE, type AsidAllocator, type CpuId, type MmId } from "@pageframe/contracts";
+import {
+  type Asid,
+  ASID_FLUSH_NONE,
+  type AsidAllocator,
+  type CpuId,
+  type MmId,
+  type Vpn,
+} from "@pageframe/contracts";
 import { type Kernel, type KernelConfigInput } from "@pageframe/kernel";
+import { type Mmu, PageTableIsolation } from "@pageframe/mmu";
 import { DynamicAsids, GenerationAsids } from "@pageframe/tlb";
 import { describe, expect, it } from "vitest";
+import { loadRoots } from "../src/kpti.ts";
+import { switchMm } from "../src/switch-mm.ts";
 import { TlbFlusher } from "../src/tlb-flush.ts";
 import { UnmapBatch } from "../src/unmap-batch.ts";
 import { NR_CPUS, World } from "./isolation-world.ts";
@@ -46,6 +56,25 @@ describe("tasks on four CPUs", () => {
       const { nr_tlb_remote_flush_received: nrIpis } = world.kernel.tlbFlushCounts();
       expect(nrIpis > nrSteps / 10).toBe(asids !== "generations");
       expect(world.nrLeftStale).toBeGreaterThan(nrSteps / 100);
+    },
+    240_000,
+  );
+});
+
+describe("tasks on four CPUs under page-table isolation", () => {
+  it.each([
+    { asids: "dynamic", nrSteps: NR_STEPS / 10 },
+    { asids: "generations", nrSteps: NR_STEPS / 20 },
+    { asids: "none", nrSteps: NR_STEPS / 20 },
+  ])(
+    `never use what is not theirs: ASIDs $asids, $nrSteps steps (seed ${SEED})`,
+    ({ asids, nrSteps }) => {
+      const world = new World({ kpti: true, seats: { asids } }, SEED);
+      if (asids === "generations") useAsids(world, new GenerationAsids(NR_CPUS, 4));
+      world.start().run(nrSteps);
+      world.kernel.audit();
+      const stats = world.kernel.isolationStats(0);
+      expect(stats?.entries).toBeGreaterThan(nrSteps / 20);
     },
     240_000,
   );
@@ -118,6 +147,44 @@ class LocalFlusher extends TlbFlusher {
   }
 }
 
+/** Isolation whose flushes forget what user mode has cached of a page, or of an address space. */
+class NoUserPages extends PageTableIsolation {
+  override flushRange(vpn: Vpn, nrPages: number, pcid: Asid): void {
+    for (let nth = 0; nth < nrPages; nth++) this.bare.flushPage(vpn + nth, pcid);
+  }
+
+  private readonly bare: Mmu;
+
+  constructor(mmu: Mmu) {
+    super(mmu);
+    this.bare = mmu;
+  }
+}
+
+class NoUserPcid extends PageTableIsolation {
+  override flushPcid(pcid: Asid): void {
+    this.bare.flushPcid(pcid);
+  }
+
+  private readonly bare: Mmu;
+
+  constructor(mmu: Mmu) {
+    super(mmu);
+    this.bare = mmu;
+  }
+}
+
+/** Puts another isolation into every CPU, which has loaded nothing but the kernel's own address space yet. */
+function useIsolation(world: World, make: (mmu: Mmu) => PageTableIsolation): void {
+  const { sys } = world.kernel;
+  for (const cpu of sys.cpus) {
+    world.kernel.idle(cpu.id);
+    switchMm(sys, cpu, null);
+    Object.assign(cpu, { isolation: make(cpu.mmu) });
+    loadRoots(sys, cpu, null, sys.asids.loadedAsid(cpu.id), false);
+  }
+}
+
 /** Memory for all: pages are neither evicted nor killed for. */
 const ROOMY: KernelConfigInput = { memory: "16MiB", swap: [] };
 
@@ -167,6 +234,25 @@ describe("when one kind of flush is left out, the same programs find the stale t
   it("of reclaim", () => {
     const world = new World({}, SEED);
     world.kernel.sys.unmapBatch = new NoReclaimFlush(world.kernel.sys);
+    sees(world);
+  });
+
+  it("but not when none is left out, under page-table isolation", () => {
+    const world = new World({ ...ROOMY, kpti: true }, SEED);
+    useIsolation(world, (mmu) => new PageTableIsolation(mmu));
+    world.start().run(Math.min(NR_STEPS, 2000));
+    world.kernel.audit();
+  });
+
+  it("of pages that user mode has cached, under page-table isolation", () => {
+    const world = new World({ ...ROOMY, kpti: true }, SEED);
+    useIsolation(world, (mmu) => new NoUserPages(mmu));
+    sees(world);
+  });
+
+  it("of all that user mode has cached, under page-table isolation", () => {
+    const world = new World({ ...ROOMY, kpti: true }, SEED);
+    useIsolation(world, (mmu) => new NoUserPcid(mmu));
     sees(world);
   });
 

@@ -362,6 +362,19 @@ const MACHINES: readonly ({ readonly name: string; readonly config: KernelConfig
     isSwapping: true,
   })),
   {
+    name: "page-table isolation, five levels",
+    config: {
+      memory: "240KiB",
+      cpus: 2,
+      swap: SWAP_4M,
+      contents: "sparse",
+      kpti: true,
+      seats: { pageTable: "radix5" },
+    },
+    nrHogPages: 60,
+    isSwapping: true,
+  },
+  {
     name: "little swap",
     config: { memory: "160KiB", swap: [{ size: "128KiB" }], contents: "sparse" },
     nrHogPages: 120,

@@ -5,7 +5,7 @@
  *     kernel   root of the whole address space, PCID p
  *     user     root of the user half and the entry trampoline, PCID p | 0x800
  *
- * CR3 writes keep the TLB (NOFLUSH). What the kernel flushes of an address space is flushed of its user PCID at the next exit
+ * Without PCIDs both have 0, and every CR3 write forgets what is not global. With them CR3 writes keep the TLB (NOFLUSH). What the kernel flushes of an address space is flushed of its user PCID at the next exit
  * to user mode, by a CR3 write without NOFLUSH; single pages at once, by INVPCID.
  * Source: Linux 6.18 arch/x86/entry/calling.h, SWITCH_TO_KERNEL_CR3, SWITCH_TO_USER_CR3; arch/x86/mm/tlb.c, kern_pcid(),
  * user_pcid(), invalidate_user_asid(), flush_tlb_one_user(); Documentation/arch/x86/pti.rst ("Moves to CR3 are on the order of
@@ -23,6 +23,7 @@ const DEFAULT_CR3_WRITE_NS = 25;
 export interface IsolatedMmu {
   loadCr3(rootPfn: Pfn, pcid: Asid, noFlush: boolean): void;
   flushPage(vpn: Vpn, pcid: Asid): void;
+  flushRange(vpn: Vpn, nrPages: number, pcid: Asid): void;
   flushPcid(pcid: Asid): void;
 }
 
@@ -44,6 +45,7 @@ export class PageTableIsolation {
   isInKernel = true;
   private readonly mmu: IsolatedMmu;
   private readonly cr3WriteNs: number;
+  private readonly userBit: number;
   private kernelRootPfn: Pfn = NO_PFN;
   private userRootPfn: Pfn = NO_PFN;
   private pcid: Asid = 0;
@@ -54,10 +56,11 @@ export class PageTableIsolation {
   private nrSwitches = 0;
   private nrExitFlushes = 0;
 
-  /** `cr3WriteNs` is what a write of CR3 costs. */
-  constructor(mmu: IsolatedMmu, cr3WriteNs: number = DEFAULT_CR3_WRITE_NS) {
+  /** `cr3WriteNs` is what a write of CR3 costs; without `hasPcids` the processor has PCID 0 alone (CR4.PCIDE clear). */
+  constructor(mmu: IsolatedMmu, cr3WriteNs: number = DEFAULT_CR3_WRITE_NS, hasPcids = true) {
     this.mmu = mmu;
     this.cr3WriteNs = cr3WriteNs;
+    this.userBit = hasPcids ? PTI_USER_PCID_MASK : 0;
   }
 
   get stats(): IsolationStats {
@@ -97,7 +100,7 @@ export class PageTableIsolation {
     if (this.isInKernel) return;
     this.isInKernel = true;
     this.nrEntries++;
-    this.mmu.loadCr3(this.kernelRootPfn, this.pcid, true);
+    this.mmu.loadCr3(this.kernelRootPfn, this.pcid, this.userBit !== 0);
   }
 
   /** Returns to user mode. Nothing when the CPU is there already; throws EINVAL before the first switchMm(). */
@@ -113,18 +116,50 @@ export class PageTableIsolation {
     this.nrExits++;
     const isStale = this.staleUserPcids.delete(this.pcid);
     if (isStale) this.nrExitFlushes++;
-    this.mmu.loadCr3(this.userRootPfn, this.pcid | PTI_USER_PCID_MASK, !isStale);
+    this.mmu.loadCr3(this.userRootPfn, this.userPcid(this.pcid), !isStale && this.userBit !== 0);
+  }
+
+  /** PCID that user mode has beside a kernel PCID (user_pcid). */
+  userPcid(pcid: Asid): Asid {
+    return pcid | this.userBit;
+  }
+
+  /** Is a PCID user mode's? Never without PCIDs. */
+  isUserPcid(pcid: Asid): boolean {
+    return (pcid & this.userBit) !== 0;
+  }
+
+  /** Kernel PCID that a PCID of either kind belongs to (kern_pcid). */
+  kernelPcid(pcid: Asid): Asid {
+    return pcid & ~this.userBit;
+  }
+
+  /** Is the user PCID beside a kernel PCID flushed before user mode runs on it again? */
+  isUserStale(pcid: Asid): boolean {
+    return this.staleUserPcids.has(pcid);
   }
 
   /** Forgets one page of an address space, for both PCIDs at once (flush_tlb_one_user). */
   flushPage(vpn: Vpn, pcid: Asid): void {
     this.mmu.flushPage(vpn, pcid);
-    this.mmu.flushPage(vpn, pcid | PTI_USER_PCID_MASK);
+    if (this.userBit !== 0) this.mmu.flushPage(vpn, this.userPcid(pcid));
+  }
+
+  /** Forgets `nrPages` pages of an address space, for both PCIDs at once. */
+  flushRange(vpn: Vpn, nrPages: number, pcid: Asid): void {
+    this.mmu.flushRange(vpn, nrPages, pcid);
+    if (this.userBit !== 0) this.mmu.flushRange(vpn, nrPages, this.userPcid(pcid));
   }
 
   /** Forgets an address space, for the user PCID at its next exit (flush_tlb_local, invalidate_user_asid). */
   flushPcid(pcid: Asid): void {
     this.mmu.flushPcid(pcid);
     this.staleUserPcids.add(pcid);
+  }
+
+  /** Forgets an address space for both PCIDs at once, as a broadcast does (__invlpgb_flush_user_nr_nosync). */
+  flushBothPcids(pcid: Asid): void {
+    this.mmu.flushPcid(pcid);
+    if (this.userBit !== 0) this.mmu.flushPcid(this.userPcid(pcid));
   }
 }

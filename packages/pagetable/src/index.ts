@@ -1,3 +1,4 @@
+export { type EntryTop } from "./entry-area.ts";
 export { HashedPageTable } from "./hashed-page-table.ts";
 export { InvertedPageTable } from "./inverted-page-table.ts";
 export { InvertedTable } from "./inverted-table.ts";

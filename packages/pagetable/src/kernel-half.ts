@@ -4,6 +4,7 @@
  *
  *     273..   direct map: frame n at DIRECT_MAP_VPN + n, in the largest leaves that fit
  *     402     vmalloc: an empty table of level 3
+ *     508     the entry area, under page-table isolation alone (entry-area.ts)
  *     511     kernel text at ffffffff80000000 in leaves of 2 MiB, and two tables for the fixmap at ffffffffff400000
  *
  * Those are the indices of four levels; the other layouts have their own (layout.ts). Entry 511 is x86-64's, and there when
@@ -20,6 +21,7 @@ import {
   ENOMEM,
   KernelError,
   type MemoryRange,
+  NO_PFN,
   PAGES_PER_LEVEL,
   type Pfn,
   PT_LEVEL_PMD,
@@ -35,6 +37,7 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { type FrameContents } from "@pageframe/memmap";
+import { type EntryTop, mapEntryArea } from "./entry-area.ts";
 import { type InvertedTable } from "./inverted-table.ts";
 import { RADIX4, type RadixLayout } from "./layout.ts";
 import { RadixPageTable } from "./radix-page-table.ts";
@@ -63,6 +66,11 @@ export interface KernelHalfConfig {
   readonly layout?: RadixLayout;
   /** Where the kernel image lies, and frames in it for the tables of text and fixmap; without it neither is mapped. */
   readonly image?: KernelImage | null;
+  /**
+   * Frame of the IDT under page-table isolation: the entry area shows it to user mode, and nothing else of the kernel half is
+   * global. NO_PFN, the default, without isolation.
+   */
+  readonly idtPfn?: Pfn;
 }
 
 /** The kernel image in RAM. */
@@ -81,6 +89,10 @@ export class KernelHalf implements SharedHalf {
   inverted: InvertedTable | null = null;
   /** Leaves of the direct map by level (1: DirectMap4k, 2: DirectMap2M, 3: DirectMap1G of /proc/meminfo). */
   readonly nrDirectMapLeaves: Int32Array;
+  /** Flags that kernel leaves may have (__default_kernel_pte_mask): all, or under page-table isolation all but PTE_G. */
+  readonly defaultPteMask: number;
+  /** What user roots show of this half; null without page-table isolation. */
+  readonly entryTop: EntryTop | null;
 
   /** Builds the tables. Throws ENOMEM when frames for them run out, EINVAL for 32-bit tables. */
   constructor(config: KernelHalfConfig) {
@@ -96,6 +108,8 @@ export class KernelHalf implements SharedHalf {
     const tableFrames = new StaticTableFrames(contents, frames, image?.tablePfns ?? []);
     this.pageTable = new RadixPageTable({ contents, frames: tableFrames }, layout);
     this.nrDirectMapLeaves = new Int32Array(PT_LEVEL_PUD + 1);
+    const { idtPfn = NO_PFN } = config;
+    this.defaultPteMask = idtPfn === NO_PFN ? -1 : ~PTE_G;
     const maxLevel = hasGbPages ? PT_LEVEL_PUD : PT_LEVEL_PMD;
     for (let at = 0; at < config.ranges.length; at++) {
       const start = config.ranges[at].startPfn;
@@ -113,6 +127,8 @@ export class KernelHalf implements SharedHalf {
       this.prepareFixmap();
       tableFrames.isStatic = false;
     }
+    this.entryTop = idtPfn === NO_PFN ? null : mapEntryArea(this.pageTable, frames, idtPfn);
+    if (idtPfn !== NO_PFN && this.entryTop === null) throw outOfFrames("the entry area");
     this.pageTable.sealTop();
   }
 
@@ -145,7 +161,7 @@ export class KernelHalf implements SharedHalf {
     const nrPages = PAGES_PER_LEVEL[PT_LEVEL_PMD];
     for (let pfn = startPfn - (startPfn % nrPages); pfn < endPfn; pfn += nrPages) {
       const vpn = this.topVpn(KERNEL_TEXT_PAGES_FROM_END) + pfn;
-      if (this.pageTable.map(vpn, PT_LEVEL_PMD, pfn, PTE_KERNEL_LO, 0) !== 0)
+      if (this.pageTable.map(vpn, PT_LEVEL_PMD, pfn, PTE_KERNEL_LO & this.defaultPteMask, 0) !== 0)
         throw outOfFrames("kernel text");
     }
   }
@@ -169,7 +185,8 @@ export class KernelHalf implements SharedHalf {
       ) {
         level--;
       }
-      const error = this.pageTable.map(this.directMapVpn(pfn), level, pfn, PTE_KERNEL_LO, PTE_HI_NX);
+      const flags = PTE_KERNEL_LO & this.defaultPteMask;
+      const error = this.pageTable.map(this.directMapVpn(pfn), level, pfn, flags, PTE_HI_NX);
       if (error === -ENOMEM) throw outOfFrames("the direct map");
       if (error !== 0) bug(`pfn ${pfn} is in the direct map already: ranges overlap`);
       this.nrDirectMapLeaves[level]++;

@@ -9,10 +9,12 @@
  * is shared with all that its top entry covers, as Linux does for cpu_entry_area alone.
  */
 import {
+  bug,
   EINVAL,
   ENOMEM,
   KernelError,
   NO_PFN,
+  PTE_A,
   PTE_HI_NX,
   PTE_P,
   PTE_US,
@@ -20,6 +22,7 @@ import {
   PTRS_PER_TABLE,
   type Pfn,
 } from "@pageframe/contracts";
+import { type EntryTop } from "./entry-area.ts";
 import { KERNEL_TOP_INDEX } from "./layout.ts";
 import { type PageTableConfig } from "./page-table-config.ts";
 import { type RadixPageTable, type TopMirror } from "./radix-page-table.ts";
@@ -70,6 +73,32 @@ export class UserRoot implements TopMirror {
       );
     }
     this.copy(index);
+  }
+
+  /** Shows user mode the kernel's entry area, which KernelHalf has made. */
+  showEntryArea({ index, lo, hi }: EntryTop): void {
+    const { contents } = this.config;
+    const at = contents.wordBase(this.rootPfn) + index * PTE_WORDS;
+    contents.words[at] = lo;
+    contents.words[at + 1] = hi;
+  }
+
+  /** Calls bug() unless the user half is the table's and the kernel half holds `entryTop` alone. */
+  checkInvariants(entryTop: EntryTop): void {
+    const { words } = this.config.contents;
+    const base = this.config.contents.wordBase(this.rootPfn);
+    const tableBase = this.config.contents.wordBase(this.table.rootPfn);
+    for (let index = 0; index < PTRS_PER_TABLE; index++) {
+      const at = index * PTE_WORDS;
+      const isUsers = index < KERNEL_TOP_INDEX;
+      const isEntry = index === entryTop.index;
+      const lo = isUsers ? words[tableBase + at] : isEntry ? entryTop.lo : 0;
+      const hi = isUsers ? words[tableBase + at + 1] & ~PTE_HI_NX : isEntry ? entryTop.hi : 0;
+      // The processor sets A in either root when it walks there.
+      if (((words[base + at] ^ lo) & ~PTE_A) !== 0 || words[base + at + 1] !== hi) {
+        bug(`top entry ${index} of the user root at pfn ${this.rootPfn} is not what user mode may see`);
+      }
+    }
   }
 
   /** Gives the frame back; the table is no longer mirrored. */
