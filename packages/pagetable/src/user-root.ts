@@ -25,7 +25,8 @@ import {
 import { type EntryTop } from "./entry-area.ts";
 import { KERNEL_TOP_INDEX } from "./layout.ts";
 import { type PageTableConfig } from "./page-table-config.ts";
-import { type RadixPageTable, type TopMirror } from "./radix-page-table.ts";
+import { type RadixPageTable } from "./radix-page-table.ts";
+import { type TopMirror } from "./radix-tables.ts";
 
 /** The second root of one address space. */
 export class UserRoot implements TopMirror {
