@@ -5,6 +5,7 @@
 export * from "./access-run.ts";
 export * from "./address-space.ts";
 export * from "./asid-allocator.ts";
+export * from "./bit-names.ts";
 export * from "./counters.ts";
 export * from "./errno.ts";
 export * from "./external-state.ts";

@@ -9,6 +9,7 @@
  * modelled: 7 waiters, 12 arch_1, 15 private_2, 19 dropbehind, 21), so that a buddy check is one comparison.
  * Source: Linux 6.18 include/linux/page-flags.h.
  */
+import { type BitNames, namesOfBits } from "./bit-names.ts";
 
 export const PG_LOCKED: number = 1 << 0;
 export const PG_WRITEBACK: number = 1 << 1;
@@ -55,7 +56,7 @@ export function pageFlagsOrder(flags: number): number {
 }
 
 /** Names for messages, lowest bit first. */
-export const PAGE_FLAG_NAMES: readonly (readonly [number, string])[] = [
+export const PAGE_FLAG_NAMES: BitNames = [
   [PG_LOCKED, "locked"],
   [PG_WRITEBACK, "writeback"],
   [PG_REFERENCED, "referenced"],
@@ -82,7 +83,5 @@ export const PAGE_FLAG_NAMES: readonly (readonly [number, string])[] = [
 
 /** Spells a flags word, such as `lru|active|swapbacked`. */
 export function pageFlagsToString(flags: number): string {
-  return PAGE_FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0)
-    .map(([, name]) => name)
-    .join("|");
+  return namesOfBits(PAGE_FLAG_NAMES, flags).join("|");
 }

@@ -15,6 +15,7 @@
  * Source: Intel SDM vol. 3A sections 5.5.4 (tables 5-15 to 5-20) and 5.5.5; Linux 6.18
  * arch/x86/include/asm/pgtable_types.h, pgtable.h, pgtable-invert.h.
  */
+import { type BitNames } from "./bit-names.ts";
 
 export const PTE_P: number = 1 << 0;
 export const PTE_RW: number = 1 << 1;
@@ -45,6 +46,19 @@ export const PTE_HI_PKEY_SHIFT = 27;
 export const PTE_HI_PFN_MASK = 0xfffff;
 /** In the low half: everything but the frame number. */
 export const PTE_LO_FLAGS_MASK = 0xfff;
+
+/** Names of the processor's bits in the low half, lowest first. */
+export const PTE_FLAG_NAMES: BitNames = [
+  [PTE_P, "P"],
+  [PTE_RW, "RW"],
+  [PTE_US, "US"],
+  [PTE_PWT, "PWT"],
+  [PTE_PCD, "PCD"],
+  [PTE_A, "A"],
+  [PTE_D, "D"],
+  [PTE_PS, "PS"],
+  [PTE_G, "G"],
+];
 
 /** Entries in one table; levels are counted from 1 (PTE) to 4 (PGD) or 5. */
 export const PTRS_PER_TABLE = 512;

@@ -18,6 +18,7 @@
  * Source: RISC-V Privileged Architecture, sections "Sv39" and "Sv48" (12.4, 12.5), Svpbmt, Svrsw60t59b; Linux
  * arch/riscv/include/asm/pgtable-bits.h, pgtable-64.h.
  */
+import { type BitNames } from "./bit-names.ts";
 import {
   PTE_A,
   PTE_D,
@@ -45,6 +46,17 @@ export const RISCV_PTE_A: number = 1 << 6;
 export const RISCV_PTE_D: number = 1 << 7;
 /** Software bit of a page without struct page (_PAGE_SPECIAL). */
 export const RISCV_PTE_SPECIAL: number = 1 << 8;
+/** Names of the processor's bits in the low half, lowest first. */
+export const RISCV_FLAG_NAMES: BitNames = [
+  [RISCV_PTE_V, "V"],
+  [RISCV_PTE_R, "R"],
+  [RISCV_PTE_W, "W"],
+  [RISCV_PTE_X, "X"],
+  [RISCV_PTE_U, "U"],
+  [RISCV_PTE_G, "G"],
+  [RISCV_PTE_A, "A"],
+  [RISCV_PTE_D, "D"],
+];
 /** R, W and X: any of them makes a leaf (_PAGE_LEAF). */
 export const RISCV_PTE_LEAF: number = RISCV_PTE_R | RISCV_PTE_W | RISCV_PTE_X;
 export const RISCV_PPN_SHIFT = 10;

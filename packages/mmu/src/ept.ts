@@ -18,7 +18,16 @@
  * execute-only translations (IA32_VMX_EPT_VPID_CAP bit 0 clear), no mode-based execution, no sub-page rights; host frames have
  * 31 bits.
  */
-import { bug, EINVAL, KernelError, NO_PFN, PAGE_WORDS, type Pfn } from "@pageframe/contracts";
+import {
+  type BitNames,
+  bug,
+  EINVAL,
+  KernelError,
+  namesOfBits,
+  NO_PFN,
+  PAGE_WORDS,
+  type Pfn,
+} from "@pageframe/contracts";
 import { type FrameContents, NO_SLOT } from "@pageframe/memmap";
 import { type EptConfig } from "./ept-config.ts";
 import { EXIT_EPT_MISCONFIG, EXIT_EPT_VIOLATION } from "./fault-code.ts";
@@ -32,6 +41,14 @@ const EPT_RWX: number = EPT_R | EPT_W | EPT_X;
 const EPT_LARGE: number = 1 << 7;
 const EPT_A: number = 1 << 8;
 export const EPT_D: number = 1 << 9;
+const FLAG_NAMES: BitNames = [
+  [EPT_R, "R"],
+  [EPT_W, "W"],
+  [EPT_X, "X"],
+  [EPT_LARGE, "PS"],
+  [EPT_A, "A"],
+  [EPT_D, "D"],
+];
 const EPT_LEVELS = 4;
 /** Memory types that do not exist: 2, 3 and 7. */
 const BAD_TYPES: number = (1 << 2) | (1 << 3) | (1 << 7);
@@ -171,12 +188,5 @@ function isMisconfigured(lo: number, hi: number, level: number, isLeaf: boolean)
 
 function flagText(lo: number): string {
   if ((lo & EPT_RWX) === 0) return "";
-  const names: string[] = [];
-  if ((lo & EPT_R) !== 0) names.push("R");
-  if ((lo & EPT_W) !== 0) names.push("W");
-  if ((lo & EPT_X) !== 0) names.push("X");
-  if ((lo & EPT_LARGE) !== 0) names.push("PS");
-  if ((lo & EPT_A) !== 0) names.push("A");
-  if ((lo & EPT_D) !== 0) names.push("D");
-  return names.join(" ");
+  return namesOfBits(FLAG_NAMES, lo).join(" ");
 }

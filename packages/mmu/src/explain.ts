@@ -1,16 +1,13 @@
 /** Says how a walk of x86-64's tables goes, level by level, without touching anything. Cold: for teaching and messages. */
 import {
+  namesOfBits,
   NO_PFN,
   PAGE_SIZE,
   PAGE_WORDS,
-  PTE_A,
-  PTE_D,
-  PTE_G,
+  PTE_FLAG_NAMES,
   PTE_HI_NX,
   PTE_P,
-  PTE_PCD,
   PTE_PS,
-  PTE_PWT,
   PTE_RW,
   PTE_US,
   PTE_WORDS,
@@ -28,17 +25,6 @@ import { FLAGS_PKEY_SHIFT, type RightTable } from "./rights.ts";
 import { entryProblem } from "./x86-entry.ts";
 
 const LEVEL_NAMES: readonly string[] = ["", "PTE", "PMD", "PUD", "P4D", "PGD"];
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
-  [PTE_P, "P"],
-  [PTE_RW, "RW"],
-  [PTE_US, "US"],
-  [PTE_PWT, "PWT"],
-  [PTE_PCD, "PCD"],
-  [PTE_A, "A"],
-  [PTE_D, "D"],
-  [PTE_PS, "PS"],
-  [PTE_G, "G"],
-];
 
 /** Walks for an address as PageWalker does, but reads only. `right` is as rights.ts has it. */
 export function explainWalk(
@@ -112,7 +98,7 @@ export function joinedEntry(lo: number, hi: number): bigint {
 /** Names of the flags of an entry of x86-64's form; empty when it is not present to the processor. */
 export function entryFlags(lo: number, hi: number): string {
   if ((lo & PTE_P) === 0) return "";
-  const names = FLAG_NAMES.filter(([bit]) => (lo & bit) !== 0).map(([, name]) => name);
+  const names = namesOfBits(PTE_FLAG_NAMES, lo);
   if (ptePkey(hi) !== 0) names.push(`PK${ptePkey(hi)}`);
   if ((hi & PTE_HI_NX) !== 0) names.push("NX");
   return names.join(" ");

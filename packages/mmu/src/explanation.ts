@@ -1,5 +1,7 @@
 /** Puts the explanation of an address together, whatever the format of the table. Cold: for teaching and messages. */
 import {
+  type BitNames,
+  namesOfBits,
   NO_PFN,
   PAGE_SIZE,
   PAGES_PER_LEVEL,
@@ -21,6 +23,14 @@ import { addressText, canonicalVpn, fullAddress, NO_VPN } from "./canonical.ts";
 import { FAULT_GP, FAULT_SS, type Fault } from "./fault-code.ts";
 import { type ExplainedLevel, type HardwareWalker } from "./hardware-walker.ts";
 import { FLAGS_PKEY_MASK, FLAGS_PKEY_SHIFT } from "./rights.ts";
+
+/** Flags of a TLB entry that have names. */
+const FLAG_NAMES: BitNames = [
+  [PTE_RW, "RW"],
+  [PTE_US, "US"],
+  [PTE_D, "D"],
+  [PTE_G, "G"],
+];
 
 /** What one array of the TLB holds for an address. */
 export interface ExplainedHolding {
@@ -127,11 +137,7 @@ function collectHoldings(tlb: Tlb, vpn: Vpn, pcid: number): TlbHolding[] {
 }
 
 function flagText(flags: number): string {
-  const names: string[] = [];
-  if ((flags & PTE_RW) !== 0) names.push("RW");
-  if ((flags & PTE_US) !== 0) names.push("US");
-  if ((flags & PTE_D) !== 0) names.push("D");
-  if ((flags & PTE_G) !== 0) names.push("G");
+  const names = namesOfBits(FLAG_NAMES, flags);
   if ((flags & FLAGS_PKEY_MASK) !== 0) names.push(`PK${(flags & FLAGS_PKEY_MASK) >>> FLAGS_PKEY_SHIFT}`);
   if ((flags & TLB_ENTRY_NX) !== 0) names.push("NX");
   return names.join(" ");

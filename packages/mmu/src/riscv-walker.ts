@@ -9,9 +9,11 @@
  * cached pointers are forgotten by SFENCE.VMA of any page of the address space, as by INVLPG; no Svnapot, no machine mode.
  */
 import {
+  namesOfBits,
   PAGE_SHIFT,
   PAGE_WORDS,
   PAGES_PER_LEVEL,
+  RISCV_FLAG_NAMES,
   RISCV_PTE_A,
   RISCV_PTE_D,
   RISCV_PTE_G,
@@ -53,16 +55,6 @@ const HI_RESERVED: number = (0x1f << 22) | (1 << 31) | 0x3ffe00;
 const PBMT_BITS: number = RISCV_PTE_HI_NC | RISCV_PTE_HI_IO;
 /** Must be clear in a pointer. */
 const POINTER_RESERVED: number = RISCV_PTE_U | RISCV_PTE_A | RISCV_PTE_D;
-const FLAG_NAMES: readonly (readonly [number, string])[] = [
-  [RISCV_PTE_V, "V"],
-  [RISCV_PTE_R, "R"],
-  [RISCV_PTE_W, "W"],
-  [RISCV_PTE_X, "X"],
-  [RISCV_PTE_U, "U"],
-  [RISCV_PTE_G, "G"],
-  [RISCV_PTE_A, "A"],
-  [RISCV_PTE_D, "D"],
-];
 
 /** Walks the table of three (Sv39) or four (Sv48) levels that `rootPfn` names. */
 export class RiscvWalker extends CachedWalker {
@@ -229,7 +221,5 @@ function flagsOf(lo: number, isGlobal: number): number {
 
 function flagText(lo: number): string {
   if ((lo & RISCV_PTE_V) === 0) return "";
-  return FLAG_NAMES.filter(([bit]) => (lo & bit) !== 0)
-    .map(([, name]) => name)
-    .join(" ");
+  return namesOfBits(RISCV_FLAG_NAMES, lo).join(" ");
 }

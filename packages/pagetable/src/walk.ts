@@ -1,31 +1,28 @@
 /** Page-table walks spelled out, for people: every entry read on the way, and what its bits mean. Cold. */
 import {
+  type BitNames,
+  namesOfBits,
+  PTE_FLAG_NAMES,
+  RISCV_FLAG_NAMES,
   leafPfn,
   NO_PFN,
   NO_SWAP_ENTRY,
   PAGE_WORDS,
   type Pfn,
   PT_LEVEL_PTE,
-  PTE_A,
-  PTE_D,
-  PTE_G,
   PTE_HI_NX,
   PTE_MARKER_GUARD,
   PTE_MARKER_POISONED,
   PTE_MARKER_UFFD_WP,
   PTE_P,
   PTE_PAT_LARGE,
-  PTE_PCD,
   PTE_PS,
-  PTE_PWT,
-  PTE_RW,
   PTE_SOFT_DIRTY,
   PTE_SPECIAL,
   PTE_SWP_EXCLUSIVE,
   PTE_SWP_SOFT_DIRTY,
   PTE_SWP_UFFD_WP,
   PTE_UFFD_WP,
-  PTE_US,
   PTE_WORDS,
   pteIsMigration,
   pteIsNone,
@@ -38,19 +35,12 @@ import {
   pteSwpPfn,
   pteSwpType,
   pteToSwapEntry,
-  RISCV_PTE_A,
-  RISCV_PTE_D,
-  RISCV_PTE_G,
   RISCV_PTE_HI_IO,
   RISCV_PTE_HI_NC,
   RISCV_PTE_HI_SOFT_DIRTY,
   RISCV_PTE_HI_UFFD_WP,
-  RISCV_PTE_R,
   RISCV_PTE_SPECIAL,
-  RISCV_PTE_U,
   RISCV_PTE_V,
-  RISCV_PTE_W,
-  RISCV_PTE_X,
   riscvPfn,
   SWP_DEVICE_WRITE,
   SWP_HWPOISON,
@@ -102,59 +92,36 @@ export interface DecodedPte {
   readonly flags: readonly string[];
 }
 
-type NamedBit = readonly [number, string];
-
-const FLAG_NAMES: readonly NamedBit[] = [
-  [PTE_P, "P"],
-  [PTE_RW, "RW"],
-  [PTE_US, "US"],
-  [PTE_PWT, "PWT"],
-  [PTE_PCD, "PCD"],
-  [PTE_A, "A"],
-  [PTE_D, "D"],
-  [PTE_PS, "PS"],
-  [PTE_G, "G"],
+const FLAG_NAMES: BitNames = [
+  ...PTE_FLAG_NAMES,
   [PTE_SPECIAL, "SPECIAL"],
   [PTE_UFFD_WP, "UFFD_WP"],
   [PTE_SOFT_DIRTY, "SOFT_DIRTY"],
 ];
-const SWAP_FLAG_NAMES: readonly NamedBit[] = [
+const SWAP_FLAG_NAMES: BitNames = [
   [PTE_SWP_SOFT_DIRTY, "SOFT_DIRTY"],
   [PTE_SWP_UFFD_WP, "UFFD_WP"],
   [PTE_SWP_EXCLUSIVE, "EXCLUSIVE"],
 ];
-const MARKER_NAMES: readonly NamedBit[] = [
+const MARKER_NAMES: BitNames = [
   [PTE_MARKER_UFFD_WP, "UFFD_WP"],
   [PTE_MARKER_POISONED, "POISONED"],
   [PTE_MARKER_GUARD, "GUARD"],
 ];
-const RISCV_FLAG_NAMES: readonly NamedBit[] = [
-  [RISCV_PTE_V, "V"],
-  [RISCV_PTE_R, "R"],
-  [RISCV_PTE_W, "W"],
-  [RISCV_PTE_X, "X"],
-  [RISCV_PTE_U, "U"],
-  [RISCV_PTE_G, "G"],
-  [RISCV_PTE_A, "A"],
-  [RISCV_PTE_D, "D"],
-  [RISCV_PTE_SPECIAL, "SPECIAL"],
-];
-const RISCV_HI_NAMES: readonly NamedBit[] = [
+const RISCV_NAMES: BitNames = [...RISCV_FLAG_NAMES, [RISCV_PTE_SPECIAL, "SPECIAL"]];
+const RISCV_HI_NAMES: BitNames = [
   [RISCV_PTE_HI_SOFT_DIRTY, "SOFT_DIRTY"],
   [RISCV_PTE_HI_UFFD_WP, "UFFD_WP"],
   [RISCV_PTE_HI_NC, "NC"],
   [RISCV_PTE_HI_IO, "IO"],
 ];
 
-const namesOf = (names: readonly NamedBit[], bits: number): string[] =>
-  names.filter(([bit]) => (bits & bit) !== 0).map(([, name]) => name);
-
 /** Names what the two halves of a canonical entry say. `level` tells PAT from PS and finds the frame of a large leaf. */
 export function decodePte(lo: number, hi: number, level = 0): DecodedPte {
   if (pteIsNone(lo, hi)) return { kind: "empty", pfn: NO_PFN, swapEntry: NO_SWAP_ENTRY, flags: [] };
   if (!pteIsPresent(lo)) return decodeSwapPte(lo, hi);
   const isProtNone = (lo & PTE_P) === 0;
-  const flags = namesOf(FLAG_NAMES, lo).map((name) =>
+  const flags = namesOfBits(FLAG_NAMES, lo).map((name) =>
     isProtNone && name === "G" ? "PROTNONE" : level === PT_LEVEL_PTE && name === "PS" ? "PAT" : name,
   );
   const isLargeLeaf = level > PT_LEVEL_PTE && (lo & PTE_PS) !== 0;
@@ -168,12 +135,12 @@ export function decodePte(lo: number, hi: number, level = 0): DecodedPte {
 /** Names what the two halves of a RISC-V entry say; without V it is in canonical form. */
 export function decodeRiscvPte(lo: number, hi: number): DecodedPte {
   if ((lo & RISCV_PTE_V) === 0) return decodePte(lo, hi);
-  const flags = [...namesOf(RISCV_FLAG_NAMES, lo), ...namesOf(RISCV_HI_NAMES, hi)];
+  const flags = [...namesOfBits(RISCV_NAMES, lo), ...namesOfBits(RISCV_HI_NAMES, hi)];
   return { kind: "present", pfn: riscvPfn(lo, hi), swapEntry: NO_SWAP_ENTRY, flags };
 }
 
 function decodeSwapPte(lo: number, hi: number): DecodedPte {
-  const flags = namesOf(SWAP_FLAG_NAMES, lo);
+  const flags = namesOfBits(SWAP_FLAG_NAMES, lo);
   if (!pteIsNonSwap(hi)) return { kind: "swap", pfn: NO_PFN, swapEntry: pteToSwapEntry(lo, hi), flags };
   const type = pteSwpType(hi);
   const markers = pteMarkers(lo, hi);
@@ -182,7 +149,7 @@ function decodeSwapPte(lo: number, hi: number): DecodedPte {
       kind: "marker",
       pfn: NO_PFN,
       swapEntry: NO_SWAP_ENTRY,
-      flags: [...flags, ...namesOf(MARKER_NAMES, markers)],
+      flags: [...flags, ...namesOfBits(MARKER_NAMES, markers)],
     };
   }
   let kind: DecodedPte["kind"] = "device";
