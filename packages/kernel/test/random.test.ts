@@ -180,8 +180,8 @@ class World {
   }
 
   private spawn(name: string, cpu: number): Task {
-    for (const other of [null, ...this.programs]) {
-      if (other !== null) this.kernel.exit(other.task);
+    for (const other of [null, this.hog, ...this.programs.map(({ task }) => task)]) {
+      if (other?.hasExited === false) this.kernel.exit(other);
       try {
         return this.kernel.spawn(name, cpu);
       } catch (error) {
@@ -295,12 +295,13 @@ class World {
     return (answer as { signal?: number } | null)?.signal === SIGKILL;
   }
 
+  /** Starts programs anew that were killed, or that had to end to make room for one that was started anew. */
   private replaceKilled(): void {
-    this.programs.forEach((program, at) => {
-      if (!program.task.hasExited) return;
+    const findKilled = () => this.programs.findIndex(({ task }) => task.hasExited);
+    for (let at = findKilled(); at >= 0; at = findKilled()) {
       this.nrKilled++;
       this.programs[at] = this.fresh(at);
-    });
+    }
   }
 }
 
