@@ -35,7 +35,6 @@ import {
   leafPfn,
   PT_LEVEL_PTE,
   pteToSwapEntry,
-  TASK_SIZE_VPN,
   TLB_ENTRY_NX,
   VM_PFNMAP,
   VM_SHARED,
@@ -91,9 +90,9 @@ function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
   let nrFile = 0;
   let nrSwap = 0;
   for (
-    let vpn = pageTable.nextPopulated(0, TASK_SIZE_VPN);
-    vpn < TASK_SIZE_VPN;
-    vpn = pageTable.nextPopulated(vpn + 1, TASK_SIZE_VPN)
+    let vpn = pageTable.nextPopulated(0, space.taskSizeVpn);
+    vpn < space.taskSizeVpn;
+    vpn = pageTable.nextPopulated(vpn + 1, space.taskSizeVpn)
   ) {
     const at = `mm ${mm.id} vpn 0x${vpn.toString(16)}`;
     const vma = space.findVma(vpn);

@@ -30,6 +30,7 @@ import {
   RUN_READ,
   RUN_VPN_HI_MASK,
   RUN_WRITE,
+  SEGV_MAPERR,
   SI_KERNEL,
   SIGKILL,
   SIGSEGV,
@@ -201,7 +202,7 @@ export class Kernel {
 
   /** Accesses a page as a user instruction would (RUN_READ, RUN_WRITE, RUN_EXEC). Null, or the signal that it raises. */
   access(task: Task, vpn: Vpn, kind: number): TaskSignal | null {
-    const signal = this.accessPage(task, vpn, kind);
+    const signal = this.accessByte(task, vpn, 0, kind);
     runDaemons(this.sys);
     return signal;
   }
@@ -430,11 +431,15 @@ export class Kernel {
 
   /** One access by its address; daemons are the caller's. */
   private accessByte(task: Task, vpn: Vpn, offset: number, kind: number): TaskSignal | null {
-    if (vpn !== NOT_CANONICAL) return this.accessPage(task, vpn, kind, offset);
+    if (vpn !== NOT_CANONICAL && vpn < this.sys.kernelHalf.layout.limitVpn) {
+      return this.accessPage(task, vpn, kind, offset);
+    }
     // #GP, which tells no address (exc_general_protection, gp_user_force_sig_segv).
     this.enter(task);
     exitToUserMode(this.sys, this.sys.cpus[task.cpu]);
-    return { signal: SIGSEGV, code: SI_KERNEL, vpn: 0 };
+    // RISC-V has a page fault there like anywhere else.
+    const code = this.sys.kernelHalf.layout.isRiscv ? SEGV_MAPERR : SI_KERNEL;
+    return { signal: SIGSEGV, code, vpn: 0 };
   }
 
   /** One access; daemons are the caller's. */

@@ -22,6 +22,7 @@ import { createUserRoot, enterKernelMode, exitToUserMode } from "./kpti.ts";
 import { parseBytes } from "./sizes.ts";
 import { enterLazyTlb, switchMm } from "./switch-mm.ts";
 import { type Cpu, type System } from "./system.ts";
+import { tableFormat } from "./table-format.ts";
 import { Mm, Task } from "./task.ts";
 import { TRIM_CPUMASK_NS } from "./tlb-flush.ts";
 
@@ -122,11 +123,14 @@ function createMm(sys: System, cpu: CpuId): Mm | number {
     sys.slab.freeObject(sys.caches.mm, address, cpu);
     return -ENOMEM;
   }
+  const { taskSizeVpn, mmapLegacyBase } = tableFormat(sys.config.seats.pageTable);
   const space = new AddressSpace(sys.vmaPool, sys.addressSpaceHost, {
     id,
     commit: sys.vmCommit,
     rlimitStackBytes: parseBytes(sys.config.stackLimit),
     maxMapCount: sys.config.maxMapCount,
+    taskSizeVpn,
+    mmapLegacyBase,
     isThpEnabled: false,
   });
   const mm = new Mm(id, space, tables.pageTable, tables.userRoot, address);

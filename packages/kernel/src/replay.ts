@@ -22,6 +22,7 @@ import {
   RUN_WRITE,
   runKind,
   runVpnHi,
+  TASK_SIZE_VPN,
   type InitialRegion,
   type SyscallEvent,
   type TraceSource,
@@ -109,7 +110,10 @@ export class Replay {
     this.fileIds = metadata.files.map((file) => kernel.openFile(file.name));
     this.task.mm.space.startBrk = metadata.startBrk;
     this.task.mm.space.brkAddress = metadata.startBrk;
-    for (const region of metadata.initialRegions) this.mapInitial(region);
+    for (const region of metadata.initialRegions) {
+      this.checkPage(region.startVpn + region.nrPages - 1);
+      this.mapInitial(region);
+    }
     source.rewind();
   }
 
@@ -125,11 +129,14 @@ export class Replay {
     if (block === null) {
       this.hasEnded = true;
     } else if (block.kind === "syscall") {
+      this.checkSyscall(block.event);
       this.syscall(block.event);
     } else if (this.verifier === null) {
+      this.checkRuns(block.words, block.nrRuns);
       this.signal = this.kernel.accessRuns(this.task, block.words, block.nrRuns);
       this.nrRunsDone += block.nrRuns;
     } else {
+      this.checkRuns(block.words, block.nrRuns);
       this.verifiedRuns(block.words, block.nrRuns);
     }
     if (this.signal !== null || this.task.hasExited) this.hasEnded = true;
@@ -185,6 +192,36 @@ export class Replay {
       region.filePgoff * PAGE_SIZE,
     );
     this.expect("mmap", result);
+  }
+
+  /**
+   * Throws EINVAL when the trace uses a page that programs of this machine cannot have for being narrower than those of x86-64.
+   * Elsewhere mappings fail as they do in Linux, and accesses raise signals.
+   */
+  private checkPage(vpn: Vpn): void {
+    const { taskSizeVpn } = this.task.mm.space;
+    if (vpn < taskSizeVpn || taskSizeVpn >= TASK_SIZE_VPN) return;
+    throw new KernelError(
+      EINVAL,
+      `the trace uses address 0x${(vpn * PAGE_SIZE).toString(16)}, and programs end at ` +
+        `0x${(taskSizeVpn * PAGE_SIZE).toString(16)} with page table "${this.kernel.sys.config.seats.pageTable}"; ` +
+        "radix4 would work",
+    );
+  }
+
+  /** Checks where a system call of the recording has put something. */
+  private checkSyscall(event: SyscallEvent): void {
+    const { name } = event;
+    if (name !== "mmap" && name !== "mremap" && name !== "brk") return;
+    const nrBytes = name === "mmap" ? event.lengthBytes : name === "mremap" ? event.newLengthBytes : 0;
+    this.checkPage(vpnOfAddress(event.result) + Math.max(0, pagesOfBytes(nrBytes) - 1));
+  }
+
+  /** Checks the pages of accesses. */
+  private checkRuns(words: Int32Array, nrRuns: number): void {
+    if (this.task.mm.space.taskSizeVpn >= TASK_SIZE_VPN) return;
+    for (let run = 0; run < nrRuns; run++)
+      this.checkPage(vpnOf(words[2 * run], runVpnHi(words[2 * run + 1])));
   }
 
   private syscall(event: SyscallEvent): void {

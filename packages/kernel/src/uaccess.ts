@@ -30,14 +30,21 @@ export type UserPointer = bigint | number;
 const PAGE_BYTES = BigInt(PAGE_SIZE);
 const TASK_SIZE_MAX_4 = (1n << 47n) - PAGE_BYTES;
 const TASK_SIZE_MAX_5 = (1n << 56n) - PAGE_BYTES;
+/** LONG_MAX: what is past the user half faults. */
+const TASK_SIZE_MAX_RISCV = (1n << 63n) - 1n;
 /** Absence of a frame: the access is bad. */
 const NO_ACCESS = -1;
 /** Faults that one access may take before the kernel is considered broken. */
 const MAX_FAULTS_PER_ACCESS = 16;
 
-/** First address past user space: 2^47 or, with five levels, 2^56, less a guard page (TASK_SIZE_MAX). */
+/**
+ * First address that no program may pass (TASK_SIZE_MAX): 2^47 or, with five levels, 2^56, less a guard page; on RISC-V the last
+ * address without the sign bit.
+ */
 export function taskSizeMax(sys: System): bigint {
-  return sys.kernelHalf.layout.nrLevels === 5 ? TASK_SIZE_MAX_5 : TASK_SIZE_MAX_4;
+  const { isRiscv, nrLevels } = sys.kernelHalf.layout;
+  if (isRiscv) return TASK_SIZE_MAX_RISCV;
+  return nrLevels === 5 ? TASK_SIZE_MAX_5 : TASK_SIZE_MAX_4;
 }
 
 /** May a range belong to user space, whatever is mapped there? (access_ok) */

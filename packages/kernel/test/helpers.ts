@@ -34,10 +34,10 @@ export function mapPages(
   return kernel.mmap(task, at(page), nrPages * PAGE_SIZE, prot, flags, fileId, 0);
 }
 
-/** Starts a task with `nrPages` pages of private anonymous memory from page 0 of the arena on. */
-export function spawnWith(kernel: Kernel, name: string, nrPages: number, cpu = 0): Task {
+/** Starts a task with `nrPages` pages of private anonymous memory from a page of the arena on. */
+export function spawnWith(kernel: Kernel, name: string, nrPages: number, cpu = 0, page = 0): Task {
   const task = kernel.spawn(name, cpu);
-  mapPages(kernel, task, 0, nrPages);
+  mapPages(kernel, task, page, nrPages);
   return task;
 }
 
@@ -51,7 +51,7 @@ export function fill(kernel: Kernel, task: Task, firstPage: number, nrPages: num
 
 /** What fill() writes to a page. */
 export function stampOf(page: number, stamp = 0): number {
-  return 1 + ((page + stamp) % 251);
+  return 1 + ((((page + stamp) % 251) + 251) % 251);
 }
 
 /** Pages of a range whose first byte is not what fill() wrote. */

@@ -356,7 +356,7 @@ const MACHINES: readonly ({ readonly name: string; readonly config: KernelConfig
     nrHogPages: 60,
     isSwapping: true,
   },
-  ...["sv48", "hashed", "inverted"].map((pageTable) => ({
+  ...["sv39", "sv48", "hashed", "inverted"].map((pageTable) => ({
     name: `${pageTable} page table`,
     config: { memory: "240KiB", cpus: 2, swap: SWAP_4M, contents: "sparse" as const, seats: { pageTable } },
     nrHogPages: 60,
@@ -365,7 +365,7 @@ const MACHINES: readonly ({ readonly name: string; readonly config: KernelConfig
   {
     name: "page-table isolation, five levels",
     config: {
-      memory: "240KiB",
+      memory: "320KiB",
       cpus: 2,
       swap: SWAP_4M,
       contents: "sparse",

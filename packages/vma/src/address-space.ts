@@ -5,7 +5,7 @@
  * VMA ids do not survive a change: look them up anew. Addresses and lengths of system calls are in bytes; results are
  * addresses, 0, or a negative errno.
  */
-import { EFAULT, NO_VMA, TASK_SIZE_VPN, type Vaddr, type VmaId, type Vpn } from "@pageframe/contracts";
+import { EFAULT, NO_VMA, type Vaddr, type VmaId, type Vpn } from "@pageframe/contracts";
 import { prepareAnonVma } from "./anon-vma.ts";
 import { doBrk } from "./brk.ts";
 import { forkAddressSpace } from "./fork.ts";
@@ -71,7 +71,7 @@ export class AddressSpace extends MmStruct {
   }
 
   /** Maps the initial stack, [topVpn - nrPages, topVpn). Returns 0 or -ENOMEM. Called by exec. */
-  setupStack(topVpn: Vpn = TASK_SIZE_VPN, nrPages = 33): number {
+  setupStack(topVpn: Vpn = this.taskSizeVpn, nrPages = 33): number {
     return setupStack(this, topVpn, nrPages);
   }
 

@@ -3,7 +3,6 @@ import {
   ENOMEM,
   NO_VMA,
   PAGE_SIZE,
-  TASK_SIZE_VPN,
   VM_ACCOUNT,
   VM_LOCKED,
   VM_SOFTDIRTY,
@@ -28,7 +27,7 @@ export function doBrk(mm: MmStruct, address: Vaddr): Vaddr {
     if (vma === NO_VMA || mm.pool.startVpn[vma] >= oldVpn) return mm.brkAddress;
     if (unmapRange(mm, newVpn, oldVpn) !== 0) return mm.brkAddress;
   } else if (newVpn > oldVpn) {
-    if (newVpn > TASK_SIZE_VPN || !mm.mayLock(mm.defFlags, newVpn - oldVpn)) return mm.brkAddress;
+    if (newVpn > mm.taskSizeVpn || !mm.mayLock(mm.defFlags, newVpn - oldVpn)) return mm.brkAddress;
     // One page stays free behind the heap, and the guard gap of a stack.
     const next = mm.tree.find(oldVpn);
     if (next !== NO_VMA && newVpn + 1 > startWithGap(mm.tree, next)) return mm.brkAddress;

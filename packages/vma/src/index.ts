@@ -3,7 +3,7 @@ export { MmStruct, type AddressSpaceConfig } from "./mm-struct.ts";
 export {
   DEFAULT_RLIMIT_MEMLOCK_BYTES,
   DEFAULT_RLIMIT_STACK_BYTES,
-  MMAP_LEGACY_BASE_VPN,
+  RISCV_MMAP_LEGACY_BASE_VPN,
   USER_PGTABLES_CEILING_VPN,
   mmapBaseVpn,
 } from "./layout.ts";

@@ -10,6 +10,7 @@ import {
   NO_PAGES_HOST,
   NO_VMA,
   PAGE_SIZE,
+  TASK_SIZE_VPN,
   bug,
   type AddressSpaceHost,
   type MmId,
@@ -34,6 +35,10 @@ export interface AddressSpaceConfig {
   readonly id?: MmId;
   /** Overcommit account of the machine. Default: an account of its own without a limit. */
   readonly commit?: VmCommit;
+  /** First page past what programs may have (TASK_SIZE); that of x86-64 when absent. */
+  readonly taskSizeVpn?: Vpn;
+  /** Page where bottom-up placement starts (TASK_UNMAPPED_BASE); a third of the task size when absent. */
+  readonly mmapLegacyBase?: Vpn;
   /** Page below which mmap places; computed from the stack limit when absent. */
   readonly mmapBase?: Vpn;
   /** vm.max_map_count. */
@@ -56,6 +61,10 @@ export class MmStruct {
   readonly host: AddressSpaceHost;
   readonly commit: VmCommit;
   readonly isThpEnabled: boolean;
+  /** First page past what programs may have (TASK_SIZE). */
+  readonly taskSizeVpn: Vpn;
+  /** Page where bottom-up placement starts (TASK_UNMAPPED_BASE). */
+  readonly mmapLegacyBase: Vpn;
 
   /** Page below which mmap places. Set by exec. */
   mmapBase: Vpn;
@@ -109,7 +118,19 @@ export class MmStruct {
     this.rlimitDataBytes = config.rlimitDataBytes ?? Infinity;
     this.rlimitMemlockBytes = config.rlimitMemlockBytes ?? DEFAULT_RLIMIT_MEMLOCK_BYTES;
     this.isPrivileged = config.isPrivileged ?? true;
-    this.mmapBase = config.mmapBase ?? mmapBaseVpn(this.rlimitStackBytes);
+    this.taskSizeVpn = config.taskSizeVpn ?? TASK_SIZE_VPN;
+    if (
+      !Number.isInteger(this.taskSizeVpn) ||
+      this.taskSizeVpn < 1 ||
+      this.taskSizeVpn > USER_PGTABLES_CEILING_VPN
+    ) {
+      throw new KernelError(
+        EINVAL,
+        `taskSizeVpn (${this.taskSizeVpn}) must be an integer from 1 to ${USER_PGTABLES_CEILING_VPN}`,
+      );
+    }
+    this.mmapLegacyBase = config.mmapLegacyBase ?? Math.ceil(this.taskSizeVpn / 3);
+    this.mmapBase = config.mmapBase ?? mmapBaseVpn(this.rlimitStackBytes, this.taskSizeVpn);
   }
 
   /** Number of VMAs (map_count). */
@@ -218,7 +239,7 @@ export class MmStruct {
     let [totalVm, lockedVm, dataVm, execVm, stackVm] = [0, 0, 0, 0, 0];
     for (let vma = this.tree.first; vma !== NO_VMA; vma = pool.next[vma]) {
       if (pool.mmId[vma] !== this.id) bug(`VMA ${vma} of mm ${this.id} belongs to mm ${pool.mmId[vma]}`);
-      if (pool.startVpn[vma] < 0 || pool.endVpn[vma] > USER_PGTABLES_CEILING_VPN) {
+      if (pool.startVpn[vma] < 0 || pool.endVpn[vma] > this.taskSizeVpn) {
         bug(`VMA ${vma} [${pool.startVpn[vma]}, ${pool.endVpn[vma]}) leaves user space`);
       }
       const nrPages = pool.endVpn[vma] - pool.startVpn[vma];

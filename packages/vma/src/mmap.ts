@@ -22,7 +22,6 @@ import {
   NO_VMA,
   PAGE_SIZE,
   PROT_WRITE,
-  TASK_SIZE_VPN,
   VM_ACCOUNT,
   VM_DONTEXPAND,
   VM_EXEC,
@@ -158,7 +157,7 @@ function placeMapping(
   pgoff: number,
   fileMode: number,
 ): Vpn {
-  if (nrPages > TASK_SIZE_VPN) return -ENOMEM;
+  if (nrPages > mm.taskSizeVpn) return -ENOMEM;
   const isHugetlb = fileId !== NO_FILE && (fileMode & FILE_HUGETLB) !== 0;
   let vpn: Vpn;
   if ((flags & MAP_FIXED) !== 0) {
@@ -178,7 +177,7 @@ function placeMapping(
       vpn = findUnmappedArea(mm, hintVpn, nrPages, 1, false);
     }
   }
-  vpn = checkArea(vpn, nrPages);
+  vpn = checkArea(mm, vpn, nrPages);
   return vpn >= 0 && vpn < MMAP_MIN_VPN && !mm.isPrivileged ? -EPERM : vpn;
 }
 

@@ -16,7 +16,6 @@ import {
   MREMAP_MAYMOVE,
   NO_VMA,
   PAGE_SIZE,
-  TASK_SIZE_VPN,
   VM_ACCOUNT,
   VM_DONTEXPAND,
   VM_HUGETLB,
@@ -55,12 +54,12 @@ export function doMremap(
   const nrOld = Math.ceil(oldBytes / PAGE_SIZE);
   const nrNew = Math.ceil(newBytes / PAGE_SIZE);
   if ((flags & ~KNOWN_FLAGS) !== 0 || address % PAGE_SIZE !== 0) return -EINVAL;
-  if (nrNew === 0 || nrNew > TASK_SIZE_VPN) return -EINVAL;
+  if (nrNew === 0 || nrNew > mm.taskSizeVpn) return -EINVAL;
   const from = address / PAGE_SIZE;
   const to = newAddress / PAGE_SIZE;
   const isToNewPlace = (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0;
   if (isToNewPlace) {
-    if (to + nrNew > TASK_SIZE_VPN || newAddress % PAGE_SIZE !== 0) return -EINVAL;
+    if (to + nrNew > mm.taskSizeVpn || newAddress % PAGE_SIZE !== 0) return -EINVAL;
     if ((flags & MREMAP_MAYMOVE) === 0) return -EINVAL;
     if ((flags & MREMAP_DONTUNMAP) !== 0 && nrOld !== nrNew) return -EINVAL;
     if (from + nrOld > to && to + nrNew > from) return -EINVAL;
@@ -162,7 +161,7 @@ function expand(
   const end = pool.endVpn[vma];
   const newEnd = from + nrNew;
   const next = pool.next[vma];
-  const isRoom = newEnd <= TASK_SIZE_VPN && (next === NO_VMA || pool.startVpn[next] >= newEnd);
+  const isRoom = newEnd <= mm.taskSizeVpn && (next === NO_VMA || pool.startVpn[next] >= newEnd);
   if (end === from + nrOld && isRoom) return extend(mm, vma, newEnd) === 0 ? from : -ENOMEM;
   if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM;
   const to = findTarget(mm, vma, from, nrNew, 0, 0, fileMode);
@@ -248,7 +247,7 @@ function findTarget(
   } else {
     vpn = findUnmappedArea(mm, to, nrPages, 1, false);
   }
-  vpn = checkArea(vpn, nrPages);
+  vpn = checkArea(mm, vpn, nrPages);
   return vpn >= 0 && vpn < MMAP_MIN_VPN && !mm.isPrivileged ? -EPERM : vpn;
 }
 

@@ -7,7 +7,6 @@ import {
   ENOMEM,
   NO_VMA,
   PAGE_SIZE,
-  TASK_SIZE,
   VM_ACCOUNT,
   VM_HUGETLB,
   type Vaddr,
@@ -21,7 +20,8 @@ import { VM_LOCKED_MASK } from "./vma-flags.ts";
 
 /** munmap(2). */
 export function doMunmap(mm: MmStruct, address: Vaddr, lengthBytes: number): number {
-  if (address % PAGE_SIZE !== 0 || address > TASK_SIZE || lengthBytes > TASK_SIZE - address) return -EINVAL;
+  const taskSize = mm.taskSizeVpn * PAGE_SIZE;
+  if (address % PAGE_SIZE !== 0 || address > taskSize || lengthBytes > taskSize - address) return -EINVAL;
   const nrPages = Math.ceil(lengthBytes / PAGE_SIZE);
   if (nrPages === 0) return -EINVAL;
   return unmapRange(mm, address / PAGE_SIZE, address / PAGE_SIZE + nrPages);

@@ -9,13 +9,12 @@ import {
   MMAP_MIN_VPN,
   NO_VMA,
   STACK_GUARD_GAP_PAGES,
-  TASK_SIZE_VPN,
   VM_GROWSDOWN,
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
 import { type MmStruct } from "./mm-struct.ts";
-import { MMAP_LEGACY_BASE_VPN, PMD_PAGES } from "./layout.ts";
+import { PMD_PAGES } from "./layout.ts";
 import { NO_GAP, type VmaTree } from "./vma-tree.ts";
 
 /** Start of a VMA with the guard gap of a stack in front (vm_start_gap). */
@@ -39,13 +38,13 @@ export function findUnmappedArea(
   const { tree } = mm;
   if (hintVpn !== 0) {
     const hint = isHuge ? Math.ceil(hintVpn / alignPages) * alignPages : hintVpn;
-    if (hint + nrPages <= TASK_SIZE_VPN) {
+    if (hint + nrPages <= mm.taskSizeVpn) {
       const vma = tree.find(hint);
       if (vma === NO_VMA || hint + nrPages <= startWithGap(tree, vma)) return hint;
     }
   }
   const area = findAreaTopDown(tree, MMAP_MIN_VPN, mm.mmapBase, nrPages, alignPages);
-  return area >= 0 ? area : findAreaBottomUp(tree, MMAP_LEGACY_BASE_VPN, TASK_SIZE_VPN, nrPages, alignPages);
+  return area >= 0 ? area : findAreaBottomUp(tree, mm.mmapLegacyBase, mm.taskSizeVpn, nrPages, alignPages);
 }
 
 /**
@@ -101,8 +100,8 @@ function findAreaBottomUp(
 }
 
 /** Checks a placement against the end of user space; `vpn` may be an errno. */
-export function checkArea(vpn: Vpn, nrPages: number): Vpn {
+export function checkArea(mm: MmStruct, vpn: Vpn, nrPages: number): Vpn {
   if (vpn < 0) return vpn;
-  if (vpn + nrPages > TASK_SIZE_VPN) return -ENOMEM;
+  if (vpn + nrPages > mm.taskSizeVpn) return -ENOMEM;
   return Number.isInteger(vpn) ? vpn : -EINVAL;
 }

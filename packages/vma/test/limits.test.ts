@@ -1,9 +1,28 @@
 import { describe, expect, it } from "vitest";
-import { MAP_LOCKED, MAP_NORESERVE, PAGE_SIZE, PROT_NONE, PROT_READ } from "@pageframe/contracts";
+import { MAP_FIXED, MAP_LOCKED, MAP_NORESERVE, PAGE_SIZE, PROT_NONE, PROT_READ } from "@pageframe/contracts";
 import { OVERCOMMIT_ALWAYS, OVERCOMMIT_NEVER, VmCommit } from "@pageframe/vma";
 import { ANON, RW, map, named, newSpace, protect, unmap } from "./helpers.ts";
 
 describe("Limits of one process", () => {
+  it("ends at the task size of its machine, and places everything below that", () => {
+    // 256 GiB of Sv39: 2^26 pages, the mmap base 128 MiB below, a third upwards by default.
+    const mm = newSpace({ taskSizeVpn: 2 ** 26 });
+    expect([mm.mmapBase, mm.mmapLegacyBase]).toEqual([2 ** 26 - 32768, 22369622]);
+    const end = 2 ** 26 * PAGE_SIZE;
+    expect(mm.mmap(0, PAGE_SIZE, RW, ANON)).toBe(end - 32769 * PAGE_SIZE);
+    expect(named(mm.mmap(end, PAGE_SIZE, RW, ANON | MAP_FIXED))).toBe("ENOMEM");
+    expect(named(mm.munmap(end, PAGE_SIZE))).toBe("EINVAL");
+    expect(mm.setupStack()).toBe(0);
+    expect(mm.startStack).toBe(end - 8);
+    mm.startBrk = end - 64 * PAGE_SIZE;
+    mm.brkAddress = mm.startBrk;
+    expect(mm.brk(end + PAGE_SIZE)).toBe(mm.startBrk);
+    mm.checkInvariants();
+    expect(() => newSpace({ taskSizeVpn: 2 ** 36 })).toThrow(
+      "EINVAL: taskSizeVpn (68719476736) must be an integer from 1 to 34359738368",
+    );
+  });
+
   // Answers: recorded on Linux 6.18.15 with RLIMIT_AS set to 64 kB above what was mapped.
   it("counts every mapping against RLIMIT_AS, also inaccessible ones", () => {
     const mm = newSpace();
