@@ -165,6 +165,55 @@ describe("page-table isolation", () => {
     expect(isolation.stats.exitFlushes).toBe(1); // that of switchMm()
   });
 
+  it("flushes a range, or everything, for both PCIDs at once", () => {
+    for (const flush of [
+      (isolation: PageTableIsolation): void => {
+        isolation.flushRange(USER_VPN - 1, 3, 1);
+      },
+      (isolation: PageTableIsolation): void => {
+        isolation.flushBothPcids(1);
+      },
+    ]) {
+      const { mmu, table, isolation } = machine();
+      access(mmu, USER_VPN, RUN_READ, false);
+      isolation.exitToUser();
+      access(mmu, USER_VPN, RUN_READ, true);
+      table.unmap(USER_VPN);
+      flush(isolation); // in user mode: no exit is needed
+      expect(access(mmu, USER_VPN, RUN_READ, true)).toBe(-1 - 0b100);
+      isolation.enterKernel();
+      expect(access(mmu, USER_VPN, RUN_READ, false)).toBe(-1 - 0b000);
+    }
+  });
+
+  it("knows whose a PCID is, and whether it is flushed before it is used again", () => {
+    const { isolation } = machine();
+    expect([isolation.userPcid(1), isolation.kernelPcid(0x801), isolation.kernelPcid(1)]).toEqual([
+      0x801, 1, 1,
+    ]);
+    expect([0x801, 1].map((pcid) => isolation.isUserPcid(pcid))).toEqual([true, false]);
+    expect(isolation.isUserStale(1)).toBe(true); // switchMm() flushed
+    isolation.exitToUser();
+    expect(isolation.isUserStale(1)).toBe(false);
+  });
+
+  it("has one PCID without PCIDs, and forgets at each crossing what is not global", () => {
+    const { mmu, table, user } = machine();
+    const isolation = new PageTableIsolation(mmu, 25, false);
+    isolation.switchMm(table.rootPfn, user.rootPfn, 0, true);
+    expect(isolation.isUserPcid(0x801)).toBe(false);
+    const before = mmu.stats.walks;
+    for (let crossing = 0; crossing < 3; crossing++) {
+      isolation.exitToUser();
+      expect([mmu.rootPfn, mmu.currentPcid]).toEqual([user.rootPfn, 0]);
+      access(mmu, USER_VPN, RUN_READ, true);
+      isolation.enterKernel();
+      expect([mmu.rootPfn, mmu.currentPcid]).toEqual([table.rootPfn, 0]);
+      access(mmu, USER_VPN, RUN_READ, false);
+    }
+    expect(mmu.stats.walks).toBe(before + 6);
+  });
+
   it("refuses what cannot be", () => {
     const { isolation } = machine();
     expect(() => {
