@@ -34,7 +34,7 @@ export function locateAddress(address: bigint, nrLevels: number): Address {
     const topBit = nrLevels * 9 + 11;
     throw usageError(
       `address ${text} is not canonical: with ${nrLevels} levels of page tables bits 63 to ${topBit} must be equal`,
-      "no access to it gets as far as a page table; it ends in a general-protection fault (#GP)",
+      "no access to it gets as far as a page table; on x86-64 it ends in a general-protection fault (#GP)",
     );
   }
   return { vpn, offset: Number(address % BigInt(PAGE_SIZE)), text };

@@ -125,6 +125,23 @@ describe("pageframe walk", () => {
     expect((await walk("0xffffc88000000000", tiny())).area).toBeNull();
   });
 
+  it.each([
+    ["radix5", ["PGD", "P4D", "PUD", "PMD", "PTE"]],
+    ["sv39", ["PGD", "PMD", "PTE"]],
+    ["sv48", ["PGD", "PUD", "PMD", "PTE"]],
+  ])("walks other page tables: %s", async (pageTable, names) => {
+    const config = folder.write("machine.yaml", `seats:\n  pageTable: ${pageTable}\n`);
+    const report = await walk("0x4837123", tiny(), "--memory", "1MiB", "--config", config);
+    expect(report.levels.map(({ name }) => name)).toEqual(names);
+    expect(report.translation).not.toBeNull();
+  });
+
+  it("ends at the root of user mode for a kernel address under page-table isolation", async () => {
+    const config = folder.write("machine.yaml", "kpti: true\n");
+    const report = await walk("0xffff888000180000", tiny(), "--memory", "1MiB", "--config", config);
+    expect(report.levels.map(({ name, entry }) => [name, BigInt(entry)])).toEqual([["PGD", 0n]]);
+  });
+
   it("walks for another task", async () => {
     const report = await walk("0x7fffffffeff0", tiny(), "--pid", "1", "--memory", "1MiB");
     expect(report.task).toMatchObject({ pid: 1, name: "init" });

@@ -49,6 +49,7 @@ export {
   type SnapshotNote,
 } from "./snapshot-file.ts";
 export { type Cpu, type System } from "./system.ts";
+export { type TableFormat, tableFormat } from "./table-format.ts";
 export { type Mm, Task, type TaskSignal } from "./task.ts";
 export { CAUSE_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";
 export { accessOk, taskSizeMax, type UserPointer } from "./uaccess.ts";

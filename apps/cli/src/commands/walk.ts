@@ -1,5 +1,5 @@
 /** `pageframe walk`: says how an address is translated at some point of a replay or on a saved machine, level by level. */
-import { bootKernel, type Kernel, Replay, type Task, type TaskSignal } from "@pageframe/kernel";
+import { bootKernel, type Kernel, Replay, tableFormat, type Task, type TaskSignal } from "@pageframe/kernel";
 import { type Address, locateAddress, parseAddress } from "../address.ts";
 import { runError, usageError } from "../errors.ts";
 import { formatCount, signalName } from "../format.ts";
@@ -36,7 +36,6 @@ interface Place {
   readonly killedBy: TaskSignal | null;
 }
 
-const LEVELS_OF_TABLE: Readonly<Record<string, number>> = { radix4: 4, radix5: 5 };
 /** Options that are about a replay, and nothing to a saved machine. */
 const REPLAY_OPTIONS: readonly (keyof WalkOptions)[] = [
   "after",
@@ -110,7 +109,10 @@ async function replayTo(number: bigint, tracePath: string, options: WalkOptions,
     );
   }
   // The machine was booted once to see whether it can be, so the table is known.
-  const address = locateAddress(number, LEVELS_OF_TABLE[machine.kernel.seats?.pageTable ?? "radix4"]);
+  const address = locateAddress(
+    number,
+    tableFormat(machine.kernel.seats?.pageTable ?? "radix4").layout.nrLevels,
+  );
   const trace = new LimitedTrace(await openTrace(tracePath, io), options.after ?? Infinity);
   const { nrFootprintPages } = trace.metadata;
   const [memory] = resolveMemorySizes(machine.memorySizes, nrFootprintPages);
