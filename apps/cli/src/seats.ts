@@ -3,10 +3,11 @@ import { frameAllocators } from "@pageframe/buddy";
 import { type SeatTable } from "@pageframe/contracts";
 import { numaPolicies } from "@pageframe/numa";
 import { oomPolicies } from "@pageframe/oom";
+import { pageTables } from "@pageframe/pagetable";
 import { reclaimPolicies } from "@pageframe/reclaim";
 import { objectAllocators } from "@pageframe/slab";
 import { swapSlots } from "@pageframe/swap";
-import { tlbs } from "@pageframe/tlb";
+import { asidAllocators, tlbs } from "@pageframe/tlb";
 
 /** A seat, by its name in a configuration's `seats`. */
 interface Seat {
@@ -19,7 +20,9 @@ interface Seat {
 export const seats: Readonly<Record<string, Seat>> = {
   frameAllocator: { what: "frame allocator", names: namesOf(frameAllocators) },
   objectAllocator: { what: "object allocator", names: namesOf(objectAllocators) },
+  pageTable: { what: "page table", names: namesOf(pageTables) },
   tlb: { what: "TLB", names: namesOf(tlbs) },
+  asids: { what: "ASID allocator", names: namesOf(asidAllocators) },
   reclaim: { what: "reclaim policy", names: namesOf(reclaimPolicies) },
   swapSlots: { what: "swap-slot allocator", names: namesOf(swapSlots) },
   numa: { what: "NUMA policy", names: namesOf(numaPolicies) },

@@ -43,6 +43,15 @@ seats:
   });
 
   it.each([
+    ["pageTable", "radix3", 'unknown page table "radix3"; known: radix4, radix5, '],
+    ["tlb", "zen5", 'unknown TLB "zen5"; known: set-associative, none, zen4, '],
+    ["asids", "static", 'unknown ASID allocator "static"; known: dynamic, generations, none'],
+  ])("that seats somebody unknown is reported with line and key: %s", async (seat, name, words) => {
+    const said = await complaint(`cpus: 1\nseats:\n  ${seat}: ${name}\n`);
+    expect(said).toContain(`pageframe: error: FILE:3: seats.${seat}: ${words}`);
+  });
+
+  it.each([
     [
       "an unclosed list",
       "cpus: 1\nnodes: [1\n",
