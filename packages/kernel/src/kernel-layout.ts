@@ -6,17 +6,16 @@
  * Source: Linux 6.18 Documentation/arch/x86/x86_64/mm.rst; arch/x86/include/asm/pgtable_64_types.h, fixmap.h; Intel SDM
  * vol. 1 section 3.3.7.1 (canonical addresses).
  */
-import { type Vpn } from "@pageframe/contracts";
+import { PAGE_SHIFT, type Vpn } from "@pageframe/contracts";
+import { canonicalVpn as vpnOfAddress64, NO_VPN } from "@pageframe/mmu";
 
 /** The address is not canonical: there is no such page. */
-export const NOT_CANONICAL = -1;
+export const NOT_CANONICAL: number = NO_VPN;
 /** Page of the legacy vsyscall ABI, ffffffffff600000 (VSYSCALL_ADDR), with all 52 bits. */
 export const VSYSCALL_PAGE_52 = 0xffffffffff600;
 
 /** Pages of all 64 bits. */
 const NR_PAGES_64_BITS: number = 2 ** 52;
-const PAGE_SHIFT_BIG = 12n;
-const NR_ADDRESSES: bigint = 1n << 64n;
 const BITS_PER_LEVEL = 9;
 
 /** A part of the address space. */
@@ -73,8 +72,7 @@ export const ADDRESS_AREAS_5: readonly AddressArea[] = [
  * access to such an address is a general-protection fault, whatever is mapped.
  */
 export function canonicalVpn(address: bigint, nrLevels: number): Vpn {
-  if (address < 0n || address >= NR_ADDRESSES) return NOT_CANONICAL;
-  return vpnOfPage(Number(address >> PAGE_SHIFT_BIG), nrLevels);
+  return vpnOfAddress64(address, PAGE_SHIFT + BITS_PER_LEVEL * nrLevels);
 }
 
 /** A page with all 52 bits as a Vpn, or NOT_CANONICAL. */

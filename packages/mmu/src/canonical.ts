@@ -31,7 +31,7 @@ export function fullAddress(address: Vaddr | bigint, addressBits: number): bigin
   return value < 1n << BigInt(addressBits) ? BigInt.asUintN(64, BigInt.asIntN(addressBits, value)) : value;
 }
 
-/** Page number that an address in full has in contracts, or NO_VPN when it is not canonical. */
+/** Page number that an address in full has in contracts; NO_VPN when it is not canonical, or has more than 64 bits. */
 export function canonicalVpn(address: bigint, addressBits: number): Vpn {
   if (BigInt.asUintN(64, BigInt.asIntN(addressBits, address)) !== address) return NO_VPN;
   return Number(BigInt.asUintN(addressBits, address) >> BigInt(PAGE_SHIFT));

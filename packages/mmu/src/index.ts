@@ -1,3 +1,4 @@
+export { canonicalVpn, NO_VPN } from "./canonical.ts";
 export { type ExplainedHolding, type Explanation } from "./explanation.ts";
 export { type EptConfig } from "./ept-config.ts";
 export {
