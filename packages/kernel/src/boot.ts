@@ -36,25 +36,25 @@ import { MemorySwapBackend, NullSwapBackend, SwapAreas, swapSlots } from "@pagef
 import { asidAllocators, tlbConfig, tlbs } from "@pageframe/tlb";
 import { VmaPool, VmCommit } from "@pageframe/vma";
 import { type KernelConfig, type KernelConfigInput, MIN_MEMORY_BYTES, parseKernelConfig } from "./config.ts";
-import { Evictor } from "./evict.ts";
-import { Files } from "./files.ts";
+import { Evictor } from "./pages/evict.ts";
+import { Files } from "./files/files.ts";
 import { Kernel } from "./kernel.ts";
-import { checkKpti, loadRoots } from "./kpti.ts";
-import { MmuGather } from "./mmu-gather.ts";
-import { OutsideSink } from "./outside-sink.ts";
-import { LruPageReleaser } from "./pages.ts";
-import { MemoryPressure } from "./pressure.ts";
+import { checkKpti, loadRoots } from "./tlb/kpti.ts";
+import { MmuGather } from "./tlb/mmu-gather.ts";
+import { OutsideSink } from "./replay/outside-sink.ts";
+import { LruPageReleaser } from "./pages/pages.ts";
+import { MemoryPressure } from "./pages/pressure.ts";
 import { formatBytes, formatPages, parseBytes, parsePages } from "./sizes.ts";
-import { NR_VDSO_FRAMES } from "./special-mappings.ts";
+import { NR_VDSO_FRAMES } from "./mm/special-mappings.ts";
 import { Cpu, type KernelCaches, System } from "./system.ts";
-import { TableFramesFromBuddy } from "./table-frames.ts";
-import { tableFormat } from "./table-format.ts";
+import { TableFramesFromBuddy } from "./kernel-space/table-frames.ts";
+import { tableFormat } from "./kernel-space/table-format.ts";
 import { CAUSE_CR3_WRITE, CAUSE_NAMES, TimeAccount } from "./time.ts";
-import { TlbFlusher } from "./tlb-flush.ts";
-import { UnmapBatch } from "./unmap-batch.ts";
+import { TlbFlusher } from "./tlb/tlb-flush.ts";
+import { UnmapBatch } from "./tlb/unmap-batch.ts";
 import { availablePages } from "./views.ts";
-import { Vmalloc } from "./vmalloc.ts";
-import { PagesOfAddressSpaces } from "./zap.ts";
+import { Vmalloc } from "./kernel-space/vmalloc.ts";
+import { PagesOfAddressSpaces } from "./mm/zap.ts";
 
 /** What a boot may be given besides its configuration. */
 export interface BootOptions {

@@ -9,8 +9,8 @@ export {
   MIN_MEMORY_BYTES,
   parseKernelConfig,
 } from "./config.ts";
-export { ContentsVerifier } from "./contents-verifier.ts";
-export { type AccessExplanation } from "./explain-access.ts";
+export { ContentsVerifier } from "./replay/contents-verifier.ts";
+export { type AccessExplanation } from "./pages/explain-access.ts";
 export {
   clearFixmap,
   FIX_APIC_BASE,
@@ -23,8 +23,8 @@ export {
   fixToVpn,
   setFixmap,
   VSYSCALL_PAGE,
-} from "./fixmap.ts";
-export { type MappedFile } from "./files.ts";
+} from "./kernel-space/fixmap.ts";
+export { type MappedFile } from "./files/files.ts";
 export { Kernel } from "./kernel.ts";
 export {
   ADDRESS_AREAS_4,
@@ -36,22 +36,22 @@ export {
   pageOfVpn,
   vpnOfPage,
   VSYSCALL_PAGE_52,
-} from "./kernel-layout.ts";
-export { Replay, type ReplayOptions, type ReplayResult } from "./replay.ts";
+} from "./kernel-space/kernel-layout.ts";
+export { Replay, type ReplayOptions, type ReplayResult } from "./replay/replay.ts";
 export { formatBytes, formatPages, isSize, parseBytes, parsePages } from "./sizes.ts";
-export { pageCanMigrate, pageExpectedRefCount, pageMaybeDmaPinned } from "./pins.ts";
-export { cloneGraph, type Snapshot, stateDigest } from "./snapshot.ts";
+export { pageCanMigrate, pageExpectedRefCount, pageMaybeDmaPinned } from "./pages/pins.ts";
+export { cloneGraph, type Snapshot, stateDigest } from "./state/snapshot.ts";
 export {
   decodeSnapshot,
   encodeSnapshot,
   isSnapshotFile,
   type LoadedSnapshot,
   type SnapshotNote,
-} from "./snapshot-file.ts";
+} from "./state/snapshot-file.ts";
 export { type Cpu, type System } from "./system.ts";
-export { type TableFormat, tableFormat } from "./table-format.ts";
+export { type TableFormat, tableFormat } from "./kernel-space/table-format.ts";
 export { type Mm, Task, type TaskSignal } from "./task.ts";
 export { CAUSE_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";
-export { accessOk, taskSizeMax, type UserPointer } from "./uaccess.ts";
-export { Vmalloc } from "./vmalloc.ts";
-export { VSYSCALL_ADDR } from "./vsyscall.ts";
+export { accessOk, taskSizeMax, type UserPointer } from "./pages/uaccess.ts";
+export { Vmalloc } from "./kernel-space/vmalloc.ts";
+export { VSYSCALL_ADDR } from "./mm/vsyscall.ts";

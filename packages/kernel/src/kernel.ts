@@ -43,23 +43,23 @@ import {
   vpnOfAddress,
 } from "@pageframe/contracts";
 import { type IsolationStats, type MmuStats } from "@pageframe/mmu";
-import { auditSystem } from "./audit.ts";
-import { type AccessExplanation, explainAccess } from "./explain-access.ts";
-import { handleUserFault } from "./fault.ts";
-import { getUserPages, pinUserPages, putUserPages, unpinUserPages } from "./gup.ts";
-import { canonicalVpn, NOT_CANONICAL } from "./kernel-layout.ts";
-import { enterKernelMode, exitToUserMode } from "./kpti.ts";
-import { cloneThread, createTask, exitTask, forkTask, goIdle, switchTo } from "./lifecycle.ts";
-import { runDaemons } from "./pressure.ts";
-import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./snapshot.ts";
-import { mapVdso } from "./special-mappings.ts";
+import { auditSystem } from "./state/audit.ts";
+import { type AccessExplanation, explainAccess } from "./pages/explain-access.ts";
+import { handleUserFault } from "./pages/fault.ts";
+import { getUserPages, pinUserPages, putUserPages, unpinUserPages } from "./pages/gup.ts";
+import { canonicalVpn, NOT_CANONICAL } from "./kernel-space/kernel-layout.ts";
+import { enterKernelMode, exitToUserMode } from "./tlb/kpti.ts";
+import { cloneThread, createTask, exitTask, forkTask, goIdle, switchTo } from "./mm/lifecycle.ts";
+import { runDaemons } from "./pages/pressure.ts";
+import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./state/snapshot.ts";
+import { mapVdso } from "./mm/special-mappings.ts";
 import { type System } from "./system.ts";
 import { type Mm, type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
-import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./uaccess.ts";
+import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./pages/uaccess.ts";
 import { availablePages, buddyinfo, maps, meminfo, swaps, vmstatCounters, vmstatText } from "./views.ts";
-import { emulateVsyscall, isVsyscallFetch } from "./vsyscall.ts";
-import { zapPages } from "./zap.ts";
+import { emulateVsyscall, isVsyscallFetch } from "./mm/vsyscall.ts";
+import { zapPages } from "./mm/zap.ts";
 
 /** Faults that one access may take before the kernel is considered broken. */
 const MAX_FAULTS_PER_ACCESS = 16;

@@ -29,12 +29,12 @@ import { type KernelHalf } from "@pageframe/pagetable";
 import { type LruCache, type Reclaimer } from "@pageframe/reclaim";
 import { type SwapAreas } from "@pageframe/swap";
 import { type VmaPool, type VmCommit } from "@pageframe/vma";
-import { type Gather, type ReclaimFlushes, type TlbFlushes } from "./coherence.ts";
+import { type Gather, type ReclaimFlushes, type TlbFlushes } from "./tlb/coherence.ts";
 import { type KernelConfig } from "./config.ts";
-import { type Files } from "./files.ts";
+import { type Files } from "./files/files.ts";
 import { type Mm, type Task } from "./task.ts";
 import { type TimeAccount } from "./time.ts";
-import { type Vmalloc } from "./vmalloc.ts";
+import { type Vmalloc } from "./kernel-space/vmalloc.ts";
 
 /** One processor: its MMU and what runs on it. */
 export class Cpu {

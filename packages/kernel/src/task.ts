@@ -12,7 +12,7 @@ import {
 } from "@pageframe/contracts";
 import { type UserRoot } from "@pageframe/pagetable";
 import { type AddressSpace } from "@pageframe/vma";
-import { CpuMask } from "./cpu-mask.ts";
+import { CpuMask } from "./tlb/cpu-mask.ts";
 
 /** An address space with its page table and counts (mm_struct). */
 export class Mm {

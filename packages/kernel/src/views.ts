@@ -34,7 +34,7 @@ import {
   VMALLOC_TOTAL_KIB_5_LEVELS,
 } from "@pageframe/procfs";
 import { flagsToPerms } from "@pageframe/vma";
-import { VSYSCALL_PAGE_52 } from "./kernel-layout.ts";
+import { VSYSCALL_PAGE_52 } from "./kernel-space/kernel-layout.ts";
 import { type System } from "./system.ts";
 import { type Mm, type Task } from "./task.ts";
 

@@ -32,7 +32,7 @@ import {
 } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import { expect } from "vitest";
-import { MmuGather } from "../src/mmu-gather.ts";
+import { MmuGather } from "../src/tlb/mmu-gather.ts";
 import { type Mm } from "../src/task.ts";
 
 export const NR_CPUS = 4;

@@ -16,10 +16,10 @@ import { type Kernel, type KernelConfigInput } from "@pageframe/kernel";
 import { type Mmu, PageTableIsolation } from "@pageframe/mmu";
 import { DynamicAsids, GenerationAsids } from "@pageframe/tlb";
 import { describe, expect, it } from "vitest";
-import { loadRoots } from "../src/kpti.ts";
-import { switchMm } from "../src/switch-mm.ts";
-import { TlbFlusher } from "../src/tlb-flush.ts";
-import { UnmapBatch } from "../src/unmap-batch.ts";
+import { loadRoots } from "../src/tlb/kpti.ts";
+import { switchMm } from "../src/tlb/switch-mm.ts";
+import { TlbFlusher } from "../src/tlb/tlb-flush.ts";
+import { UnmapBatch } from "../src/tlb/unmap-batch.ts";
 import { NR_CPUS, World } from "./isolation-world.ts";
 
 const NR_STEPS = Number(process.env["PAGEFRAME_STEPS"] ?? 100_000);

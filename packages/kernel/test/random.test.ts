@@ -19,7 +19,7 @@ import {
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { initialFileByte } from "../src/files.ts";
+import { initialFileByte } from "../src/files/files.ts";
 
 const NR_STEPS = Number(process.env["PAGEFRAME_STEPS"] ?? 10_000);
 const SEED = Number(process.env["PAGEFRAME_SEED"] ?? 42);

@@ -1,0 +1,89 @@
+/**
+ * fork(2): a second address space over the same pages. O(mappings + populated entries).
+ * Source: Linux 6.18 kernel/fork.c, dup_mmap(); mm/memory.c, copy_page_range(), copy_present_ptes(), copy_nonpresent_pte().
+ */
+import {
+  type CpuId,
+  ENOMEM,
+  NO_ENTRY,
+  NO_VMA,
+  PG_ANON,
+  PG_ANON_EXCLUSIVE,
+  PTE_RW,
+  PTE_SPECIAL,
+  PTE_SWP_EXCLUSIVE,
+  pteIsPresent,
+  leafPfn,
+  PT_LEVEL_PTE,
+  pteToSwapEntry,
+  VM_SHARED,
+  type VmaId,
+} from "@pageframe/contracts";
+import { copyPresentPage } from "./fork-pinned.ts";
+import { addRmap } from "../pages/pages.ts";
+import { pageNeedsCowForDma } from "../pages/pins.ts";
+import { type System } from "../system.ts";
+import { type Mm } from "../task.ts";
+
+/**
+ * Copies the mappings and the anonymous pages' entries of `parent` into the empty address space `child`. Returns 0 or
+ * -ENOMEM; then `child` holds a part, which exit frees.
+ */
+export function dupMm(sys: System, parent: Mm, child: Mm, cpu: CpuId): number {
+  const result = parent.space.forkInto(child.space);
+  if (result < 0) return result;
+  const { pool } = child.space;
+  let copied = 0;
+  for (let vma = child.space.firstVma; vma !== NO_VMA; vma = child.space.nextVma(vma)) {
+    if (pool.anonVma[vma] < 0) continue;
+    // The child's mappings have anon_vmas of their own (anon_vma_fork), in ascending order.
+    sys.nrAnonVmas = pool.anonVma[vma] + 1;
+    const address = sys.allocObject(sys.caches.anonVma, cpu);
+    if (address >= 0) child.anonVmaAddresses.push(address);
+    copied = address < 0 ? -ENOMEM : copyEntries(sys, parent, child, vma, cpu);
+    if (copied < 0) break;
+  }
+  // Entries of the parent lost their write right (dup_mmap).
+  sys.tlbFlusher.flushMm(parent);
+  return copied;
+}
+
+/** Copies the entries of one mapping. Pages become shared: read-only on both sides until somebody writes. */
+function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId): number {
+  const { memmap } = sys;
+  const { pool } = child.space;
+  const endVpn = pool.endVpn[vma];
+  const isPrivate = (pool.vmFlags[vma] & VM_SHARED) === 0;
+  const from = parent.copyCursor;
+  from.reset(pool.startVpn[vma], endVpn);
+  while (from.next()) {
+    const target = child.pageTable.allocEntry(from.vpn, 1);
+    if (target === NO_ENTRY) return -ENOMEM;
+    // Allocating a table may have reclaimed the very page: read the entry only now.
+    if (!from.reload()) continue;
+    const { vpn, hi } = from;
+    let { lo } = from;
+    if (!pteIsPresent(lo)) {
+      lo &= ~PTE_SWP_EXCLUSIVE;
+      from.set(lo, hi);
+      child.pageTable.setEntry(target, lo, hi);
+      sys.swap.swapDuplicate(pteToSwapEntry(lo, hi));
+      child.nrSwapEntries++;
+      continue;
+    }
+    if ((lo & PTE_SPECIAL) === 0) {
+      const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
+      if (memmap.hasFlags(pfn, PG_ANON_EXCLUSIVE) && pageNeedsCowForDma(sys, parent, pfn)) {
+        if (!copyPresentPage(sys, child, vma, vpn, target, pfn, cpu)) return -ENOMEM;
+        continue;
+      }
+      if (isPrivate) lo &= ~PTE_RW;
+      if (memmap.hasFlags(pfn, PG_ANON)) memmap.clearFlags(pfn, PG_ANON_EXCLUSIVE);
+      memmap.getPage(pfn);
+      addRmap(sys, child, vpn, pfn);
+      from.set(lo, hi);
+    }
+    child.pageTable.setEntry(target, lo, hi);
+  }
+  return 0;
+}

@@ -1,0 +1,192 @@
+/**
+ * Taking pages out of an address space: munmap, exit, the reaper of killed tasks. And what else an address space asks
+ * of its pages: other rights, tables freed, memory for VMAs.
+ * Source: Linux 6.18 mm/memory.c, zap_pte_range(), free_pgtables(); mm/mprotect.c, change_pte_range().
+ */
+import {
+  type AddressSpaceHost,
+  type MmId,
+  PAGES_PER_LEVEL,
+  type Paddr,
+  PG_ANON,
+  PG_ANON_EXCLUSIVE,
+  PG_DIRTY,
+  PG_SWAPCACHE,
+  PTE_D,
+  PTE_G,
+  PTE_HI_NX,
+  PTE_HI_PKEY_MASK,
+  PTE_P,
+  PTE_PAT,
+  PTE_PCD,
+  PTE_PWT,
+  PTE_RW,
+  PTE_SPECIAL,
+  PTE_US,
+  pteIsPresent,
+  leafPfn,
+  modifyHi,
+  modifyLo,
+  PT_LEVEL_PMD,
+  PT_LEVEL_PTE,
+  pteToSwapEntry,
+  VM_SHARED,
+  VM_WRITE,
+  type Vpn,
+} from "@pageframe/contracts";
+import { type Gather } from "../tlb/coherence.ts";
+import { freeShmem } from "../files/file-pages.ts";
+import { movePages } from "./move-pages.ts";
+import { putUserPage, removeRmap, vmFlagsToPteHi, vmFlagsToPteLo } from "../pages/pages.ts";
+import { freeSwapEntry, freeSwapOfPage } from "../pages/swap-pages.ts";
+import { type System } from "../system.ts";
+import { type Mm } from "../task.ts";
+
+/** Pages that one level-1 table maps. */
+const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
+/** Absence of a page number. */
+const NO_PAGE: Vpn = -1;
+
+/**
+ * Empties every entry of [startVpn, endVpn) and drops what it held (unmap_page_range). `gather`, open on the address space,
+ * flushes. O(populated).
+ */
+export function zapPages(sys: System, gather: Gather, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
+  const cpu = sys.currentCpu;
+  // Pages in LRU batches are held by them: drain first, so that pages of the range are really freed (lru_add_drain).
+  sys.lru.drain(cpu);
+  const { cursor } = mm;
+  // A page of a file that was written must not be written any more once its table is done (tlb_delay_rmap).
+  let dirtyTableEndVpn: Vpn = Infinity;
+  cursor.reset(startVpn, endVpn);
+  while (cursor.next()) {
+    const { vpn, lo, hi } = cursor;
+    if (vpn >= dirtyTableEndVpn) {
+      gather.flushTlbOnly();
+      dirtyTableEndVpn = Infinity;
+    }
+    cursor.clear();
+    if (pteIsPresent(lo)) {
+      gather.takeEntries(vpn, vpn + 1);
+      if ((lo & PTE_SPECIAL) !== 0) continue;
+      const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
+      if ((lo & PTE_D) !== 0 && (sys.memmap.flags[pfn] & PG_ANON) === 0) {
+        sys.memmap.setFlags(pfn, PG_DIRTY);
+        dirtyTableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
+      }
+      removeRmap(sys, mm, vpn, pfn);
+      if ((sys.memmap.flags[pfn] & PG_SWAPCACHE) !== 0 && sys.memmap.mapcount[pfn] === 0)
+        freeSwapOfPage(sys, pfn);
+      putUserPage(sys, pfn, cpu);
+      gather.takePage();
+    } else {
+      freeSwapEntry(sys, pteToSwapEntry(lo, hi), cpu);
+      mm.nrSwapEntries--;
+    }
+  }
+  if (dirtyTableEndVpn !== Infinity) gather.flushTlbOnly();
+}
+
+/**
+ * Must other CPUs forget the entry (oldLo, oldHi) now that it has other rights? A new right counts too, a new accessed or
+ * dirty bit does not (pte_needs_flush).
+ */
+function protectionNeedsFlush(oldLo: number, oldHi: number, newLo: number, newHi: number): boolean {
+  if ((oldLo & PTE_P) === 0) return false;
+  const changedLo = oldLo ^ newLo;
+  const clearedLo = oldLo & ~newLo;
+  return (
+    (clearedLo & (PTE_P | PTE_D)) !== 0 ||
+    (changedLo & (PTE_RW | PTE_US | PTE_PWT | PTE_PCD | PTE_PAT | PTE_G)) !== 0 ||
+    ((oldHi ^ newHi) & (PTE_HI_NX | PTE_HI_PKEY_MASK)) !== 0
+  );
+}
+
+/** Connects address spaces to pages. */
+export class PagesOfAddressSpaces implements AddressSpaceHost {
+  private readonly sys: System;
+
+  constructor(sys: System) {
+    this.sys = sys;
+  }
+
+  /** Begins a gather, unless exit has, which freePageTables() flushes. */
+  unmapPages(mm: MmId, startVpn: Vpn, endVpn: Vpn): void {
+    const { sys } = this;
+    if (!sys.gather.isOpen) sys.gather.begin(sys.mmOf(mm));
+    zapPages(sys, sys.gather, sys.mmOf(mm), startVpn, endVpn);
+  }
+
+  freePageTables(mm: MmId, startVpn: Vpn, endVpn: Vpn, floorVpn: Vpn, ceilingVpn: Vpn): void {
+    const { sys } = this;
+    const target = sys.mmOf(mm);
+    const before = target.nrTablePages;
+    target.pageTable.freeTables(startVpn, endVpn, floorVpn, ceilingVpn);
+    // Walkers cache pointers to tables: they go with the tables.
+    if (target.nrTablePages !== before) {
+      const firstVpn = startVpn - (startVpn % PMD_PAGES);
+      const lastVpn = endVpn - 1 - ((endVpn - 1) % PMD_PAGES);
+      const isFirstShared = firstVpn < floorVpn;
+      sys.gather.takeTables(isFirstShared ? firstVpn + PMD_PAGES : firstVpn, lastVpn);
+    }
+    sys.gather.finish();
+  }
+
+  /**
+   * Gives present entries the rights of `vmFlags`, keeping accessed, dirty and soft-dirty. A private page becomes
+   * writable here only if the mapping owns it and it was written before (can_change_pte_writable).
+   */
+  changeProtection(mm: MmId, startVpn: Vpn, endVpn: Vpn, vmFlags: number): void {
+    const { sys } = this;
+    const target = sys.mmOf(mm);
+    const { cursor } = target;
+    const protLo = vmFlagsToPteLo(vmFlags) & ~PTE_RW;
+    const protHi = vmFlagsToPteHi(vmFlags);
+    const mayWrite = (vmFlags & VM_WRITE) !== 0;
+    const isOneOfMany = sys.gather.isOpen;
+    if (!isOneOfMany) sys.gather.begin(target);
+    let firstVpn: Vpn = NO_PAGE;
+    let lastVpn: Vpn = NO_PAGE;
+    cursor.reset(startVpn, endVpn);
+    while (cursor.next()) {
+      const { lo, hi } = cursor;
+      if (!pteIsPresent(lo)) continue;
+      let newLo = modifyLo(lo, hi, PT_LEVEL_PTE, protLo, protHi);
+      if (mayWrite && (lo & PTE_D) !== 0 && (lo & PTE_SPECIAL) === 0) {
+        const isOwn =
+          (vmFlags & VM_SHARED) !== 0 ||
+          sys.memmap.hasFlags(leafPfn(lo, hi, PT_LEVEL_PTE), PG_ANON_EXCLUSIVE);
+        if (isOwn) newLo |= PTE_RW;
+      }
+      const newHi = modifyHi(lo, hi, PT_LEVEL_PTE, protLo, protHi);
+      if (newLo === lo && newHi === hi) continue;
+      cursor.set(newLo, newHi);
+      if (!protectionNeedsFlush(lo, hi, newLo, newHi)) continue;
+      if (firstVpn === NO_PAGE) firstVpn = cursor.vpn;
+      lastVpn = cursor.vpn;
+    }
+    if (firstVpn !== NO_PAGE) sys.gather.takeEntries(firstVpn, lastVpn + 1);
+    if (!isOneOfMany) sys.gather.finish();
+  }
+
+  movePages(mm: MmId, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {
+    return movePages(this.sys, this.sys.mmOf(mm), fromVpn, toVpn, nrPages);
+  }
+
+  getFile(fileId: number): void {
+    this.sys.files.all[fileId].nrMappings++;
+  }
+
+  putFile(fileId: number): void {
+    const file = this.sys.files.all[fileId];
+    if (--file.nrMappings === 0 && file.isShmem) freeShmem(this.sys, file);
+  }
+
+  allocVmaObject(): Paddr {
+    return this.sys.allocObject(this.sys.caches.vma, this.sys.currentCpu);
+  }
+
+  freeVmaObject(address: Paddr): void {
+    this.sys.slab.freeObject(this.sys.caches.vma, address, this.sys.currentCpu);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Carries out what reclaim proposes: looks at accessed bits through the reverse mapping, unmaps a victim everywhere,
+ * writes it out or drops it, frees the frame. Hot: per page scanned.
+ * Source: Linux 6.18 mm/rmap.c, folio_referenced_one(), try_to_unmap_one(); mm/vmscan.c, shrink_folio_list(), pageout().
+ * Differs: writing is done before the call returns, as on a synchronous swap device.
+ */
+import {
+  EVICT_BUSY,
+  EVICT_FREED,
+  EVICT_IO_ERROR,
+  EVICT_NO_SWAP,
+  EVICT_UNEVICTABLE,
+  NO_ENTRY,
+  NR_VMSCAN_WRITE,
+  PG_ANON,
+  PG_ANON_EXCLUSIVE,
+  PG_DIRTY,
+  PG_LOCKED,
+  PG_SWAPCACHE,
+  PG_UNEVICTABLE,
+  PG_WRITEBACK,
+  type Pfn,
+  PTE_A,
+  PTE_D,
+  PTE_SWP_EXCLUSIVE,
+  type ReclaimHost,
+  swapEntryToPteHi,
+  swapEntryToPteLo,
+  VM_EXEC,
+} from "@pageframe/contracts";
+import { NO_LINK } from "@pageframe/memmap";
+import { dropFilePage, writeBackFilePage } from "../files/file-pages.ts";
+import { putUserPage, removeRmap } from "./pages.ts";
+import { addPageToSwap, writeToSwap } from "./swap-pages.ts";
+import { type System } from "../system.ts";
+import { CAUSE_SCAN } from "../time.ts";
+
+/** The rest of the machine, as reclaim sees it. */
+export class Evictor implements ReclaimHost {
+  private readonly sys: System;
+
+  constructor(sys: System) {
+    this.sys = sys;
+  }
+
+  /**
+   * Counts and clears accessed bits of every entry that maps the page. Translations stay in the TLB, as on x86, where
+   * a stale accessed bit costs less than a flush (ptep_clear_flush_young).
+   */
+  pageReferenced(pfn: Pfn): number {
+    const { sys } = this;
+    const { rmap } = sys;
+    sys.time.spend(CAUSE_SCAN, 1);
+    let nrReferenced = 0;
+    for (let link = rmap.head[pfn]; link !== NO_LINK; link = rmap.linkNext[link]) {
+      const mm = sys.mmOf(rmap.linkMm[link]);
+      const entry = mm.pageTable.findEntry(rmap.linkVpn[link]);
+      if (entry === NO_ENTRY) continue;
+      const lo = mm.pageTable.entryLo(entry);
+      if ((lo & PTE_A) !== 0) {
+        nrReferenced++;
+        mm.pageTable.setEntry(entry, lo & ~PTE_A, mm.pageTable.entryHi(entry));
+      }
+    }
+    return nrReferenced;
+  }
+
+  isMappedExecutable(pfn: Pfn): boolean {
+    const { sys } = this;
+    const { rmap } = sys;
+    for (let link = rmap.head[pfn]; link !== NO_LINK; link = rmap.linkNext[link]) {
+      const { space } = sys.mmOf(rmap.linkMm[link]);
+      const vma = space.findVma(rmap.linkVpn[link]);
+      if (vma >= 0 && (space.pool.vmFlags[vma] & VM_EXEC) !== 0) return true;
+    }
+    return false;
+  }
+
+  nrFreeSwapSlots(): number {
+    return this.sys.swap.nrFreeSlots;
+  }
+
+  nrSwapSlots(): number {
+    return this.sys.swap.nrTotalSlots;
+  }
+
+  evictPage(pfn: Pfn): number {
+    const flags = this.sys.memmap.flags[pfn];
+    if ((flags & PG_UNEVICTABLE) !== 0) return EVICT_UNEVICTABLE;
+    if ((flags & (PG_LOCKED | PG_WRITEBACK)) !== 0) return EVICT_BUSY;
+    return (flags & PG_ANON) !== 0 ? this.evictAnon(pfn) : this.evictFile(pfn);
+  }
+
+  private evictAnon(pfn: Pfn): number {
+    const { sys } = this;
+    const { memmap } = sys;
+    const isCached = (memmap.flags[pfn] & PG_SWAPCACHE) !== 0;
+    if (memmap.refcount[pfn] !== memmap.mapcount[pfn] + (isCached ? 1 : 0)) return EVICT_BUSY;
+    if (!isCached && !addPageToSwap(sys, pfn)) return EVICT_NO_SWAP;
+    this.unmapAnon(pfn);
+    if ((memmap.flags[pfn] & PG_DIRTY) !== 0) {
+      sys.unmapBatch.beforeWrite();
+      const result = writeToSwap(sys, pfn);
+      if (result < 0) return EVICT_IO_ERROR;
+      sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
+    }
+    sys.swap.deleteFromCache(pfn);
+    putUserPage(sys, pfn, 0);
+    sys.unmapBatch.freed();
+    return EVICT_FREED;
+  }
+
+  private evictFile(pfn: Pfn): number {
+    const { sys } = this;
+    const { memmap } = sys;
+    if (memmap.refcount[pfn] !== memmap.mapcount[pfn] + 1) return EVICT_BUSY;
+    this.unmapFile(pfn);
+    if ((memmap.flags[pfn] & PG_DIRTY) !== 0) sys.unmapBatch.beforeWrite();
+    writeBackFilePage(sys, pfn);
+    dropFilePage(sys, pfn);
+    sys.unmapBatch.freed();
+    return EVICT_FREED;
+  }
+
+  /** Replaces every entry that maps an anonymous page by its swap entry. */
+  private unmapAnon(pfn: Pfn): void {
+    const { sys } = this;
+    const { memmap, rmap } = sys;
+    const swapEntry = memmap.private[pfn];
+    const exclusive = (memmap.flags[pfn] & PG_ANON_EXCLUSIVE) !== 0 ? PTE_SWP_EXCLUSIVE : 0;
+    while (rmap.head[pfn] !== NO_LINK) {
+      const link = rmap.head[pfn];
+      const vpn = rmap.linkVpn[link];
+      const mm = sys.mmOf(rmap.linkMm[link]);
+      const entry = mm.pageTable.findEntry(vpn);
+      const lo = mm.pageTable.entryLo(entry);
+      if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+      sys.swap.swapDuplicate(swapEntry);
+      mm.pageTable.setEntry(entry, swapEntryToPteLo(swapEntry, exclusive), swapEntryToPteHi(swapEntry));
+      sys.unmapBatch.unmapped(mm, vpn, lo);
+      removeRmap(sys, mm, vpn, pfn);
+      mm.nrSwapEntries++;
+      memmap.putPageTestzero(pfn);
+    }
+    memmap.clearFlags(pfn, PG_ANON_EXCLUSIVE);
+  }
+
+  /** Empties every entry that maps a file page; the page can be found again through its file. */
+  private unmapFile(pfn: Pfn): void {
+    const { sys } = this;
+    const { memmap, rmap } = sys;
+    while (rmap.head[pfn] !== NO_LINK) {
+      const link = rmap.head[pfn];
+      const vpn = rmap.linkVpn[link];
+      const mm = sys.mmOf(rmap.linkMm[link]);
+      const entry = mm.pageTable.findEntry(vpn);
+      const lo = mm.pageTable.entryLo(entry);
+      if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+      mm.pageTable.setEntry(entry, 0, 0);
+      sys.unmapBatch.unmapped(mm, vpn, lo);
+      removeRmap(sys, mm, vpn, pfn);
+      memmap.putPageTestzero(pfn);
+    }
+  }
+}

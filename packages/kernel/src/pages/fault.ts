@@ -1,0 +1,348 @@
+/**
+ * The page-fault handler. Hot: per page fault.
+ *
+ * Source: Linux 6.18 arch/x86/mm/fault.c, do_user_addr_fault(), access_error(); mm/memory.c, handle_pte_fault(),
+ * do_anonymous_page(), do_read_fault(), do_cow_fault(), do_shared_fault(), do_wp_page(), do_swap_page().
+ * Differs: no fault-around, no swap readahead, no huge pages yet; a major fault is answered at once.
+ */
+import {
+  BUS_ADRERR,
+  type CpuId,
+  NO_ENTRY,
+  NO_PFN,
+  NO_VMA,
+  PG_ANON,
+  PG_ANON_EXCLUSIVE,
+  PG_DIRTY,
+  PG_SWAPCACHE,
+  PG_UPTODATE,
+  PGFAULT,
+  PGMAJFAULT,
+  PGREUSE,
+  PTE_RW,
+  PTE_SOFT_DIRTY,
+  PTE_SPECIAL,
+  pteHi,
+  pteIsPresent,
+  pteLo,
+  leafPfn,
+  PT_LEVEL_PTE,
+  type Pfn,
+  SEGV_ACCERR,
+  SEGV_MAPERR,
+  SIGBUS,
+  SIGKILL,
+  SIGSEGV,
+  TP_PAGE_FAULT_KERNEL,
+  TP_PAGE_FAULT_USER,
+  VM_EXEC,
+  VM_FAULT_ERROR,
+  VM_FAULT_MAJOR,
+  VM_FAULT_OOM,
+  VM_FAULT_SIGBUS,
+  VM_GROWSDOWN,
+  VM_PFNMAP,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+  type VmaId,
+  type Vpn,
+  X86_PF_PROT,
+  X86_PF_USER,
+  X86_PF_WRITE,
+} from "@pageframe/contracts";
+import { NO_ANON_VMA } from "@pageframe/vma";
+import { readFilePage } from "../files/file-pages.ts";
+import {
+  addNewAnonPage,
+  addRmap,
+  allocUserPage,
+  linearPageIndex,
+  putUserPage,
+  removeRmap,
+  vmFlagsToPteHi,
+  vmFlagsToPteLo,
+  writtenPteLo,
+} from "./pages.ts";
+import { faultPfnMap } from "../mm/special-mappings.ts";
+import { freeSwapOfPage, swapInPage } from "./swap-pages.ts";
+import { type System } from "../system.ts";
+import { type Task, type TaskSignal } from "../task.ts";
+import { CAUSE_COPY_PAGE, CAUSE_MINOR_FAULT, CAUSE_ZERO_PAGE } from "../time.ts";
+
+/**
+ * Answers a fault of `task` on page `vpn` with the processor's error code. Returns null when the access is worth
+ * another try, or the signal that it raises.
+ */
+export function handleUserFault(sys: System, task: Task, vpn: Vpn, errorCode: number): TaskSignal | null {
+  const { space } = task.mm;
+  let vma = space.findVma(vpn);
+  if (vma === NO_VMA) return segv(SEGV_MAPERR, vpn);
+  const { pool } = space;
+  if (pool.startVpn[vma] > vpn) {
+    if ((pool.vmFlags[vma] & VM_GROWSDOWN) === 0 || space.expandStack(vpn) < 0) return segv(SEGV_MAPERR, vpn);
+    vma = space.findVma(vpn);
+  }
+  if (isAccessError(pool.vmFlags[vma], errorCode)) return segv(SEGV_ACCERR, vpn);
+
+  sys.time.spend(CAUSE_MINOR_FAULT, 1);
+  const result = handleMmFault(sys, task, vma, vpn, (errorCode & X86_PF_WRITE) !== 0, false);
+  const tracepoint = (errorCode & X86_PF_USER) !== 0 ? TP_PAGE_FAULT_USER : TP_PAGE_FAULT_KERNEL;
+  sys.trace?.emit(tracepoint, task.pid, vpn, errorCode, result);
+  if (task.killedBy !== null) return task.killedBy;
+  if ((result & VM_FAULT_ERROR) !== 0) {
+    if ((result & VM_FAULT_SIGBUS) !== 0) return { signal: SIGBUS, code: BUS_ADRERR, vpn };
+    // Nobody could be killed and there is no page: Linux panics here ("System is deadlocked on memory").
+    return { signal: SIGKILL, code: 0, vpn: 0 };
+  }
+  return null;
+}
+
+/**
+ * Makes a page of a mapping present, writable when `isWrite`, the mapping's own when `isUnshare` (for a pin that only
+ * reads), and counts the fault. Returns VM_FAULT_* bits; the task may have been killed for memory meanwhile.
+ * Source: Linux 6.18 mm/memory.c, handle_mm_fault(), mm_account_fault().
+ */
+export function handleMmFault(
+  sys: System,
+  task: Task,
+  vma: VmaId,
+  vpn: Vpn,
+  isWrite: boolean,
+  isUnshare: boolean,
+): number {
+  sys.vmstat.events[PGFAULT]++;
+  const result = handlePteFault(sys, task, vma, vpn, isWrite, isUnshare);
+  if (task.killedBy !== null || (result & VM_FAULT_ERROR) !== 0) return result;
+  if ((result & VM_FAULT_MAJOR) !== 0) {
+    task.nrMajorFaults++;
+    sys.vmstat.events[PGMAJFAULT]++;
+  } else {
+    task.nrMinorFaults++;
+  }
+  return result;
+}
+
+function segv(code: number, vpn: Vpn): TaskSignal {
+  return { signal: SIGSEGV, code, vpn };
+}
+
+/** Does the mapping forbid the access? A fetch from a page without VM_EXEC shows as a protection fault on a read. */
+function isAccessError(vmFlags: number, errorCode: number): boolean {
+  if ((errorCode & X86_PF_WRITE) !== 0) return (vmFlags & VM_WRITE) === 0;
+  if ((errorCode & X86_PF_PROT) !== 0) return true;
+  return (vmFlags & (VM_READ | VM_WRITE | VM_EXEC)) === 0;
+}
+
+/** Chooses by what the entry holds. Returns VM_FAULT_* bits. */
+function handlePteFault(
+  sys: System,
+  task: Task,
+  vma: VmaId,
+  vpn: Vpn,
+  isWrite: boolean,
+  isUnshare: boolean,
+): number {
+  const entry = task.mm.pageTable.allocEntry(vpn, 1);
+  if (entry === NO_ENTRY) return VM_FAULT_OOM;
+  const lo = task.mm.pageTable.entryLo(entry);
+  const hi = task.mm.pageTable.entryHi(entry);
+  if (lo === 0 && hi === 0) {
+    return task.mm.space.pool.fileId[vma] < 0
+      ? doAnonymousPage(sys, task, vma, vpn, entry, isWrite)
+      : doFilePage(sys, task, vma, vpn, entry, isWrite);
+  }
+  if (!pteIsPresent(lo)) return doSwapPage(sys, task, vma, vpn, entry, isWrite);
+  if ((isWrite || isUnshare) && (lo & PTE_RW) === 0) return doWpPage(sys, task, vma, vpn, entry, isUnshare);
+  // Somebody else's fault, or a right that was given since: only this CPU's TLB was behind, and the fault has dropped what
+  // it held of the page (flush_tlb_fix_spurious_fault does nothing on x86).
+  return 0;
+}
+
+function doAnonymousPage(
+  sys: System,
+  task: Task,
+  vma: VmaId,
+  vpn: Vpn,
+  entry: number,
+  isWrite: boolean,
+): number {
+  const { mm, cpu } = task;
+  const vmFlags = mm.space.pool.vmFlags[vma];
+  if (!isWrite) {
+    const lo = pteLo(sys.zeroPfn, vmFlagsToPteLo(vmFlags) | PTE_SPECIAL);
+    mm.pageTable.setEntry(entry, lo, pteHi(sys.zeroPfn, vmFlagsToPteHi(vmFlags)));
+    return 0;
+  }
+  if (!prepareAnonVma(sys, task, vma)) return VM_FAULT_OOM;
+  const pfn = allocZeroedPage(sys, task, vpn);
+  if (pfn === NO_PFN) return VM_FAULT_OOM;
+  mapWritten(sys, task, vpn, entry, pfn, vmFlags);
+  addNewAnonPage(sys, mm, vma, vpn, pfn, cpu);
+  return 0;
+}
+
+/** A page of a file, or of a shared anonymous object. */
+function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, isWrite: boolean): number {
+  const { mm, cpu } = task;
+  const { pool } = mm.space;
+  const vmFlags = pool.vmFlags[vma];
+  if ((vmFlags & VM_PFNMAP) !== 0) return faultPfnMap(sys, mm, vma, vpn, entry);
+  const fileId = pool.fileId[vma];
+  const pgoff = linearPageIndex(mm, vma, vpn);
+  const isShared = (vmFlags & VM_SHARED) !== 0;
+  if (isWrite && !isShared && !prepareAnonVma(sys, task, vma)) return VM_FAULT_OOM;
+  const nrMajorBefore = sys.files.nrReads;
+  const pfn = readFilePage(sys, task, vpn, fileId, pgoff);
+  if (pfn === NO_PFN) return VM_FAULT_OOM;
+  const result = sys.files.nrReads === nrMajorBefore ? 0 : VM_FAULT_MAJOR;
+  if (isWrite && !isShared) {
+    const copy = allocUserPage(sys, cpu, task.pid, vpn);
+    if (copy === NO_PFN || task.killedBy !== null) {
+      if (copy !== NO_PFN) putUserPage(sys, copy, cpu);
+      putUserPage(sys, pfn, cpu);
+      return VM_FAULT_OOM;
+    }
+    copyContents(sys, copy, pfn);
+    putUserPage(sys, pfn, cpu);
+    mapWritten(sys, task, vpn, entry, copy, vmFlags);
+    addNewAnonPage(sys, mm, vma, vpn, copy, cpu);
+    return result;
+  }
+  let flagsLo = vmFlagsToPteLo(vmFlags);
+  if (isWrite) {
+    flagsLo |= writtenPteLo(vmFlags);
+    sys.memmap.setFlags(pfn, PG_DIRTY);
+  } else if (isShared && !sys.files.all[fileId].isShmem) {
+    // The first write must be seen, so that the page becomes dirty (vma_wants_writenotify).
+    flagsLo &= ~PTE_RW;
+  }
+  mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, vmFlagsToPteHi(vmFlags)));
+  addRmap(sys, mm, vpn, pfn);
+  return result;
+}
+
+/** A write to a page that is present and not writable, or a demand for a page of one's own (do_wp_page). */
+function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, isUnshare: boolean): number {
+  const { mm, cpu } = task;
+  const { memmap } = sys;
+  const vmFlags = mm.space.pool.vmFlags[vma];
+  const lo = mm.pageTable.entryLo(entry);
+  const hi = mm.pageTable.entryHi(entry);
+  const old = leafPfn(lo, hi, PT_LEVEL_PTE);
+  const isZeroPage = (lo & PTE_SPECIAL) !== 0;
+
+  if (!isZeroPage && ((vmFlags & VM_SHARED) !== 0 || mayReuseAnon(sys, old, cpu))) {
+    if (isUnshare) return 0;
+    if ((vmFlags & VM_SHARED) !== 0) memmap.setFlags(old, PG_DIRTY);
+    sys.vmstat.events[PGREUSE]++;
+    // A right more needs no flush: other CPUs fault once and find it (ptep_set_access_flags).
+    mm.pageTable.setEntry(entry, lo | writtenPteLo(vmFlags), hi);
+    return 0;
+  }
+
+  if (!prepareAnonVma(sys, task, vma)) return VM_FAULT_OOM;
+  // The old page must stay while the allocation reclaims others.
+  if (!isZeroPage) memmap.getPage(old);
+  const copy = isZeroPage ? allocZeroedPage(sys, task, vpn) : allocUserPage(sys, cpu, task.pid, vpn);
+  if (copy === NO_PFN || task.killedBy !== null) {
+    if (copy !== NO_PFN) putUserPage(sys, copy, cpu);
+    if (!isZeroPage) putUserPage(sys, old, cpu);
+    return VM_FAULT_OOM;
+  }
+  const isUnchanged = mm.pageTable.entryLo(entry) === lo && mm.pageTable.entryHi(entry) === hi;
+  if (!isZeroPage) {
+    if (isUnchanged) {
+      copyContents(sys, copy, old);
+      removeRmap(sys, mm, vpn, old);
+      memmap.putPageTestzero(old);
+      if (memmap.hasFlags(old, PG_SWAPCACHE) && memmap.mapcount[old] === 0) freeSwapOfPage(sys, old);
+    }
+    putUserPage(sys, old, cpu);
+    if (!isUnchanged) {
+      // Reclaim took the page's entry meanwhile; the access faults again and finds it (pte_same).
+      putUserPage(sys, copy, cpu);
+      return 0;
+    }
+  }
+  if (isUnshare) {
+    // Nothing was written: the copy is as clean and as read-only as the page was.
+    const copyLo = pteLo(copy, vmFlagsToPteLo(vmFlags) | (lo & PTE_SOFT_DIRTY));
+    mm.pageTable.setEntry(entry, copyLo, pteHi(copy, vmFlagsToPteHi(vmFlags)));
+  } else {
+    mapWritten(sys, task, vpn, entry, copy, vmFlags);
+  }
+  addNewAnonPage(sys, mm, vma, vpn, copy, cpu);
+  // Other CPUs may still read the old page (ptep_clear_flush).
+  sys.tlbFlusher.flushPage(mm, vpn);
+  return 0;
+}
+
+/** May a write take over an anonymous page: is this mapping its only user? (wp_can_reuse_anon_folio) */
+function mayReuseAnon(sys: System, pfn: Pfn, cpu: CpuId): boolean {
+  const { memmap } = sys;
+  const flags = memmap.flags[pfn];
+  if ((flags & PG_ANON) === 0) return false;
+  if ((flags & PG_ANON_EXCLUSIVE) !== 0) return true;
+  // A page in an LRU batch has the batch's reference too.
+  if (memmap.refcount[pfn] > 1) sys.lru.drain(cpu);
+  const nrExpected = (memmap.flags[pfn] & PG_SWAPCACHE) !== 0 ? 2 : 1;
+  if (memmap.refcount[pfn] !== nrExpected) return false;
+  if ((memmap.flags[pfn] & PG_SWAPCACHE) !== 0) {
+    if (!freeSwapOfPage(sys, pfn)) return false;
+  }
+  memmap.setFlags(pfn, PG_ANON_EXCLUSIVE);
+  return true;
+}
+
+/** An entry that names a swap slot (do_swap_page). */
+function doSwapPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, isWrite: boolean): number {
+  const result = swapInPage(sys, task, vma, vpn, entry, isWrite);
+  if ((result & VM_FAULT_ERROR) !== 0 || !isWrite || (task.mm.pageTable.entryLo(entry) & PTE_RW) !== 0)
+    return result;
+  // The page is shared still: the same fault goes on to copy it.
+  return result | doWpPage(sys, task, vma, vpn, entry, false);
+}
+
+/** Writes the entry of a page that was just written, writable and dirty. */
+function mapWritten(sys: System, task: Task, vpn: Vpn, entry: number, pfn: Pfn, vmFlags: number): void {
+  const lo = pteLo(pfn, vmFlagsToPteLo(vmFlags) | writtenPteLo(vmFlags));
+  task.mm.pageTable.setEntry(entry, lo, pteHi(pfn, vmFlagsToPteHi(vmFlags)));
+}
+
+/** Takes a page of zeros, or NO_PFN; a page that came while the task was killed is given back. */
+function allocZeroedPage(sys: System, task: Task, vpn: Vpn): Pfn {
+  const pfn = allocUserPage(sys, task.cpu, task.pid, vpn);
+  if (pfn === NO_PFN) return NO_PFN;
+  if (task.killedBy !== null) {
+    putUserPage(sys, pfn, task.cpu);
+    return NO_PFN;
+  }
+  sys.contents.zeroPage(pfn);
+  sys.time.spend(CAUSE_ZERO_PAGE, 1);
+  return pfn;
+}
+
+function copyContents(sys: System, to: Pfn, from: Pfn): void {
+  sys.contents.copyPage(to, from);
+  sys.memmap.setFlags(to, PG_UPTODATE);
+  sys.time.spend(CAUSE_COPY_PAGE, 1);
+}
+
+/** Gives the mapping an anon_vma before its first anonymous page. False when there is no memory for it. */
+function prepareAnonVma(sys: System, task: Task, vma: VmaId): boolean {
+  const { space } = task.mm;
+  const { anonVma } = space.pool;
+  if (anonVma[vma] >= 0) return true;
+  space.anonVmaPrepare(vma);
+  // A neighbour's anon_vma has its object already.
+  if (anonVma[vma] < sys.nrAnonVmas) return true;
+  const address = sys.allocObject(sys.caches.anonVma, task.cpu);
+  if (address < 0) {
+    anonVma[vma] = NO_ANON_VMA;
+    return false;
+  }
+  task.mm.anonVmaAddresses.push(address);
+  sys.nrAnonVmas = anonVma[vma] + 1;
+  return true;
+}
