@@ -15,7 +15,6 @@ import {
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_SWAPCACHE,
-  PG_UPTODATE,
   PGFAULT,
   PGMAJFAULT,
   PGREUSE,
@@ -41,7 +40,6 @@ import {
   VM_FAULT_OOM,
   VM_FAULT_SIGBUS,
   VM_GROWSDOWN,
-  VM_PFNMAP,
   VM_READ,
   VM_SHARED,
   VM_WRITE,
@@ -51,24 +49,21 @@ import {
   X86_PF_USER,
   X86_PF_WRITE,
 } from "@pageframe/contracts";
-import { NO_ANON_VMA } from "@pageframe/vma";
-import { readFilePage } from "../files/file-pages.ts";
+import { doFilePage } from "./file-fault.ts";
+import { allocZeroedPage, copyContents, mapWritten, prepareAnonVma } from "./own-page.ts";
 import {
   addNewAnonPage,
-  addRmap,
   allocUserPage,
-  linearPageIndex,
   putUserPage,
   removeRmap,
   vmFlagsToPteHi,
   vmFlagsToPteLo,
   writtenPteLo,
 } from "./pages.ts";
-import { faultPfnMap } from "../mm/special-mappings.ts";
 import { freeSwapOfPage, swapInPage } from "./swap-pages.ts";
 import { type System } from "../system.ts";
 import { type Task, type TaskSignal } from "../task.ts";
-import { CAUSE_COPY_PAGE, CAUSE_MINOR_FAULT, CAUSE_ZERO_PAGE } from "../time.ts";
+import { CAUSE_MINOR_FAULT } from "../time.ts";
 
 /**
  * Answers a fault of `task` on page `vpn` with the processor's error code. Returns null when the access is worth
@@ -182,46 +177,6 @@ function doAnonymousPage(
   return 0;
 }
 
-/** A page of a file, or of a shared anonymous object. */
-function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, isWrite: boolean): number {
-  const { mm, cpu } = task;
-  const { pool } = mm.space;
-  const vmFlags = pool.vmFlags[vma];
-  if ((vmFlags & VM_PFNMAP) !== 0) return faultPfnMap(sys, mm, vma, vpn, entry);
-  const fileId = pool.fileId[vma];
-  const pgoff = linearPageIndex(mm, vma, vpn);
-  const isShared = (vmFlags & VM_SHARED) !== 0;
-  if (isWrite && !isShared && !prepareAnonVma(sys, task, vma)) return VM_FAULT_OOM;
-  const nrMajorBefore = sys.files.nrReads;
-  const pfn = readFilePage(sys, task, vpn, fileId, pgoff);
-  if (pfn === NO_PFN) return VM_FAULT_OOM;
-  const result = sys.files.nrReads === nrMajorBefore ? 0 : VM_FAULT_MAJOR;
-  if (isWrite && !isShared) {
-    const copy = allocUserPage(sys, cpu, task.pid, vpn);
-    if (copy === NO_PFN || task.killedBy !== null) {
-      if (copy !== NO_PFN) putUserPage(sys, copy, cpu);
-      putUserPage(sys, pfn, cpu);
-      return VM_FAULT_OOM;
-    }
-    copyContents(sys, copy, pfn);
-    putUserPage(sys, pfn, cpu);
-    mapWritten(sys, task, vpn, entry, copy, vmFlags);
-    addNewAnonPage(sys, mm, vma, vpn, copy, cpu);
-    return result;
-  }
-  let flagsLo = vmFlagsToPteLo(vmFlags);
-  if (isWrite) {
-    flagsLo |= writtenPteLo(vmFlags);
-    sys.memmap.setFlags(pfn, PG_DIRTY);
-  } else if (isShared && !sys.files.all[fileId].isShmem) {
-    // The first write must be seen, so that the page becomes dirty (vma_wants_writenotify).
-    flagsLo &= ~PTE_RW;
-  }
-  mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, vmFlagsToPteHi(vmFlags)));
-  addRmap(sys, mm, vpn, pfn);
-  return result;
-}
-
 /** A write to a page that is present and not writable, or a demand for a page of one's own (do_wp_page). */
 function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, isUnshare: boolean): number {
   const { mm, cpu } = task;
@@ -302,47 +257,4 @@ function doSwapPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number
     return result;
   // The page is shared still: the same fault goes on to copy it.
   return result | doWpPage(sys, task, vma, vpn, entry, false);
-}
-
-/** Writes the entry of a page that was just written, writable and dirty. */
-function mapWritten(sys: System, task: Task, vpn: Vpn, entry: number, pfn: Pfn, vmFlags: number): void {
-  const lo = pteLo(pfn, vmFlagsToPteLo(vmFlags) | writtenPteLo(vmFlags));
-  task.mm.pageTable.setEntry(entry, lo, pteHi(pfn, vmFlagsToPteHi(vmFlags)));
-}
-
-/** Takes a page of zeros, or NO_PFN; a page that came while the task was killed is given back. */
-function allocZeroedPage(sys: System, task: Task, vpn: Vpn): Pfn {
-  const pfn = allocUserPage(sys, task.cpu, task.pid, vpn);
-  if (pfn === NO_PFN) return NO_PFN;
-  if (task.killedBy !== null) {
-    putUserPage(sys, pfn, task.cpu);
-    return NO_PFN;
-  }
-  sys.contents.zeroPage(pfn);
-  sys.time.spend(CAUSE_ZERO_PAGE, 1);
-  return pfn;
-}
-
-function copyContents(sys: System, to: Pfn, from: Pfn): void {
-  sys.contents.copyPage(to, from);
-  sys.memmap.setFlags(to, PG_UPTODATE);
-  sys.time.spend(CAUSE_COPY_PAGE, 1);
-}
-
-/** Gives the mapping an anon_vma before its first anonymous page. False when there is no memory for it. */
-function prepareAnonVma(sys: System, task: Task, vma: VmaId): boolean {
-  const { space } = task.mm;
-  const { anonVma } = space.pool;
-  if (anonVma[vma] >= 0) return true;
-  space.anonVmaPrepare(vma);
-  // A neighbour's anon_vma has its object already.
-  if (anonVma[vma] < sys.nrAnonVmas) return true;
-  const address = sys.allocObject(sys.caches.anonVma, task.cpu);
-  if (address < 0) {
-    anonVma[vma] = NO_ANON_VMA;
-    return false;
-  }
-  task.mm.anonVmaAddresses.push(address);
-  sys.nrAnonVmas = anonVma[vma] + 1;
-  return true;
 }
