@@ -4,6 +4,7 @@ import { buddyCases } from "./cases/buddy.ts";
 import { kernelCases } from "./cases/kernel.ts";
 import { lackeyCases } from "./cases/lackey.ts";
 import { replayCases } from "./cases/replay.ts";
+import { syscallCases } from "./cases/syscalls.ts";
 import { tableCases } from "./cases/tables.ts";
 import { translationCases } from "./cases/translation.ts";
 
@@ -13,6 +14,7 @@ export const benchCases: readonly BenchCase[] = [
   ...tableCases,
   ...lackeyCases,
   ...replayCases,
+  ...syscallCases,
   ...kernelCases,
 ];
 

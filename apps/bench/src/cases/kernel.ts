@@ -14,7 +14,7 @@ import {
 } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
 import { type BenchCase, type Scale } from "../bench-case.ts";
-import { cpuSeconds, timed } from "../cpu-time.ts";
+import { timed } from "../cpu-time.ts";
 
 /** Maps `nrPages` of private anonymous memory; returns its address. */
 function mapAnonymous(kernel: Kernel, task: Task, nrPages: number): number {
@@ -40,10 +40,7 @@ function writesTo(address: number, nrPages: number): Int32Array {
 }
 
 const common = { group: "kernel", target: null, counterpart: null, input: null };
-const NR_FAULT_PAGES: Readonly<Record<Scale, number>> = { full: 32_768, quick: 32_768, tiny: 64 };
-const NR_FAULT_PASSES: Readonly<Record<Scale, number>> = { full: 12, quick: 4, tiny: 1 };
-const NR_FORK_PAGES: Readonly<Record<Scale, number>> = { full: 8192, quick: 8192, tiny: 64 };
-const NR_FORKS: Readonly<Record<Scale, number>> = { full: 300, quick: 20, tiny: 1 };
+const NR_MAPPED_PAGES: Readonly<Record<Scale, number>> = { full: 32_768, quick: 32_768, tiny: 64 };
 const NR_WRITTEN_PAGES: Readonly<Record<Scale, number>> = { full: 8192, quick: 8192, tiny: 64 };
 const NR_SNAPSHOTS: Readonly<Record<Scale, number>> = { full: 20, quick: 5, tiny: 1 };
 const NR_RESTORES: Readonly<Record<Scale, number>> = { full: 100, quick: 20, tiny: 1 };
@@ -75,7 +72,7 @@ export const kernelCases: readonly BenchCase[] = [
     run(scale) {
       const kernel = bootKernel({ memory: "256MiB" });
       const task = kernel.spawn("writer");
-      const nrPages = NR_FAULT_PAGES[scale];
+      const nrPages = NR_MAPPED_PAGES[scale];
       const before = stateBytes(kernel);
       const seconds = timed(() => {
         const address = mapAnonymous(kernel, task, nrPages);
@@ -95,53 +92,6 @@ export const kernelCases: readonly BenchCase[] = [
       const kernel = bootKernel({ memory: "256MiB" });
       const bytes = stateBytes(kernel);
       return { operations: kernel.sys.memmap.nrFrames, seconds: 1, bytes, checks: { bytes } };
-    },
-  },
-  {
-    ...common,
-    name: "fault",
-    describe: "a minor fault: first write to an anonymous page, 128 MiB in one go",
-    unit: { kind: "time", label: "ns/fault", one: 1e-9 },
-    run(scale) {
-      const kernel = bootKernel({ memory: "256MiB" });
-      const task = kernel.spawn("faulter");
-      const nrPages = NR_FAULT_PAGES[scale];
-      let seconds = 0;
-      for (let pass = -2; pass < NR_FAULT_PASSES[scale]; pass++) {
-        const address = mapAnonymous(kernel, task, nrPages);
-        const words = writesTo(address, nrPages);
-        const taken = timed(() => {
-          if (kernel.accessRuns(task, words, nrPages) !== null) bug("a write raised a signal");
-        });
-        // Passes -2 and -1 warm up.
-        if (pass >= 0) seconds += taken;
-        kernel.munmap(task, address, nrPages * PAGE_SIZE);
-      }
-      const operations = NR_FAULT_PASSES[scale] * nrPages;
-      return { operations, seconds, checks: { minorFaults: task.nrMinorFaults } };
-    },
-  },
-  {
-    ...common,
-    name: "fork",
-    describe: "a page of a forked program: 32 MiB, all written, entries copied and write-protected",
-    unit: { kind: "time", label: "ns/page", one: 1e-9 },
-    run(scale) {
-      const kernel = bootKernel({ memory: "64MiB" });
-      const parent = kernel.spawn("parent");
-      const nrPages = NR_FORK_PAGES[scale];
-      const address = mapAnonymous(kernel, parent, nrPages);
-      kernel.accessRuns(parent, writesTo(address, nrPages), nrPages);
-      let seconds = 0;
-      for (let nrDone = -10; nrDone < NR_FORKS[scale]; nrDone++) {
-        const start = cpuSeconds();
-        const child = kernel.fork(parent);
-        // Forks below 0 warm up.
-        if (nrDone >= 0) seconds += cpuSeconds() - start;
-        kernel.exit(child);
-      }
-      const { hiwaterRss } = parent.mm;
-      return { operations: NR_FORKS[scale] * nrPages, seconds, checks: { hiwaterRss } };
     },
   },
   {
