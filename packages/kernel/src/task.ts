@@ -12,6 +12,7 @@ import {
 } from "@pageframe/contracts";
 import { type UserRoot } from "@pageframe/pagetable";
 import { type AddressSpace } from "@pageframe/vma";
+import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, RssStat } from "./mm/rss-stat.ts";
 import { CpuMask } from "./tlb/cpu-mask.ts";
 
 /** An address space with its page table and counts (mm_struct). */
@@ -26,15 +27,10 @@ export class Mm {
   readonly cursor: PageTableCursor;
   /** Passes that make tables on the way, and may therefore reclaim or kill: fork, the target of a move. */
   readonly copyCursor: PageTableCursor;
-  /** Resident pages: MM_ANONPAGES, and MM_FILEPAGES with MM_SHMEMPAGES. */
-  rssAnon = 0;
-  rssFile = 0;
-  /** Pages in swap (MM_SWAPENTS). */
-  nrSwapEntries = 0;
+  /** Resident pages and swap entries. */
+  readonly rssStat: RssStat;
   /** Was a page of it ever pinned (MMF_HAS_PINNED)? Fork then looks at each page. */
   hasPinned = false;
-  /** Most pages ever resident (hiwater_rss). */
-  hiwaterRss = 0;
   /** Slab addresses of the anon_vmas made for its mappings; freed with it. */
   readonly anonVmaAddresses: Paddr[] = [];
   /** Tasks that run in it (mm_users). */
@@ -50,19 +46,43 @@ export class Mm {
     pageTable: PageTable,
     userRoot: UserRoot | null,
     objectAddress: Paddr,
+    nrCpus: number,
   ) {
     this.id = id;
     this.space = space;
     this.pageTable = pageTable;
     this.userRoot = userRoot;
     this.objectAddress = objectAddress;
+    this.rssStat = new RssStat(nrCpus);
     this.cursor = pageTable.cursor(0, 0);
     this.copyCursor = pageTable.cursor(0, 0);
   }
 
-  /** Resident pages (get_mm_rss). */
+  /** Resident pages: all, anonymous, of files, of shared memory (VmRSS, RssAnon, RssFile, RssShmem). */
   get rss(): number {
-    return this.rssAnon + this.rssFile;
+    return this.rssStat.total;
+  }
+
+  get rssAnon(): number {
+    return this.rssStat.sum[MM_ANONPAGES];
+  }
+
+  get rssFile(): number {
+    return this.rssStat.sum[MM_FILEPAGES];
+  }
+
+  get rssShmem(): number {
+    return this.rssStat.sum[MM_SHMEMPAGES];
+  }
+
+  /** Pages in swap (VmSwap). */
+  get nrSwapEntries(): number {
+    return this.rssStat.sum[MM_SWAPENTS];
+  }
+
+  /** Most pages ever resident, as far as the kernel has noticed (VmHWM). */
+  get peakRss(): number {
+    return Math.max(this.rssStat.hiwater, this.rssStat.total);
   }
 
   /** Pages of the top table: two under page-table isolation (PGD_ALLOCATION_ORDER). */
@@ -75,11 +95,6 @@ export class Mm {
     let sum = this.nrPgdPages - 1;
     for (const nr of this.pageTable.nrTables) sum += nr;
     return sum;
-  }
-
-  noteRss(): void {
-    const rss = this.rssAnon + this.rssFile;
-    if (rss > this.hiwaterRss) this.hiwaterRss = rss;
   }
 }
 

@@ -55,7 +55,7 @@ describe("untouched anonymous memory", () => {
     );
     // The tables of levels 3, 2 and 1 are all that was allocated.
     expect(counters).toEqual({ pgfault: 2, nr_anon_pages: 0, pgalloc_dma: 3, nr_zone_inactive_anon: 0 });
-    expect([task.mm.rssAnon, task.mm.rss, task.mm.hiwaterRss]).toEqual([0, 0, 0]);
+    expect([task.mm.rssAnon, task.mm.rss, task.mm.peakRss]).toEqual([0, 0, 0]);
     kernel.audit();
   });
 

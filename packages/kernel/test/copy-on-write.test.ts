@@ -47,7 +47,7 @@ describe("fork and copy-on-write", () => {
     mapPages(kernel, P0, 16, 4, READ_WRITE, SHARED_ANON);
     kernel.write(P0, at(16), 50);
     kernel.write(P0, at(17), 51);
-    expect([P0.nrMinorFaults, P0.mm.rssAnon, P0.mm.rssFile]).toEqual([10, 8, 2]);
+    expect([P0.nrMinorFaults, P0.mm.rssAnon, P0.mm.rssShmem]).toEqual([10, 8, 2]);
 
     const run = (steps: readonly (readonly [string, string, number, number, number])[]): void => {
       for (const [name, op, page, value, nrFaults] of steps) {
@@ -80,7 +80,7 @@ describe("fork and copy-on-write", () => {
       ["P1", "write", 2, 14, 1],
     ]);
     // Recorded status of P1: RssAnon 32 kB, RssShmem 12 kB, VmHWM 44 kB.
-    expect([tasks["P1"].mm.rssAnon, tasks["P1"].mm.rssFile, tasks["P1"].mm.hiwaterRss]).toEqual([8, 3, 11]);
+    expect([tasks["P1"].mm.rssAnon, tasks["P1"].mm.rssShmem, tasks["P1"].mm.peakRss]).toEqual([8, 3, 11]);
     tasks["P2"] = kernel.fork(tasks["P1"]);
     run([
       ["P2", "write", 3, 1, 1],
@@ -98,7 +98,7 @@ describe("fork and copy-on-write", () => {
       ["P0", "write", 6, 1, 1],
       ["P0", "read", 7, 17, 0],
     ]);
-    expect([P0.mm.rssAnon, P0.mm.rssFile, P0.mm.hiwaterRss]).toEqual([8, 3, 11]);
+    expect([P0.mm.rssAnon, P0.mm.rssShmem, P0.mm.peakRss]).toEqual([8, 3, 11]);
     // Recorded mapcounts at the end: all 1.
     for (let page = 0; page < 8; page++) {
       expect(kernel.sys.memmap.mapcount[entryOf(kernel, P0, page).pfn]).toBe(1);

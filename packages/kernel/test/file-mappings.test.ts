@@ -236,7 +236,7 @@ describe("shared anonymous memory", () => {
     kernel.write(child, at(16), 99);
     kernel.write(child, at(18), 3);
     expect(firstBytes(kernel, task, 16, 4)).toEqual([99, 0, 3, 0]);
-    expect([task.mm.rssAnon, task.mm.rssFile]).toEqual([0, 4]);
+    expect([task.mm.rssAnon, task.mm.rssShmem]).toEqual([0, 4]);
     expect(kernel.mapsText(task)).toMatch(
       / rw-s 00000000 00:01 \d+ +\/dev\/zero \(deleted\)\nf+600000-.*\n$/,
     );

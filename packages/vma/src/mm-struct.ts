@@ -84,7 +84,7 @@ export class MmStruct {
   dataVm = 0;
   execVm = 0;
   stackVm = 0;
-  /** Most pages ever mapped: VmPeak. */
+  /** Most pages mapped when some were about to go (hiwater_vm). Set by fork and munmap. */
   hiwaterVm = 0;
   /** VM_* bits that every new mapping gets (mlockall MCL_FUTURE). Set by the kernel. */
   defFlags = 0;
@@ -131,6 +131,11 @@ export class MmStruct {
     }
     this.mmapLegacyBase = config.mmapLegacyBase ?? Math.ceil(this.taskSizeVpn / 3);
     this.mmapBase = config.mmapBase ?? mmapBaseVpn(this.rlimitStackBytes, this.taskSizeVpn);
+  }
+
+  /** Most pages ever mapped, as far as the kernel has noticed: VmPeak. */
+  get peakVm(): number {
+    return Math.max(this.hiwaterVm, this.totalVm);
   }
 
   /** Number of VMAs (map_count). */
@@ -207,7 +212,6 @@ export class MmStruct {
   /** Adds `nrPages` (may be negative) to the counts that the flags belong to (vm_stat_account). */
   account(vmFlags: number, nrPages: number): void {
     this.totalVm += nrPages;
-    if (this.totalVm > this.hiwaterVm) this.hiwaterVm = this.totalVm;
     if (isExecMapping(vmFlags)) this.execVm += nrPages;
     else if (isStackMapping(vmFlags)) this.stackVm += nrPages;
     else if (isDataMapping(vmFlags)) this.dataVm += nrPages;

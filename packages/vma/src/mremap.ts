@@ -282,7 +282,8 @@ function move(mm: MmStruct, from: Vpn, nrOld: number, nrNew: number, flags: numb
     if (splitForUnmap(mm, left, from, from + nrOld) === 0) removeRange(mm, left, from + nrOld);
     else if (isAccounted) commit.committedPages += nrOld;
   }
-  mm.hiwaterVm = Math.max(hiwaterVm, mm.totalVm);
+  // More was mapped for a moment than ever will have been.
+  mm.hiwaterVm = hiwaterVm;
   return error !== 0 ? error : to;
 }
 

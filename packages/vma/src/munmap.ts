@@ -104,6 +104,7 @@ export function removeRange(mm: MmStruct, first: VmaId, endVpn: Vpn): void {
   const floorVpn = before === NO_VMA ? 0 : pool.endVpn[before];
   const ceilingVpn = after === NO_VMA ? USER_PGTABLES_CEILING_VPN : pool.startVpn[after];
   host.freePageTables(mm.id, firstVpn, lastEnd, floorVpn, ceilingVpn);
+  mm.hiwaterVm = mm.peakVm;
   let vma = first;
   while (vma !== after) {
     const next = pool.next[vma];

@@ -22,6 +22,7 @@ import {
   writtenPteLo,
 } from "../pages/pages.ts";
 import { type System } from "../system.ts";
+import { COUNT_BATCHED } from "./rss-stat.ts";
 import { type Mm } from "../task.ts";
 import { CAUSE_COPY_PAGE } from "../time.ts";
 
@@ -49,7 +50,7 @@ export function copyPresentPage(
     const vmFlags = child.space.pool.vmFlags[vma];
     const lo = pteLo(copy, vmFlagsToPteLo(vmFlags) | writtenPteLo(vmFlags));
     child.pageTable.setEntry(entry, lo, pteHi(copy, vmFlagsToPteHi(vmFlags)));
-    addNewAnonPage(sys, child, vma, vpn, copy, cpu);
+    addNewAnonPage(sys, child, vma, vpn, copy, cpu, COUNT_BATCHED);
   }
   putUserPage(sys, pfn, cpu);
   return copy !== NO_PFN;

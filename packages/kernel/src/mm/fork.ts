@@ -9,21 +9,28 @@ import {
   NO_VMA,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
+  PAGES_PER_LEVEL,
   PTE_RW,
   PTE_SPECIAL,
   PTE_SWP_EXCLUSIVE,
   pteIsPresent,
   leafPfn,
+  PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   pteToSwapEntry,
   VM_SHARED,
   type VmaId,
+  type Vpn,
 } from "@pageframe/contracts";
 import { copyPresentPage } from "./fork-pinned.ts";
-import { addRmap } from "../pages/pages.ts";
+import { COUNT_BATCHED } from "./rss-stat.ts";
+import { addRmap, countSwapEntries } from "../pages/pages.ts";
 import { pageNeedsCowForDma } from "../pages/pins.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
+
+/** Pages that one level-1 table maps. */
+const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
 /**
  * Copies the mappings and the anonymous pages' entries of `parent` into the empty address space `child`. Returns 0 or
@@ -41,10 +48,13 @@ export function dupMm(sys: System, parent: Mm, child: Mm, cpu: CpuId): number {
     const address = sys.allocObject(sys.caches.anonVma, cpu);
     if (address >= 0) child.anonVmaAddresses.push(address);
     copied = address < 0 ? -ENOMEM : copyEntries(sys, parent, child, vma, cpu);
+    child.rssStat.flushVec(cpu);
     if (copied < 0) break;
   }
   // Entries of the parent lost their write right (dup_mmap).
   sys.tlbFlusher.flushMm(parent);
+  child.rssStat.hiwater = child.rssStat.approximate;
+  child.space.hiwaterVm = child.space.totalVm;
   return copied;
 }
 
@@ -56,7 +66,12 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId)
   const isPrivate = (pool.vmFlags[vma] & VM_SHARED) === 0;
   const from = parent.copyCursor;
   from.reset(pool.startVpn[vma], endVpn);
+  let tableEndVpn: Vpn = 0;
   while (from.next()) {
+    if (from.vpn >= tableEndVpn) {
+      child.rssStat.flushVec(cpu);
+      tableEndVpn = from.vpn - (from.vpn % PMD_PAGES) + PMD_PAGES;
+    }
     const target = child.pageTable.allocEntry(from.vpn, 1);
     if (target === NO_ENTRY) return -ENOMEM;
     // Allocating a table may have reclaimed the very page: read the entry only now.
@@ -68,7 +83,7 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId)
       from.set(lo, hi);
       child.pageTable.setEntry(target, lo, hi);
       sys.swap.swapDuplicate(pteToSwapEntry(lo, hi));
-      child.nrSwapEntries++;
+      countSwapEntries(sys, child, 1, COUNT_BATCHED);
       continue;
     }
     if ((lo & PTE_SPECIAL) === 0) {
@@ -80,7 +95,7 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId)
       if (isPrivate) lo &= ~PTE_RW;
       if (memmap.hasFlags(pfn, PG_ANON)) memmap.clearFlags(pfn, PG_ANON_EXCLUSIVE);
       memmap.getPage(pfn);
-      addRmap(sys, child, vpn, pfn);
+      addRmap(sys, child, vpn, pfn, COUNT_BATCHED);
       from.set(lo, hi);
     }
     child.pageTable.setEntry(target, lo, hi);

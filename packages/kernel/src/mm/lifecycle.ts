@@ -133,7 +133,7 @@ function createMm(sys: System, cpu: CpuId): Mm | number {
     mmapLegacyBase,
     isThpEnabled: false,
   });
-  const mm = new Mm(id, space, tables.pageTable, tables.userRoot, address);
+  const mm = new Mm(id, space, tables.pageTable, tables.userRoot, address, sys.config.cpus);
   mm.nextTrimNs = sys.time.nowNs + TRIM_CPUMASK_NS;
   sys.mms[id] = mm;
   sys.asids.addMm(id);

@@ -17,6 +17,7 @@ import {
   PT_LEVEL_PTE,
   type Vpn,
 } from "@pageframe/contracts";
+import { COUNT_NONE } from "./rss-stat.ts";
 import { addRmap, removeRmap } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
@@ -66,7 +67,7 @@ function moveEntry(sys: System, mm: Mm, newVpn: Vpn, endVpn: Vpn): void {
   copyCursor.set(lo | (isPresent ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY), hi);
   if (isPresent && (lo & PTE_SPECIAL) === 0) {
     const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
-    removeRmap(sys, mm, vpn, pfn);
-    addRmap(sys, mm, newVpn, pfn);
+    removeRmap(sys, mm, vpn, pfn, COUNT_NONE);
+    addRmap(sys, mm, newVpn, pfn, COUNT_NONE);
   }
 }

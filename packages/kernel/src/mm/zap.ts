@@ -36,8 +36,9 @@ import {
 } from "@pageframe/contracts";
 import { type Gather } from "../tlb/coherence.ts";
 import { freeShmem } from "../files/file-pages.ts";
+import { COUNT_BATCHED } from "./rss-stat.ts";
 import { movePages } from "./move-pages.ts";
-import { putUserPage, removeRmap, vmFlagsToPteHi, vmFlagsToPteLo } from "../pages/pages.ts";
+import { countSwapEntries, putUserPage, removeRmap, vmFlagsToPteHi, vmFlagsToPteLo } from "../pages/pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "../pages/swap-pages.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
@@ -58,9 +59,15 @@ export function zapPages(sys: System, gather: Gather, mm: Mm, startVpn: Vpn, end
   const { cursor } = mm;
   // A page of a file that was written must not be written any more once its table is done (tlb_delay_rmap).
   let dirtyTableEndVpn: Vpn = Infinity;
+  let tableEndVpn: Vpn = 0;
+  mm.rssStat.updateHiwater();
   cursor.reset(startVpn, endVpn);
   while (cursor.next()) {
     const { vpn, lo, hi } = cursor;
+    if (vpn >= tableEndVpn) {
+      mm.rssStat.flushVec(cpu);
+      tableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
+    }
     if (vpn >= dirtyTableEndVpn) {
       gather.flushTlbOnly();
       dirtyTableEndVpn = Infinity;
@@ -74,16 +81,17 @@ export function zapPages(sys: System, gather: Gather, mm: Mm, startVpn: Vpn, end
         sys.memmap.setFlags(pfn, PG_DIRTY);
         dirtyTableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
       }
-      removeRmap(sys, mm, vpn, pfn);
+      removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED);
       if ((sys.memmap.flags[pfn] & PG_SWAPCACHE) !== 0 && sys.memmap.mapcount[pfn] === 0)
         freeSwapOfPage(sys, pfn);
       putUserPage(sys, pfn, cpu);
       gather.takePage();
     } else {
       freeSwapEntry(sys, pteToSwapEntry(lo, hi), cpu);
-      mm.nrSwapEntries--;
+      countSwapEntries(sys, mm, -1, COUNT_BATCHED);
     }
   }
+  mm.rssStat.flushVec(cpu);
   if (dirtyTableEndVpn !== Infinity) gather.flushTlbOnly();
 }
 

@@ -30,7 +30,7 @@ import {
 } from "@pageframe/contracts";
 import { NO_LINK } from "@pageframe/memmap";
 import { dropFilePage, writeBackFilePage } from "../files/file-pages.ts";
-import { putUserPage, removeRmap } from "./pages.ts";
+import { countSwapEntries, putUserPage, removeRmap } from "./pages.ts";
 import { addPageToSwap, writeToSwap } from "./swap-pages.ts";
 import { type System } from "../system.ts";
 import { CAUSE_SCAN } from "../time.ts";
@@ -138,8 +138,9 @@ export class Evictor implements ReclaimHost {
       sys.swap.swapDuplicate(swapEntry);
       mm.pageTable.setEntry(entry, swapEntryToPteLo(swapEntry, exclusive), swapEntryToPteHi(swapEntry));
       sys.unmapBatch.unmapped(mm, vpn, lo);
+      mm.rssStat.updateHiwater();
       removeRmap(sys, mm, vpn, pfn);
-      mm.nrSwapEntries++;
+      countSwapEntries(sys, mm, 1);
       memmap.putPageTestzero(pfn);
     }
     memmap.clearFlags(pfn, PG_ANON_EXCLUSIVE);
@@ -158,6 +159,7 @@ export class Evictor implements ReclaimHost {
       if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
       mm.pageTable.setEntry(entry, 0, 0);
       sys.unmapBatch.unmapped(mm, vpn, lo);
+      mm.rssStat.updateHiwater();
       removeRmap(sys, mm, vpn, pfn);
       memmap.putPageTestzero(pfn);
     }

@@ -39,6 +39,7 @@ import {
 import { NO_MAPPING } from "@pageframe/memmap";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
+import { COUNT_NOW, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from "../mm/rss-stat.ts";
 
 /** Page flags that a program's page may carry and that end with it. */
 const USER_PAGE_FLAGS =
@@ -83,37 +84,59 @@ export function linearPageIndex(mm: Mm, vma: VmaId, vpn: Vpn): number {
   return pool.pgoff[vma] + (vpn - pool.startVpn[vma]);
 }
 
-/** Makes a fresh frame an anonymous page of `mm` at `vpn` and puts it on the LRU (folio_add_new_anon_rmap). */
-export function addNewAnonPage(sys: System, mm: Mm, vma: VmaId, vpn: Vpn, pfn: Pfn, cpu: CpuId): void {
+/**
+ * Makes a fresh frame an anonymous page of `mm` at `vpn` and puts it on the LRU (folio_add_new_anon_rmap). `count` is a
+ * COUNT_* value.
+ */
+export function addNewAnonPage(
+  sys: System,
+  mm: Mm,
+  vma: VmaId,
+  vpn: Vpn,
+  pfn: Pfn,
+  cpu: CpuId,
+  count: number = COUNT_NOW,
+): void {
   const { memmap } = sys;
   memmap.flags[pfn] |= PG_ANON | PG_SWAPBACKED | PG_UPTODATE | PG_ANON_EXCLUSIVE;
   memmap.index[pfn] = linearPageIndex(mm, vma, vpn);
   memmap.mapping[pfn] = NO_MAPPING;
-  addRmap(sys, mm, vpn, pfn);
+  addRmap(sys, mm, vpn, pfn, count);
   sys.lru.addPage(pfn, cpu);
 }
 
-/** Records one more entry of `mm` that maps the page; its reference was taken by the caller. */
-export function addRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn): void {
+/** Counts `nr` more entries of `mm` that name a swap slot. `count` is a COUNT_* value. */
+export function countSwapEntries(sys: System, mm: Mm, nr: number, count: number = COUNT_NOW): void {
+  mm.rssStat.add(MM_SWAPENTS, nr, sys.currentCpu, count);
+}
+
+/** Counter that a page belongs to (mm_counter). */
+function counterOf(flags: number): number {
+  if ((flags & PG_ANON) !== 0) return MM_ANONPAGES;
+  return (flags & PG_SWAPBACKED) !== 0 ? MM_SHMEMPAGES : MM_FILEPAGES;
+}
+
+/**
+ * Records one more entry of `mm` that maps the page; its reference was taken by the caller. `count` is a COUNT_* value:
+ * after COUNT_BATCHED, `mm.rssStat.flushVec()` is the caller's.
+ */
+export function addRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: number = COUNT_NOW): void {
   const { memmap } = sys;
   const isAnon = (memmap.flags[pfn] & PG_ANON) !== 0;
   if (memmap.mapcount[pfn] === 0) sys.vmstat.modNode(sys.nodeOf(pfn), isAnon ? NR_ANON_PAGES : NR_MAPPED, 1);
   sys.rmap.add(pfn, mm.id, vpn);
-  if (isAnon) mm.rssAnon++;
-  else mm.rssFile++;
-  mm.noteRss();
+  mm.rssStat.add(counterOf(memmap.flags[pfn]), 1, sys.currentCpu, count);
 }
 
-/** Forgets an entry of `mm` that mapped the page. The reference stays with the caller. */
-export function removeRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn): void {
+/** Forgets an entry of `mm` that mapped the page. The reference stays with the caller. `count` as for addRmap(). */
+export function removeRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: number = COUNT_NOW): void {
   const { memmap } = sys;
   const isAnon = (memmap.flags[pfn] & PG_ANON) !== 0;
   sys.rmap.remove(pfn, mm.id, vpn);
   if (memmap.mapcount[pfn] === 0) {
     sys.vmstat.modNode(sys.nodeOf(pfn), isAnon ? NR_ANON_PAGES : NR_MAPPED, -1);
   }
-  if (isAnon) mm.rssAnon--;
-  else mm.rssFile--;
+  mm.rssStat.add(counterOf(memmap.flags[pfn]), -1, sys.currentCpu, count);
 }
 
 /** Drops a reference; frees the page with the last one (folio_put). */

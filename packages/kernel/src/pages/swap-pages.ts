@@ -33,6 +33,7 @@ import {
 import {
   addRmap,
   allocUserPage,
+  countSwapEntries,
   linearPageIndex,
   putUserPage,
   vmFlagsToPteHi,
@@ -130,7 +131,7 @@ export function swapInPage(
 
   const wasExclusive = (oldLo & PTE_SWP_EXCLUSIVE) !== 0;
   swap.swapFree(swapEntry);
-  mm.nrSwapEntries--;
+  countSwapEntries(sys, mm, -1);
   if (isSwapFull(sys) || (isWrite && isOnlyUser(sys, pfn, cpu))) {
     if (swap.swapCount(swapEntry) === 0) freeSwapOfPage(sys, pfn);
   }

@@ -164,7 +164,7 @@ export class Replay {
       tlb: { l1Hits, l2Hits, walks },
       vmstat,
       oomKills: sys.nrOomKills - this.oomKillsAtStart,
-      peakRssPages: task.mm.hiwaterRss,
+      peakRssPages: task.mm.peakRss,
       minorFaults: task.nrMinorFaults,
       majorFaults: task.nrMajorFaults,
       timeNs: Object.fromEntries(

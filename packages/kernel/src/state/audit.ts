@@ -135,10 +135,11 @@ function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
     mapped.mapcount[pfn]++;
     if (!hasRmap(sys, pfn, mm.id, vpn)) bug(`${at} maps pfn ${pfn}, whose reverse mapping does not know it`);
   }
-  if (nrAnon !== mm.rssAnon || nrFile !== mm.rssFile || nrSwap !== mm.nrSwapEntries) {
+  mm.rssStat.checkInvariants();
+  if (nrAnon !== mm.rssAnon || nrFile !== mm.rssFile + mm.rssShmem || nrSwap !== mm.nrSwapEntries) {
     bug(
       `mm ${mm.id} maps ${nrAnon} anonymous, ${nrFile} file and ${nrSwap} swapped pages; ` +
-        `it counts ${mm.rssAnon}, ${mm.rssFile} and ${mm.nrSwapEntries}`,
+        `it counts ${mm.rssAnon}, ${mm.rssFile + mm.rssShmem} and ${mm.nrSwapEntries}`,
     );
   }
 }
