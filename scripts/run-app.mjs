@@ -1,4 +1,4 @@
-// node scripts/run-app.mjs <app> [ARGS...]: runs apps/<app> in this very process, after installing and building what
+// node scripts/run-app.mjs <app> [ARGS...]: runs apps/<app> or tools/<app> in this very process, after installing and building what
 // is missing. Prints nothing of its own unless that fails (on a terminal: one line saying why it takes a while), so
 // the app's output, exit code and signals are the app's alone. When nothing changed it costs a few dozen stat calls.
 import { spawnSync } from "node:child_process";
@@ -19,7 +19,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [app, ...args] = process.argv.slice(2);
-const main = join(root, "apps", app, "dist/main.js");
+const home = ["apps", "tools"].map((kind) => join(root, kind, app)).find((dir) => existsSync(dir));
+const main = join(home, "dist/main.js");
 // Its time is the start of the last good build. Under node_modules, so that it goes when they go.
 const stamp = join(root, "node_modules/.cache/pageframe", `built-${app}`);
 const lock = join(root, ".turbo/run-app.lock");
@@ -27,7 +28,7 @@ const lock = join(root, ".turbo/run-app.lock");
 if (!isFresh()) buildOnce();
 
 // npm runs scripts in the checkout; the user's relative paths are meant from where npm was called.
-const isNpmScript = ["start", "pageframe", "bench"].includes(process.env.npm_lifecycle_event);
+const isNpmScript = ["start", "pageframe", "bench", "oracle"].includes(process.env.npm_lifecycle_event);
 if (isNpmScript && process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
 process.argv = [process.execPath, main, ...args];
 await import(pathToFileURL(main).href);
@@ -64,7 +65,7 @@ function workspaceDirs() {
       if (range.startsWith("workspace:")) visit(join(root, "packages", name.split("/")[1]));
     }
   };
-  visit(join(root, "apps", app));
+  visit(home);
   return [...dirs];
 }
 

@@ -1,0 +1,83 @@
+/** The command behind `npm run oracle`. */
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { recordsIn } from "./against.ts";
+import { totalOf } from "./compare.ts";
+import { collectCorpus } from "./corpus.ts";
+import { InputError } from "./input-error.ts";
+import { jsonReport, textReport } from "./report.ts";
+import { score } from "./scoreboard.ts";
+
+/** Exit codes. */
+const EXIT_EQUAL = 0;
+const EXIT_DIFFERENT = 1;
+const EXIT_BAD_INPUT = 2;
+
+const DEFAULT_DIFFERENCES = 10;
+
+interface Options {
+  json?: true;
+  differences: number;
+  only: string;
+  ignore?: "soft-dirty";
+  against: string;
+}
+
+/** Where a run of the command writes. */
+export interface CommandIo {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** Runs the command with the given arguments (without node and script). Returns the exit code; never throws. */
+export function runCommand(args: readonly string[], io: CommandIo): number {
+  try {
+    let exitCode = EXIT_EQUAL;
+    createProgram(io, (code) => (exitCode = code)).parse([...args], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_EQUAL : EXIT_BAD_INPUT;
+    const problems = error instanceof InputError ? error.problems : [String(error)];
+    for (const problem of problems) io.err(`oracle: ${problem}\n`);
+    return EXIT_BAD_INPUT;
+  }
+}
+
+function createProgram(io: CommandIo, exit: (code: number) => void): Command {
+  return new Command("oracle")
+    .description("Counts where two sets of records of memory operations say the same.")
+    .argument(
+      "<paths...>",
+      "directories of scripts (.mm) with records (.jsonl, .jsonl.gz, .jsonl.zst), or scripts",
+    )
+    .option("--json", "print the counts as JSON, and nothing else")
+    .option("--differences <number>", "how many differences to print", countOf, DEFAULT_DIFFERENCES)
+    .option("--only <substring>", "only scripts whose name has this in it", "")
+    .option("--ignore <what>", "leave out: soft-dirty (machine.json says so by itself)", ignoredOf)
+    .requiredOption("--against <directory>", "compare with the records there")
+    .action((paths: string[], options: Options) => exit(scoreCommand(paths, options, io)))
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .exitOverride();
+}
+
+function scoreCommand(paths: readonly string[], options: Options, io: CommandIo): number {
+  const entries = collectCorpus(paths, options.only);
+  const answer = recordsIn(options.against);
+  const result = score(entries, answer, { ignoreSoftDirty: options.ignore === "soft-dirty" });
+  io.out(options.json === true ? jsonReport(result) : textReport(result, options.differences));
+  const isEqual =
+    totalOf(result.tallies).different === 0 && result.scripts.every(({ crash }) => crash === null);
+  return isEqual ? EXIT_EQUAL : EXIT_DIFFERENT;
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 0) {
+    throw new InvalidArgumentError("It must be an integer from 0.");
+  }
+  return count;
+}
+
+function ignoredOf(text: string): "soft-dirty" {
+  if (text !== "soft-dirty") throw new InvalidArgumentError("It can be soft-dirty.");
+  return text;
+}

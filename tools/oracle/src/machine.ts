@@ -1,0 +1,74 @@
+/** `machine.json`: the kernel and the configuration behind the records of a directory. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { InputError, systemSentence } from "./input-error.ts";
+import { isObject, type Json } from "./observations.ts";
+
+/** Name of the file, beside the records. */
+export const MACHINE_FILE = "machine.json";
+
+/** What of a machine shows in observations. */
+export interface Machine {
+  /** As `uname -r` has it. */
+  readonly release: string;
+  readonly hasSoftDirty: boolean;
+  /** All of memory and swap, as /proc/meminfo has them (oom_score needs them); null where not said. */
+  readonly memTotalKb: number | null;
+  readonly swapTotalKb: number | null;
+  /** Fields that the kernel answered in two ways when asked twice: per script, `LINE key`. */
+  readonly twoAnswers: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** Reads the machine of the records in `directory`; null when nothing is said of it. Throws InputError. */
+export function readMachine(directory: string): Machine | null {
+  const path = join(directory, MACHINE_FILE);
+  return existsSync(path) ? parseMachine(readText(path), path) : null;
+}
+
+/** Parses a machine. Throws InputError naming `path`. */
+export function parseMachine(text: string, path: string): Machine {
+  const value = parseJson(text, path);
+  if (!isObject(value)) throw new InputError(`${path}: must be a JSON object`);
+  const { release, softDirty, memTotalKb = null, swapTotalKb = null, twoAnswers = {} } = value;
+  if (typeof release !== "string") throw new InputError(`${path}: "release" must be a string`);
+  if (typeof softDirty !== "boolean") throw new InputError(`${path}: "softDirty" must be true or false`);
+  for (const [key, number] of Object.entries({ memTotalKb, swapTotalKb })) {
+    if (number !== null && typeof number !== "number")
+      throw new InputError(`${path}: "${key}" must be a number`);
+  }
+  return {
+    release,
+    hasSoftDirty: softDirty,
+    memTotalKb: memTotalKb as number | null,
+    swapTotalKb: swapTotalKb as number | null,
+    twoAnswers: parseTwoAnswers(twoAnswers, path),
+  };
+}
+
+function parseTwoAnswers(value: Json, path: string): Map<string, ReadonlySet<string>> {
+  const wrong = new InputError(`${path}: "twoAnswers" must name a list of "LINE key" per script`);
+  if (!isObject(value)) throw wrong;
+  return new Map(
+    Object.entries(value).map(([script, names]) => {
+      if (!Array.isArray(names) || !(names as readonly Json[]).every((name) => typeof name === "string"))
+        throw wrong;
+      return [script, new Set(names as readonly string[])];
+    }),
+  );
+}
+
+function parseJson(text: string, path: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    throw new InputError(`${path}: not JSON`);
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new InputError(`${path}: ${systemSentence(error)}`);
+  }
+}

@@ -1,0 +1,84 @@
+/** What the scoreboard prints. */
+import { type Tallies, type Tally, totalOf } from "./compare.ts";
+import { differenceText } from "./difference-text.ts";
+import { kinds } from "./kinds.ts";
+import { type Score } from "./scoreboard.ts";
+
+/** The counts as JSON, and nothing else. */
+export function jsonReport({ tallies }: Score): string {
+  return `${JSON.stringify({ ...totalOf(tallies), byKind: tallies })}\n`;
+}
+
+/** The report for people: what could not be run, the first differences, the table. */
+export function textReport(result: Score, nrDifferences: number): string {
+  const sections = [
+    crashText(result),
+    notModelledText(result),
+    differencesText(result, nrDifferences),
+    tableText(result.tallies),
+    summaryText(result),
+  ];
+  return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
+}
+
+function crashText({ scripts }: Score): string {
+  return scripts
+    .flatMap(({ name, crash }) => (crash === null ? [] : [`${name}: the model failed: ${crash}`]))
+    .join("\n");
+}
+
+function notModelledText({ scripts }: Score): string {
+  return scripts
+    .flatMap(({ name, notModelled }) =>
+      notModelled === null
+        ? []
+        : [`${name}:${notModelled.line}: not modelled from here on: ${notModelled.reason}`],
+    )
+    .join("\n");
+}
+
+function differencesText({ differences }: Score, nrDifferences: number): string {
+  const shown = differences.slice(0, nrDifferences).map(differenceText);
+  const nrHidden = differences.length - shown.length;
+  if (nrHidden > 0) shown.push(`${nrHidden} more; --differences ${differences.length} prints all`);
+  return shown.join("\n");
+}
+
+function tableText(tallies: Tallies): string {
+  const total = totalOf(tallies);
+  const rows = [
+    ["kind", "equal", "different", "not modelled", "equal of modelled"],
+    ...kinds.map((kind) => rowOf(kind, tallies[kind])),
+    rowOf("total", total),
+  ];
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+      .join("  "),
+  );
+  return lines.join("\n");
+}
+
+function rowOf(name: string, tally: Tally): string[] {
+  const { equal, different, notModelled } = tally;
+  return [name, String(equal), String(different), String(notModelled), percentText(equal, equal + different)];
+}
+
+/** Rounded down, so that only all of them are 100 %. */
+function percentText(part: number, whole: number): string {
+  if (whole === 0) return "-";
+  return `${(Math.floor((part / whole) * 10000) / 100).toFixed(2)} %`;
+}
+
+function summaryText({ scripts, tallies, ignoredSoftDirty }: Score): string {
+  const nrEqual = scripts.filter(
+    ({ nrDifferent, notModelled, crash }) => nrDifferent === 0 && notModelled === null && crash === null,
+  ).length;
+  const { equal, different, notModelled } = totalOf(tallies);
+  return [
+    `${nrEqual} of ${scripts.length} scripts equal in every field; ${equal} of ${equal + different} fields equal` +
+      (notModelled > 0 ? `, ${notModelled} not modelled` : ""),
+    ...(ignoredSoftDirty ? ["Soft-dirty is left out: the kernel of the records has none."] : []),
+  ].join("\n");
+}
