@@ -15,6 +15,7 @@ export * from "./gfp.ts";
 export * from "./gup-flags.ts";
 export * from "./hashed-table.ts";
 export * from "./inverted-table.ts";
+export * from "./memory-advice.ts";
 export * from "./numa-policy.ts";
 export * from "./object-allocator.ts";
 export * from "./oom-policy.ts";

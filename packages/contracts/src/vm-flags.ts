@@ -1,6 +1,17 @@
 /**
  * Mapping flags: of VMAs (VM_*), of mmap(2) (PROT_*, MAP_*).
  * Source: Linux 6.18 include/linux/mm.h; include/uapi/asm-generic/mman-common.h and mman.h. All fit int32.
+ *
+ * Differs: Linux keeps VM_* in 64 bits. The three flags above bit 31 that are modelled live in low bits that nothing
+ * modelled uses, so that a VMA's flags stay one int32 and are compared at once:
+ *
+ * | flag          | here | Linux 6.18 | Linux's flag in that low bit                |
+ * |---------------|------|------------|---------------------------------------------|
+ * | VM_SEALED     | 11   | 42         | none                                        |
+ * | VM_UFFD_MINOR | 23   | 41         | VM_SYNC, of DAX mappings                    |
+ * | VM_DROPPABLE  | 24   | 40         | VM_ARCH_1 (VM_PAT on x86), of device memory |
+ *
+ * VM_MERGEABLE is the sign bit, as `1 << 31`: test flags with `!== 0`, never with `> 0`.
  */
 
 export const VM_NONE = 0;
@@ -15,6 +26,7 @@ export const VM_MAYSHARE = 0x80;
 export const VM_GROWSDOWN = 0x100;
 export const VM_UFFD_MISSING = 0x200;
 export const VM_PFNMAP = 0x400;
+export const VM_SEALED = 0x800;
 export const VM_UFFD_WP = 0x1000;
 export const VM_LOCKED = 0x2000;
 export const VM_IO = 0x4000;
@@ -26,13 +38,15 @@ export const VM_LOCKONFAULT = 0x80000;
 export const VM_ACCOUNT = 0x100000;
 export const VM_NORESERVE = 0x200000;
 export const VM_HUGETLB = 0x400000;
-export const VM_SYNC = 0x800000;
+export const VM_UFFD_MINOR = 0x800000;
+export const VM_DROPPABLE = 0x1000000;
 export const VM_WIPEONFORK = 0x2000000;
 export const VM_DONTDUMP = 0x4000000;
 export const VM_SOFTDIRTY = 0x8000000;
 export const VM_MIXEDMAP = 0x10000000;
 export const VM_HUGEPAGE = 0x20000000;
 export const VM_NOHUGEPAGE = 0x40000000;
+export const VM_MERGEABLE: number = 1 << 31;
 
 /** The four that mprotect changes. */
 export const VM_ACCESS_FLAGS: number = VM_READ | VM_WRITE | VM_EXEC;

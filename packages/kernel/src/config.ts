@@ -68,6 +68,8 @@ export const kernelConfigSchema = z.strictObject({
   overcommitMemory: z.literal([0, 1, 2]).default(0),
   overcommitRatio: z.int().min(0).max(1000).default(50),
   maxMapCount: z.int().min(1).default(65530),
+  /** Is the kernel built with transparent huge pages? Large mappings are then placed at multiples of 2 MiB. */
+  transparentHugepage: z.boolean().default(true),
   /** Bytes of kernel text and data in RAM. */
   kernelImage: size.default("2MiB"),
   /** RLIMIT_STACK of tasks. */

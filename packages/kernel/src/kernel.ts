@@ -8,7 +8,6 @@ import {
   EFAULT,
   EINTR,
   EINVAL,
-  ENOMEM,
   ESRCH,
   KernelError,
   MAP_ANONYMOUS,
@@ -16,10 +15,8 @@ import {
   NO_ENTRY,
   OOM_SCORE_ADJ_MAX,
   OOM_SCORE_ADJ_MIN,
-  NO_VMA,
   PAGE_SHIFT,
   PAGE_SIZE,
-  pagesOfBytes,
   type Pfn,
   pteIsPresent,
   leafPfn,
@@ -53,13 +50,13 @@ import { cloneThread, createTask, exitTask, forkTask, goIdle, switchTo } from ".
 import { runDaemons } from "./pages/pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./state/snapshot.ts";
 import { mapVdso } from "./mm/special-mappings.ts";
+import { sysMadvise } from "./syscalls/madvise.ts";
 import { type System } from "./system.ts";
-import { type Mm, type Task, type TaskSignal } from "./task.ts";
+import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
 import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./pages/uaccess.ts";
 import { availablePages, buddyinfo, maps, meminfo, swaps, vmstatCounters, vmstatText } from "./views.ts";
 import { emulateVsyscall, isVsyscallFetch } from "./mm/vsyscall.ts";
-import { zapPages } from "./mm/zap.ts";
 
 /** Faults that one access may take before the kernel is considered broken. */
 const MAX_FAULTS_PER_ACCESS = 16;
@@ -187,17 +184,9 @@ export class Kernel {
     );
   }
 
-  /** madvise(2) with MADV_DONTNEED: drops the pages; the mappings stay. 0 or -errno: -ENOMEM after doing so over holes. */
-  madviseDontneed(task: Task, address: Vaddr, lengthBytes: number): number {
-    const { mm } = this.enter(task);
-    if (address % PAGE_SIZE !== 0) return this.afterSyscall(-EINVAL);
-    const vpn = vpnOfAddress(address);
-    const endVpn = vpn + pagesOfBytes(lengthBytes);
-    const { gather } = this.sys;
-    gather.begin(mm);
-    zapPages(this.sys, gather, mm, vpn, endVpn);
-    gather.finish();
-    return this.afterSyscall(isMapped(mm, vpn, endVpn) ? 0 : -ENOMEM);
+  /** madvise(2) with MADV_*: 0 or -errno; -ENOMEM over holes after doing the rest. */
+  madvise(task: Task, address: Vaddr, lengthBytes: number, advice: number): number {
+    return this.afterSyscall(sysMadvise(this.sys, this.enter(task), address, lengthBytes, advice));
   }
 
   /** Accesses a page as a user instruction would (RUN_READ, RUN_WRITE, RUN_EXEC). Null, or the signal that it raises. */
@@ -536,15 +525,4 @@ export class Kernel {
 function living(task: Task): Task {
   if (task.hasExited) throw new KernelError(ESRCH, `task ${task.pid} has exited`);
   return task;
-}
-
-/** Is every page of [vpn, endVpn) mapped? */
-function isMapped(mm: Mm, vpn: Vpn, endVpn: Vpn): boolean {
-  const { pool } = mm.space;
-  let reached = vpn;
-  for (let vma = mm.space.findVma(vpn); reached < endVpn; vma = mm.space.nextVma(vma)) {
-    if (vma === NO_VMA || pool.startVpn[vma] > reached) return false;
-    reached = pool.endVpn[vma];
-  }
-  return true;
 }

@@ -7,6 +7,7 @@ import {
   PTE_RW,
   ptePfn,
   SIGSEGV,
+  MADV_DONTNEED,
 } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
 import { describe, expect, it } from "vitest";
@@ -327,7 +328,7 @@ describe("a task that has exited", () => {
       () => kernel.munmap(task, at(0), PAGE_SIZE),
       () => kernel.mprotect(task, at(0), PAGE_SIZE, PROT_READ),
       () => kernel.brk(task, 4096),
-      () => kernel.madviseDontneed(task, at(0), PAGE_SIZE),
+      () => kernel.madvise(task, at(0), PAGE_SIZE, MADV_DONTNEED),
       () => kernel.read(task, at(0)),
       () => kernel.write(task, at(0), 1),
       () => kernel.exec(task, at(0)),

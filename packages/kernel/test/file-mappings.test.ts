@@ -9,6 +9,7 @@ import {
   PROT_READ,
   SEGV_ACCERR,
   SIGSEGV,
+  MADV_DONTNEED,
 } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
 import { describe, expect, it } from "vitest";
@@ -105,7 +106,7 @@ describe("a private mapping of a file", () => {
     mapPages(kernel, task, 0, 2, READ_WRITE, PRIVATE_FILE, fileId);
     const [original] = firstBytes(kernel, task, 0, 1);
     kernel.write(task, at(0), ((original as number) + 5) & 0xff);
-    expect(kernel.madviseDontneed(task, at(0), 2 * PAGE_SIZE)).toBe(0);
+    expect(kernel.madvise(task, at(0), 2 * PAGE_SIZE, MADV_DONTNEED)).toBe(0);
     expect(task.mm.rss).toBe(0);
     expect(faultsOf(task, () => expect(kernel.read(task, at(0))).toBe(original))).toEqual([1, 0]);
     kernel.audit();

@@ -29,6 +29,7 @@ import {
   vpnHi,
   vpnLo,
   vpnOf,
+  MADV_DONTNEED,
 } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import { expect } from "vitest";
@@ -359,7 +360,7 @@ export class World {
   }
 
   private madvise(program: Program, task: Task, page: number, nr: number): void {
-    this.kernel.madviseDontneed(task, addressOf(page), nr * PAGE_SIZE);
+    this.kernel.madvise(task, addressOf(page), nr * PAGE_SIZE, MADV_DONTNEED);
     if (task.killedBy !== null) return;
     for (let each = page; each < page + nr; each++) {
       const model = program.pages.get(each);

@@ -1,4 +1,4 @@
-import { PAGE_SIZE, SIGBUS, type SwapBackend } from "@pageframe/contracts";
+import { PAGE_SIZE, SIGBUS, type SwapBackend, MADV_DONTNEED } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type KernelConfigInput } from "@pageframe/kernel";
 import { FaultySwapBackend, MemorySwapBackend } from "@pageframe/swap";
 import { describe, expect, it } from "vitest";
@@ -137,7 +137,7 @@ describe("swap", () => {
     const before = swap.nrFreeSlots;
     kernel.munmap(task, at(0), 100 * PAGE_SIZE);
     expect(swap.nrFreeSlots - before).toBe(100);
-    kernel.madviseDontneed(task, at(100), 100 * PAGE_SIZE);
+    kernel.madvise(task, at(100), 100 * PAGE_SIZE, MADV_DONTNEED);
     expect(swap.nrFreeSlots - before).toBe(200);
     kernel.audit();
     kernel.exit(task);

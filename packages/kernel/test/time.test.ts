@@ -1,4 +1,4 @@
-import { packRun, PAGE_SIZE, RUN_READ, RUN_WRITE, vpnHi, vpnLo } from "@pageframe/contracts";
+import { packRun, PAGE_SIZE, RUN_READ, RUN_WRITE, vpnHi, vpnLo, MADV_DONTNEED } from "@pageframe/contracts";
 import {
   bootKernel,
   CAUSE_NAMES,
@@ -80,7 +80,7 @@ describe("virtual time", () => {
         kernel.mprotect(task, at(100), PAGE_SIZE, 1);
         kernel.brk(task, 0);
         kernel.munmap(task, at(0), 10 * PAGE_SIZE);
-        kernel.madviseDontneed(task, at(0), 1);
+        kernel.madvise(task, at(0), 1, MADV_DONTNEED);
       }),
     ).toEqual({ syscall: 6 });
     // fork flushes whatever it has copied (dup_mmap).

@@ -16,6 +16,7 @@ import {
   RUN_WRITE,
   SEGV_MAPERR,
   TLB_EVENT_NAMES,
+  MADV_DONTNEED,
 } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import { describe, expect, it } from "vitest";
@@ -88,7 +89,7 @@ describe("munmap of an address space that three CPUs have loaded, one of them la
 
   it("counts pages from the first that was there to the last, once for several mappings", () => {
     const { kernel, threads } = bootThreads(100);
-    kernel.madviseDontneed(threads[0], at(0), 20 * PAGE_SIZE);
+    kernel.madvise(threads[0], at(0), 20 * PAGE_SIZE, MADV_DONTNEED);
     kernel.mprotect(threads[0], at(30), PAGE_SIZE, PROT_READ);
     // Three mappings, of which pages 20..49 are there.
     const flushes = flushesOf(kernel, () => kernel.munmap(threads[0], at(0), 50 * PAGE_SIZE));
@@ -170,7 +171,7 @@ describe("munmap of an address space that three CPUs have loaded, one of them la
 describe("mprotect", () => {
   it("flushes from the first entry that changed to the last, once for several mappings", () => {
     const { kernel, threads } = bootThreads(100);
-    kernel.madviseDontneed(threads[0], at(0), 40 * PAGE_SIZE);
+    kernel.madvise(threads[0], at(0), 40 * PAGE_SIZE, MADV_DONTNEED);
     kernel.mprotect(threads[0], at(45), PAGE_SIZE, PROT_READ);
     const flushes = flushesOf(kernel, () => kernel.mprotect(threads[0], at(0), 50 * PAGE_SIZE, PROT_READ));
     expect(flushes).toEqual([[1, 0, 0, 10], [0, 1, 0, 0], NONE]);
@@ -273,7 +274,7 @@ describe("a CPU that a process has left", () => {
     const other = spawnWith(kernel, "other", 1);
     kernel.write(other, at(0), 1);
     task.cpu = 1;
-    const drop = (): number => kernel.madviseDontneed(task, at(0), PAGE_SIZE);
+    const drop = (): number => kernel.madvise(task, at(0), PAGE_SIZE, MADV_DONTNEED);
     readAll(kernel, task, 10, RUN_WRITE);
     expect(flushesOf(kernel, drop)).toEqual([NONE, [1, 0, 0, 1]]);
     kernel.sys.time.spend(CAUSE_SYSCALL, 1e7);

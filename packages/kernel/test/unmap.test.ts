@@ -1,5 +1,12 @@
 /** What munmap, madvise, mremap and exit give back: pages, tables, charges; and that nothing of it can be reached. */
-import { MREMAP_MAYMOVE, PAGE_SIZE, PROT_READ, SEGV_MAPERR, SIGSEGV } from "@pageframe/contracts";
+import {
+  MREMAP_MAYMOVE,
+  PAGE_SIZE,
+  PROT_READ,
+  SEGV_MAPERR,
+  SIGSEGV,
+  MADV_DONTNEED,
+} from "@pageframe/contracts";
 import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
 import { describe, expect, it } from "vitest";
 import {
@@ -113,7 +120,7 @@ describe("madvise MADV_DONTNEED", () => {
     mapPages(kernel, task, 0, 8);
     fill(kernel, task, 0, 8);
     const before = settledFreePages(kernel);
-    expect(kernel.madviseDontneed(task, at(2), 3 * PAGE_SIZE)).toBe(0);
+    expect(kernel.madvise(task, at(2), 3 * PAGE_SIZE, MADV_DONTNEED)).toBe(0);
     expect(settledFreePages(kernel) - before).toBe(3);
     expect(task.mm.rss).toBe(5);
     expect(faultsOf(task, () => expect(kernel.read(task, at(2))).toBe(0))).toEqual([1, 0]);
@@ -128,12 +135,12 @@ describe("madvise MADV_DONTNEED", () => {
     mapPages(kernel, task, 4, 2);
     fill(kernel, task, 0, 2);
     fill(kernel, task, 4, 2);
-    expect(kernel.madviseDontneed(task, at(0) + 5, PAGE_SIZE)).toBe(-22);
+    expect(kernel.madvise(task, at(0) + 5, PAGE_SIZE, MADV_DONTNEED)).toBe(-22);
     expect(task.mm.rss).toBe(4);
-    expect(kernel.madviseDontneed(task, at(1), 4 * PAGE_SIZE)).toBe(-12);
+    expect(kernel.madvise(task, at(1), 4 * PAGE_SIZE, MADV_DONTNEED)).toBe(-12);
     expect(task.mm.rss).toBe(2);
-    expect(kernel.madviseDontneed(task, at(100), PAGE_SIZE)).toBe(-12);
-    expect(kernel.madviseDontneed(task, at(0), 0)).toBe(0);
+    expect(kernel.madvise(task, at(100), PAGE_SIZE, MADV_DONTNEED)).toBe(-12);
+    expect(kernel.madvise(task, at(0), 0, MADV_DONTNEED)).toBe(0);
     kernel.audit();
   });
 });

@@ -95,7 +95,7 @@ describe("vdso and vvar", () => {
       expect(kernel.write(task, address, 1)).toMatchObject({ signal: SIGSEGV, code: SEGV_ACCERR });
     }
     expect(kernel.mprotect(task, VVAR, PAGE_SIZE, PROT_READ | PROT_WRITE)).toBe(-EACCES);
-    expect(kernel.mprotect(task, VDSO, PAGE_SIZE, PROT_READ | PROT_WRITE)).toBe(0);
+    expect(kernel.mprotect(task, VDSO, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE)).toBe(0);
     expect(kernel.write(task, VDSO + 1, 0xcc)).toBeNull();
     const other = kernel.spawn("other");
     kernel.mapVdso(other);

@@ -105,7 +105,8 @@ export class AddressSpace extends MmStruct {
 
   /**
    * Gives [startVpn, endVpn) of a VMA other flags, merging and splitting (vma_modify_flags): what madvise and mlock
-   * do to one VMA. Returns the VMA that holds the range now, or -ENOMEM. Page-table entries are the caller's.
+   * do to one VMA. Returns the VMA that holds the range now, or -ENOMEM, or -EINVAL where it cannot be split. Page-table
+   * entries are the caller's.
    */
   modifyFlags(vma: VmaId, startVpn: Vpn, endVpn: Vpn, vmFlags: number): VmaId {
     const { pool } = this;

@@ -19,6 +19,7 @@ export {
   isAccountable,
   isDataMapping,
   isExecMapping,
+  isSpecialMapping,
   isStackMapping,
   vmFlagsOfProt,
 } from "./vma-flags.ts";

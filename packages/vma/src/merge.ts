@@ -4,8 +4,9 @@
  * vma_merge_new_range(), vma_merge_existing_range(), __split_vma(), vma_modify().
  * Differs: no userfaultfd contexts and no names of anonymous memory.
  */
-import { ENOMEM, NO_VMA, VM_SOFTDIRTY, type VmaId, type Vpn } from "@pageframe/contracts";
-import { VM_SPECIAL } from "./vma-flags.ts";
+import { EINVAL, ENOMEM, NO_VMA, VM_HUGETLB, VM_SOFTDIRTY, type VmaId, type Vpn } from "@pageframe/contracts";
+import { PMD_PAGES } from "./layout.ts";
+import { VM_SPECIAL, isSpecialMapping } from "./vma-flags.ts";
 import { type MmStruct } from "./mm-struct.ts";
 import { dupAnonVma } from "./anon-vma.ts";
 import { NO_ANON_VMA, NO_MEMPOLICY, type VmaPool } from "./vma-pool.ts";
@@ -115,13 +116,20 @@ export function removeVma(mm: MmStruct, vma: VmaId): void {
   mm.freeVma(vma);
 }
 
+/** May a VMA be parted at `vpn`? Not inside a huge page of hugetlb, and the kernel's own mappings nowhere (may_split). */
+function maySplit(vmFlags: number, vpn: Vpn): boolean {
+  if ((vmFlags & VM_HUGETLB) !== 0) return vpn % PMD_PAGES === 0;
+  return !isSpecialMapping(vmFlags);
+}
+
 /**
- * Splits a VMA at `vpn`. The new row is the lower part when `isNewBelow`, else the upper. Returns 0 or -ENOMEM.
- * Callers that must keep max_map_count use splitVmaChecked.
+ * Splits a VMA at `vpn`. The new row is the lower part when `isNewBelow`, else the upper. Returns 0, -ENOMEM, or -EINVAL
+ * when it cannot be parted there. Callers that must keep max_map_count use splitVmaChecked.
  */
 export function splitVma(mm: MmStruct, vma: VmaId, vpn: Vpn, isNewBelow: boolean): number {
   const { tree } = mm;
   const { startVpn, endVpn, vmFlags, pgoff, fileId } = mm.pool;
+  if (!maySplit(vmFlags[vma], vpn)) return -EINVAL;
   const start = startVpn[vma];
   const end = endVpn[vma];
   const offset = pgoff[vma];
@@ -151,7 +159,8 @@ function splitVmaChecked(mm: MmStruct, vma: VmaId, vpn: Vpn, isNewBelow: boolean
 
 /**
  * Makes [startVpn, endVpn) of `vma` a VMA that can take the given flags and policy: joined with equal neighbours, or
- * split off. The caller then sets them on the row that is returned; -ENOMEM when a split fails (an earlier one stays).
+ * split off. The caller then sets them on the row that is returned; -ENOMEM or -EINVAL when a split fails (an earlier one
+ * stays).
  */
 export function modifyVma(
   mm: MmStruct,
@@ -163,8 +172,14 @@ export function modifyVma(
 ): VmaId {
   const merged = mergeExisting(mm, vma, startVpn, endVpn, vmFlags, mempolicy);
   if (merged !== NO_VMA) return merged;
-  if (mm.pool.startVpn[vma] < startVpn && splitVmaChecked(mm, vma, startVpn, true) !== 0) return -ENOMEM;
-  if (mm.pool.endVpn[vma] > endVpn && splitVmaChecked(mm, vma, endVpn, false) !== 0) return -ENOMEM;
+  if (mm.pool.startVpn[vma] < startVpn) {
+    const error = splitVmaChecked(mm, vma, startVpn, true);
+    if (error !== 0) return error;
+  }
+  if (mm.pool.endVpn[vma] > endVpn) {
+    const error = splitVmaChecked(mm, vma, endVpn, false);
+    if (error !== 0) return error;
+  }
   return vma;
 }
 

@@ -22,7 +22,6 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { type MmStruct } from "./mm-struct.ts";
-import { PMD_PAGES } from "./layout.ts";
 import { modifyVma } from "./merge.ts";
 import { vmFlagsOfProt } from "./vma-flags.ts";
 import { NO_ANON_VMA, NO_FILE } from "./vma-pool.ts";
@@ -92,8 +91,6 @@ function protectVma(mm: MmStruct, vma: VmaId, startVpn: Vpn, endVpn: Vpn, vmFlag
     // Nothing was written yet, so the promise can be taken back.
     vmFlags &= ~VM_ACCOUNT;
   }
-  if ((oldFlags & VM_HUGETLB) !== 0 && (startVpn % PMD_PAGES !== 0 || endVpn % PMD_PAGES !== 0))
-    return -EINVAL;
   const modified = modifyVma(mm, vma, startVpn, endVpn, vmFlags, pool.mempolicy[vma]);
   if (modified < 0) {
     commit.uncharge(nrCharged);

@@ -8,13 +8,12 @@ import {
   NO_VMA,
   PAGE_SIZE,
   VM_ACCOUNT,
-  VM_HUGETLB,
   type Vaddr,
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
 import { type MmStruct } from "./mm-struct.ts";
-import { PMD_PAGES, USER_PGTABLES_CEILING_VPN } from "./layout.ts";
+import { USER_PGTABLES_CEILING_VPN } from "./layout.ts";
 import { removeVma, splitVma } from "./merge.ts";
 import { VM_LOCKED_MASK } from "./vma-flags.ts";
 
@@ -52,18 +51,12 @@ export function splitForUnmap(mm: MmStruct, first: VmaId, startVpn: Vpn, endVpn:
   if (mm.pool.startVpn[first] < startVpn) {
     // One more than the limit is allowed for a moment, but not to stay.
     if (endVpn < mm.pool.endVpn[first] && mm.mapCount >= mm.maxMapCount) return -ENOMEM;
-    const error = splitAt(mm, first, startVpn, true);
+    const error = splitVma(mm, first, startVpn, true);
     if (error !== 0) return error;
   }
   const last = mm.pool.endVpn[first] >= endVpn ? first : findOverlap(mm, endVpn - 1, endVpn);
   if (last === NO_VMA || mm.pool.endVpn[last] === endVpn) return 0;
-  return splitAt(mm, last, endVpn, false);
-}
-
-/** Splits, but never inside a huge page of hugetlb (hugetlb_vm_op_split). */
-function splitAt(mm: MmStruct, vma: VmaId, vpn: Vpn, isNewBelow: boolean): number {
-  if ((mm.pool.vmFlags[vma] & VM_HUGETLB) !== 0 && vpn % PMD_PAGES !== 0) return -EINVAL;
-  return splitVma(mm, vma, vpn, isNewBelow);
+  return splitVma(mm, last, endVpn, false);
 }
 
 /** Counts pages of the VMAs from `first` (or NO_VMA) up to `endVpn`, which no VMA crosses. */

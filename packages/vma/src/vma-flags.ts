@@ -13,6 +13,7 @@ import {
   VM_DONTEXPAND,
   VM_EXEC,
   VM_GROWSDOWN,
+  VM_HUGETLB,
   VM_IO,
   VM_LOCKED,
   VM_LOCKONFAULT,
@@ -74,6 +75,11 @@ export function isDataMapping(vmFlags: number): boolean {
 /** Charges its length to the overcommit account (accountable_mapping): private, writable, not MAP_NORESERVE. */
 export function isAccountable(vmFlags: number): boolean {
   return (vmFlags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) === VM_WRITE;
+}
+
+/** Is it a mapping of the kernel's own, such as [vdso]? Nothing else that is not hugetlb has VM_DONTEXPAND here. */
+export function isSpecialMapping(vmFlags: number): boolean {
+  return (vmFlags & (VM_DONTEXPAND | VM_HUGETLB)) === VM_DONTEXPAND;
 }
 
 /** Has any right at all; an inaccessible mapping is no obstacle to a growing stack (vma_is_accessible). */

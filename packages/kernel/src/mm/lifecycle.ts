@@ -131,7 +131,7 @@ function createMm(sys: System, cpu: CpuId): Mm | number {
     maxMapCount: sys.config.maxMapCount,
     taskSizeVpn,
     mmapLegacyBase,
-    isThpEnabled: false,
+    isThpEnabled: sys.config.transparentHugepage,
   });
   const mm = new Mm(id, space, tables.pageTable, tables.userRoot, address, sys.config.cpus);
   mm.nextTrimNs = sys.time.nowNs + TRIM_CPUMASK_NS;

@@ -15,6 +15,7 @@ import {
   MAP_FIXED_NOREPLACE,
   MAP_HUGETLB,
   MAP_PRIVATE,
+  MADV_DONTNEED,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   PAGE_SIZE,
@@ -36,8 +37,6 @@ import { ContentsVerifier } from "./contents-verifier.ts";
 import { type Kernel } from "../kernel.ts";
 import { type Task, type TaskSignal } from "../task.ts";
 import { CAUSE_NAMES } from "../time.ts";
-
-const MADV_DONTNEED = 4;
 
 /** How a trace is replayed. */
 export interface ReplayOptions {
@@ -260,7 +259,7 @@ export class Replay {
       case "madvise":
         if (event.advice === MADV_DONTNEED) {
           this.forget(event.address, event.lengthBytes);
-          kernel.madviseDontneed(task, event.address, event.lengthBytes);
+          kernel.madvise(task, event.address, event.lengthBytes, MADV_DONTNEED);
         }
         break;
       case "exit_group":
