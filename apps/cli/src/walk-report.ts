@@ -168,9 +168,9 @@ function letFault(
   oldMapping: string | null,
 ): OutcomeReport {
   const { nrMajorFaults } = task;
-  const before = kernel.vmstat();
+  const before = kernel.proc.vmstat();
   const signal = kernel.access(task, address.vpn, kind);
-  const after = kernel.vmstat();
+  const after = kernel.proc.vmstat();
   const events = Object.fromEntries(
     VM_EVENT_NAMES.map((name) => [name, after[name] - before[name]] as const).filter(([, nr]) => nr !== 0),
   );

@@ -52,7 +52,7 @@ import { tableFormat } from "./kernel-space/table-format.ts";
 import { CAUSE_CR3_WRITE, CAUSE_NAMES, TimeAccount } from "./time.ts";
 import { TlbFlusher } from "./tlb/tlb-flush.ts";
 import { UnmapBatch } from "./tlb/unmap-batch.ts";
-import { availablePages } from "./views.ts";
+import { availablePages } from "./proc/machine.ts";
 import { Vmalloc } from "./kernel-space/vmalloc.ts";
 import { PagesOfAddressSpaces } from "./mm/zap.ts";
 

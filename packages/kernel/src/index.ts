@@ -37,6 +37,7 @@ export {
   vpnOfPage,
   VSYSCALL_PAGE_52,
 } from "./kernel-space/kernel-layout.ts";
+export { type Proc } from "./proc/proc.ts";
 export { Replay, type ReplayOptions, type ReplayResult } from "./replay/replay.ts";
 export { formatBytes, formatPages, isSize, parseBytes, parsePages } from "./sizes.ts";
 export { pageCanMigrate, pageExpectedRefCount, pageMaybeDmaPinned } from "./pages/pins.ts";

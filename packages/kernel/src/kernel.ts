@@ -55,7 +55,8 @@ import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
 import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./pages/uaccess.ts";
-import { availablePages, buddyinfo, maps, meminfo, swaps, vmstatCounters, vmstatText } from "./views.ts";
+import { availablePages } from "./proc/machine.ts";
+import { Proc } from "./proc/proc.ts";
 import { emulateVsyscall, isVsyscallFetch } from "./mm/vsyscall.ts";
 
 /** Faults that one access may take before the kernel is considered broken. */
@@ -344,30 +345,9 @@ export class Kernel {
     return Math.max(0, availablePages(this.sys));
   }
 
-  /** /proc/vmstat as numbers by name. */
-  vmstat(): Record<string, number> {
-    return vmstatCounters(this.sys);
-  }
-
-  /** /proc/meminfo, /proc/vmstat, /proc/buddyinfo, /proc/PID/maps as Linux prints them. */
-  meminfoText(): string {
-    return meminfo(this.sys);
-  }
-
-  vmstatText(): string {
-    return vmstatText(this.sys);
-  }
-
-  buddyinfoText(): string {
-    return buddyinfo(this.sys);
-  }
-
-  swapsText(): string {
-    return swaps(this.sys);
-  }
-
-  mapsText(task: Task): string {
-    return maps(this.sys, task);
+  /** The files of /proc: of tasks, and of the machine. */
+  get proc(): Proc {
+    return new Proc(this.sys);
   }
 
   /** Says how a task's access to a page would be translated now, and why (RUN_READ, RUN_WRITE, RUN_EXEC). Counts nothing. */

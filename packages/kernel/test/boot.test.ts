@@ -147,7 +147,7 @@ describe("boot", () => {
     const init = tasks.get(1)!;
     expect([init.mm.rssAnon, init.mm.rssFile]).toEqual([1, 0]);
     // 132 KiB, as /proc/self/maps shows on Linux: setup_arg_pages() widens the stack by 128 KiB.
-    expect(kernel.mapsText(init)).toBe(
+    expect(kernel.proc.mapsText(init)).toBe(
       "7ffffffde000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]\n" +
         "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n",
     );
@@ -177,7 +177,7 @@ describe("boot", () => {
     }
     fill(alone, right, 0, 300);
     expect(two.digest()).toBe(alone.digest());
-    expect(two.vmstatText()).toBe(alone.vmstatText());
+    expect(two.proc.vmstatText()).toBe(alone.proc.vmstatText());
     one.audit();
     two.audit();
   });

@@ -338,7 +338,7 @@ describe("a task that has exited", () => {
     ];
     for (const call of calls) expect(call).toThrow(`ESRCH: task ${task.pid} has exited`);
     expect(kernel.digest()).toBe(before);
-    expect(kernel.mapsText(task)).toBe("");
+    expect(kernel.proc.mapsText(task)).toBe("");
     kernel.exit(task);
     kernel.audit();
   });

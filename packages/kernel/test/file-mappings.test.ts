@@ -67,7 +67,7 @@ describe("a private mapping of a file", () => {
     mapPages(kernel, task, 0, 16, PROT_READ, PRIVATE_FILE, fileId);
     kernel.mmap(task, at(100), 4 * PAGE_SIZE, PROT_READ, PRIVATE_FILE, fileId, 8 * PAGE_SIZE);
     expect(firstBytes(kernel, task, 100, 4)).toEqual(firstBytes(kernel, task, 8, 4));
-    expect(kernel.mapsText(task).split("\n")[1]).toMatch(/ r--p 00008000 fe:01 1 +\/lib\/libc\.so\.6$/);
+    expect(kernel.proc.mapsText(task).split("\n")[1]).toMatch(/ r--p 00008000 fe:01 1 +\/lib\/libc\.so\.6$/);
     kernel.audit();
   });
 
@@ -238,7 +238,7 @@ describe("shared anonymous memory", () => {
     kernel.write(child, at(18), 3);
     expect(firstBytes(kernel, task, 16, 4)).toEqual([99, 0, 3, 0]);
     expect([task.mm.rssAnon, task.mm.rssShmem]).toEqual([0, 4]);
-    expect(kernel.mapsText(task)).toMatch(
+    expect(kernel.proc.mapsText(task)).toMatch(
       / rw-s 00000000 00:01 \d+ +\/dev\/zero \(deleted\)\nf+600000-.*\n$/,
     );
     kernel.audit();
@@ -300,7 +300,7 @@ describe("shared anonymous memory", () => {
     const free = settledFreePages(kernel);
     once();
     expect(settledFreePages(kernel)).toBe(free);
-    expect(kernel.vmstat()["nr_shmem"]).toBe(0);
+    expect(kernel.proc.vmstat()["nr_shmem"]).toBe(0);
     kernel.audit();
   });
 });

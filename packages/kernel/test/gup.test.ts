@@ -105,7 +105,7 @@ describe("getting user pages", () => {
     expect(pfns).toEqual([kernel.sys.zeroPfn]);
     expect(pin(task, 0, 1)).toEqual(pfns);
     expect(kernel.sys.memmap.refcount[kernel.sys.zeroPfn]).toBe(before);
-    expect(kernel.vmstat()["nr_foll_pin_acquired"]).toBe(0);
+    expect(kernel.proc.vmstat()["nr_foll_pin_acquired"]).toBe(0);
     kernel.putUserPages(pfns);
     kernel.unpinUserPages(pfns);
   });
@@ -181,7 +181,7 @@ describe("getting user pages", () => {
     boot({ memory: "1MiB" });
     const task = spawnWith(kernel, "test", 400);
     expect(fill(kernel, task, 0, 400)).toBe(true);
-    expect(kernel.vmstat()["pswpout"]).toBeGreaterThan(0);
+    expect(kernel.proc.vmstat()["pswpout"]).toBeGreaterThan(0);
     let pfns: Pfn[] = [];
     expect(faultsOf(task, () => (pfns = get(task, 0, 1)))).toEqual([0, 1]);
     expect(kernel.sys.contents.readByte(pfns[0], 0)).toBe(1);
@@ -202,7 +202,7 @@ describe("pinning user pages", () => {
     expect(first.map((pfn) => refcount[pfn])).toEqual([2049, 1025]);
     expect(first.map((pfn) => pageMaybeDmaPinned(kernel.sys, pfn))).toEqual([true, true]);
     const counts = (): number[] =>
-      ["nr_foll_pin_acquired", "nr_foll_pin_released"].map((name) => kernel.vmstat()[name]);
+      ["nr_foll_pin_acquired", "nr_foll_pin_released"].map((name) => kernel.proc.vmstat()[name]);
     expect(counts()).toEqual([3, 0]);
     kernel.unpinUserPages(second);
     kernel.unpinUserPages(first);

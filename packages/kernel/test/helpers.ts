@@ -82,9 +82,9 @@ export function countersOf<Name extends string>(
   names: readonly Name[],
   action: () => unknown,
 ): Record<Name, number> {
-  const before = kernel.vmstat();
+  const before = kernel.proc.vmstat();
   action();
-  const after = kernel.vmstat();
+  const after = kernel.proc.vmstat();
   return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as Record<Name, number>;
 }
 
@@ -97,13 +97,13 @@ export function settledFreePages(kernel: Kernel): number {
 
 /** Number of a line of /proc/meminfo, in KiB. */
 export function meminfoKib(kernel: Kernel, name: string): number {
-  const match = new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(kernel.meminfoText());
+  const match = new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(kernel.proc.meminfoText());
   return match === null ? NaN : Number(match[1]);
 }
 
 /** Lines of /proc/PID/maps without the columns that are the same for all anonymous memory, and without [vsyscall]. */
 export function mapsOf(kernel: Kernel, task: Task): string[] {
-  return kernel
+  return kernel.proc
     .mapsText(task)
     .split("\n")
     .filter((line) => line !== "" && !line.endsWith("[vsyscall]"))

@@ -51,7 +51,7 @@ describe("tasks on four CPUs", () => {
       world.kernel.audit();
       if (nrSteps < 10_000) return;
       // A quiet run is no test: memory was short, CPUs were interrupted, lazy ones were left behind.
-      const { pswpin, pgreuse } = world.kernel.vmstat();
+      const { pswpin, pgreuse } = world.kernel.proc.vmstat();
       expect([pswpin, pgreuse, world.nrSignals].map((nr) => nr > nrSteps / 1000)).toEqual([true, true, true]);
       const { nr_tlb_remote_flush_received: nrIpis } = world.kernel.tlbFlushCounts();
       expect(nrIpis > nrSteps / 10).toBe(asids !== "generations");

@@ -237,7 +237,7 @@ describe("the fixmap", () => {
 
   it("shows a frame, then another, then none, without taking memory", () => {
     boot();
-    const before = kernel.vmstat()["nr_free_pages"];
+    const before = kernel.proc.vmstat()["nr_free_pages"];
     const address = 0xffffffffff5fd000n;
     expect(kernelFrame(address)).toBe(-1);
     setFixmap(kernel.sys, FIX_APIC_BASE, 700);
@@ -247,14 +247,14 @@ describe("the fixmap", () => {
     clearFixmap(kernel.sys, FIX_APIC_BASE);
     expect(kernelFrame(address)).toBe(-1);
     // Its tables lie in the kernel image.
-    expect(kernel.vmstat()["nr_free_pages"]).toBe(before);
+    expect(kernel.proc.vmstat()["nr_free_pages"]).toBe(before);
   });
 });
 
 describe("the vsyscall page", () => {
   it("is shown in maps as executable only, behind everything else", () => {
     boot();
-    expect(kernel.mapsText(kernel.spawn("test"))).toBe(
+    expect(kernel.proc.mapsText(kernel.spawn("test"))).toBe(
       "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n",
     );
   });
@@ -291,6 +291,6 @@ describe("the vsyscall page", () => {
     const task = kernel.spawn("test");
     const segv = { signal: SIGSEGV, code: SEGV_MAPERR, vpn: vpnAt(VSYSCALL_ADDR) };
     expect(answers(task, VSYSCALL_ADDR)).toEqual([segv, segv, segv]);
-    expect(kernel.mapsText(task)).toBe("");
+    expect(kernel.proc.mapsText(task)).toBe("");
   });
 });

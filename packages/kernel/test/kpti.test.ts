@@ -203,17 +203,17 @@ describe("crossings", () => {
 
   it("are none without isolation, whose machine has one root for each address space", () => {
     boot({ kpti: false });
-    const { nr_page_table_pages: before } = kernel.vmstat();
+    const { nr_page_table_pages: before } = kernel.proc.vmstat();
     kernel.spawn("plain");
-    expect(kernel.vmstat()["nr_page_table_pages"]).toBe(before + 1);
+    expect(kernel.proc.vmstat()["nr_page_table_pages"]).toBe(before + 1);
     expect(kernel.isolationStats(0)).toBeNull();
     boot();
-    const { nr_page_table_pages: isolated } = kernel.vmstat();
+    const { nr_page_table_pages: isolated } = kernel.proc.vmstat();
     const task = kernel.spawn("isolated");
     // An order-1 pgd (PGD_ALLOCATION_ORDER).
-    expect(kernel.vmstat()["nr_page_table_pages"]).toBe(isolated + 2);
+    expect(kernel.proc.vmstat()["nr_page_table_pages"]).toBe(isolated + 2);
     kernel.exit(task);
-    expect(kernel.vmstat()["nr_page_table_pages"]).toBe(isolated);
+    expect(kernel.proc.vmstat()["nr_page_table_pages"]).toBe(isolated);
   });
 });
 

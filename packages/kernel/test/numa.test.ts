@@ -97,7 +97,7 @@ describe("a machine of two nodes", () => {
     const task = spawnWith(kernel, "test", 1800, 0);
     fill(kernel, task, 0, 1700);
     expect(placement(kernel, task, 0, 1700)[1]).toBeGreaterThan(500);
-    expect(kernel.vmstat()["pswpout"]).toBeLessThan(400);
+    expect(kernel.proc.vmstat()["pswpout"]).toBeLessThan(400);
     kernel.audit();
   });
 

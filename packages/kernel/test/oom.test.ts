@@ -51,7 +51,7 @@ describe("the OOM killer", () => {
     expect(wrongPages(kernel, small, 0, 30)).toEqual([]);
     expect(wrongPages(kernel, middle, 0, 60)).toEqual([]);
     expect(settledFreePages(kernel)).toBeGreaterThan(300);
-    expect([kernel.sys.nrOomKills, kernel.vmstat()["oom_kill"]]).toEqual([1, 1]);
+    expect([kernel.sys.nrOomKills, kernel.proc.vmstat()["oom_kill"]]).toEqual([1, 1]);
     kernel.audit();
   });
 
@@ -216,7 +216,7 @@ describe("the OOM killer", () => {
     const reader = kernel.spawn("reader");
     kernel.mmap(reader, at(0), 400 * PAGE_SIZE, 1, 0x12, kernel.openFile("/big"));
     for (let page = 0; page < 400; page++) expect(typeof kernel.read(reader, at(page))).toBe("number");
-    expect(kernel.vmstat()["oom_kill"]).toBe(0);
+    expect(kernel.proc.vmstat()["oom_kill"]).toBe(0);
   });
 
   it.each([

@@ -57,7 +57,7 @@ describe("kswapd", () => {
     const high = watermark(kernel, WMARK_HIGH);
     let page = 0;
     let freeBefore = Infinity;
-    while (kernel.vmstat()["pageoutrun"] === 0 && page < 600) {
+    while (kernel.proc.vmstat()["pageoutrun"] === 0 && page < 600) {
       freeBefore = freePages(kernel);
       fill(kernel, task, page++, 1);
     }
@@ -119,7 +119,7 @@ describe("kswapd", () => {
     const reader = kernel.spawn("reader");
     mapPages(kernel, reader, 0, 900, PROT_READ, MAP_PRIVATE | MAP_FIXED, kernel.openFile("/big"));
     for (let page = 0; page < 900; page++) kernel.read(reader, at(page));
-    expect([task.mm.nrSwapEntries, kernel.vmstat()["pswpout"]]).toEqual([0, 0]);
+    expect([task.mm.nrSwapEntries, kernel.proc.vmstat()["pswpout"]]).toEqual([0, 0]);
     kernel.audit();
   });
 });

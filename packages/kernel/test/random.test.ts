@@ -399,7 +399,7 @@ describe("a machine under random programs", () => {
           world.run(each);
           world.kernel.audit();
         }
-        const { pswpin, pswpout, oom_kill } = world.kernel.vmstat();
+        const { pswpin, pswpout, oom_kill } = world.kernel.proc.vmstat();
         nrSwappedIn += pswpin;
         nrSwappedOut += pswpout;
         nrKilled += oom_kill;

@@ -59,8 +59,8 @@ describe("a snapshot file", () => {
     const { kernel: copy, note } = decodeSnapshot(bytes);
     expect(note).toEqual({ command: "büsy 🐘", accesses: 704 });
     expect(copy.digest()).toBe(kernel.digest());
-    expect(copy.meminfoText()).toBe(kernel.meminfoText());
-    expect(copy.mapsText(taskOf(copy, task.pid))).toBe(kernel.mapsText(task));
+    expect(copy.proc.meminfoText()).toBe(kernel.proc.meminfoText());
+    expect(copy.proc.mapsText(taskOf(copy, task.pid))).toBe(kernel.proc.mapsText(task));
     // Both go on alike, and neither touches the other.
     const digest = copy.digest();
     const goOn = (machine: Kernel): void => {
@@ -83,7 +83,7 @@ describe("a snapshot file", () => {
     );
     const task = spawnWith(kernel, "test", 1200);
     expect(fill(kernel, task, 0, 1200)).toBe(true);
-    expect(kernel.vmstat()["pswpout"]).toBeGreaterThan(0);
+    expect(kernel.proc.vmstat()["pswpout"]).toBeGreaterThan(0);
     const { kernel: copy } = decodeSnapshot(encodeSnapshot(kernel));
     expect(wrongPages(copy, taskOf(copy, task.pid), 0, 1200)).toEqual([]);
     expect(copy.read(taskOf(copy, task.pid), at(5))).toBe(stampOf(5));

@@ -45,10 +45,10 @@ describe("two machines", () => {
       live(two, 1, round);
       expect(two.digest()).toBe(one.digest());
     }
-    expect(two.vmstatText()).toBe(one.vmstatText());
-    expect(two.meminfoText()).toBe(one.meminfoText());
+    expect(two.proc.vmstatText()).toBe(one.proc.vmstatText());
+    expect(two.proc.meminfoText()).toBe(one.proc.meminfoText());
     expect(two.nowNs).toBe(one.nowNs);
-    expect(one.vmstat()["pswpin"]).toBeGreaterThan(50);
+    expect(one.proc.vmstat()["pswpin"]).toBeGreaterThan(50);
     one.audit();
   });
 
@@ -81,7 +81,11 @@ describe("a snapshot", () => {
     const task = spawnWith(kernel, "kept", 350);
     fill(kernel, task, 0, 350, 5);
     const snapshot = kernel.snapshot();
-    const before = { digest: kernel.digest(), meminfo: kernel.meminfoText(), maps: kernel.mapsText(task) };
+    const before = {
+      digest: kernel.digest(),
+      meminfo: kernel.proc.meminfoText(),
+      maps: kernel.proc.mapsText(task),
+    };
 
     live(kernel, 2, 99);
     fill(kernel, task, 0, 350, 60);
@@ -89,9 +93,11 @@ describe("a snapshot", () => {
     expect(kernel.digest()).not.toBe(before.digest);
 
     kernel.restore(snapshot);
-    expect({ digest: kernel.digest(), meminfo: kernel.meminfoText(), maps: kernel.mapsText(task) }).toEqual(
-      before,
-    );
+    expect({
+      digest: kernel.digest(),
+      meminfo: kernel.proc.meminfoText(),
+      maps: kernel.proc.mapsText(task),
+    }).toEqual(before);
     expect(task.hasExited).toBe(false);
     kernel.audit();
     expect(wrongPages(kernel, task, 0, 350, 5)).toEqual([]);
@@ -103,11 +109,11 @@ describe("a snapshot", () => {
     live(kernel);
     const snapshot = kernel.snapshot();
     live(kernel, 2, 7);
-    const end = [kernel.digest(), kernel.vmstatText(), kernel.nowNs];
+    const end = [kernel.digest(), kernel.proc.vmstatText(), kernel.nowNs];
     for (let round = 0; round < 2; round++) {
       kernel.restore(snapshot);
       live(kernel, 2, 7);
-      expect([kernel.digest(), kernel.vmstatText(), kernel.nowNs]).toEqual(end);
+      expect([kernel.digest(), kernel.proc.vmstatText(), kernel.nowNs]).toEqual(end);
     }
     kernel.audit();
   });
@@ -242,7 +248,7 @@ describe("a clone", () => {
     live(kernel, 2, 31);
     live(copy, 2, 31);
     expect(copy.digest()).toBe(kernel.digest());
-    expect(copy.vmstatText()).toBe(kernel.vmstatText());
+    expect(copy.proc.vmstatText()).toBe(kernel.proc.vmstatText());
   });
 
   it("shares no buffer and no object with its original", () => {

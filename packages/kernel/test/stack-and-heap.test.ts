@@ -144,7 +144,7 @@ describe("brk", () => {
     const touch = (page: number): unknown => kernel.write(task, heap(page), 2);
     expect(kernel.brk(task, heap(0))).toBe(heap(0));
     expect(kernel.brk(task, heap(4))).toBe(heap(4));
-    expect(kernel.mapsText(task)).toMatch(
+    expect(kernel.proc.mapsText(task)).toMatch(
       /^00500000-00504000 rw-p 00000000 00:00 0 +\[heap\]\nf+600000-.*\n$/,
     );
     expect(faultsOf(task, () => touch(0))).toEqual([1, 0]);
@@ -165,7 +165,7 @@ describe("brk", () => {
     kernel.munmap(task, heap(12), PAGE_SIZE);
     expect(kernel.brk(task, heap(13))).toBe(heap(13));
     kernel.mprotect(task, heap(3), 2 * PAGE_SIZE, PROT_READ);
-    expect(kernel.mapsText(task).match(/\[heap\]/g)?.length).toBe(3);
+    expect(kernel.proc.mapsText(task).match(/\[heap\]/g)?.length).toBe(3);
     expect(kernel.brk(task, heap(0))).toBe(heap(0));
     expect(mapsOf(kernel, task)).toEqual([]);
     expect(task.mm.rss).toBe(0);

@@ -153,7 +153,7 @@ describe("swap", () => {
     const counters = countersOf(kernel, ["pswpin", "swpin_zero"], () => {
       for (let page = 0; page < 600; page++) expect(kernel.read(task, at(page))).toBe(0);
     });
-    expect(kernel.vmstat()["swpout_zero"]).toBeGreaterThan(300);
+    expect(kernel.proc.vmstat()["swpout_zero"]).toBeGreaterThan(300);
     expect(counters.swpin_zero).toBeGreaterThan(300);
     kernel.audit();
   });
@@ -169,7 +169,7 @@ describe("swap", () => {
     });
     const task = spawnWith(kernel, "large", 900);
     fill(kernel, task, 0, 900);
-    const rows = kernel
+    const rows = kernel.proc
       .swapsText()
       .split("\n")
       .slice(1, 4)
@@ -192,7 +192,7 @@ describe("swap", () => {
       fill(kernel, task, 200, 300, 4);
       for (let page = 0; page < 700; page++) kernel.read(task, at(page));
       kernel.audit();
-      const counters = kernel.vmstat();
+      const counters = kernel.proc.vmstat();
       const names = ["pgfault", "pgmajfault", "pswpin", "nr_anon_pages", "pgscan_kswapd", "nr_vmscan_write"];
       // With bytes, pages of zeros are seen and not sent to the device.
       return [...names.map((name) => counters[name]), counters["pswpout"] + counters["swpout_zero"]];
@@ -278,7 +278,7 @@ describe("a swap device that fails", () => {
     expect(wrongPages(kernel, task, 0, 600, 9)).toEqual([]);
     kernel.exit(task);
     kernel.audit();
-    expect(kernel.vmstat()["nr_swapcached"]).toBe(0);
+    expect(kernel.proc.vmstat()["nr_swapcached"]).toBe(0);
   });
 
   it("is no swap at all when every write fails: somebody is killed, and the rest goes on", () => {
@@ -295,7 +295,7 @@ describe("a swap device that fails", () => {
     expect([hog.hasExited, small.hasExited]).toEqual([true, false]);
     expect(wrongPages(kernel, small, 0, 20)).toEqual([]);
     // Only a page of zeros, the stack of init, is swapped: that takes no write.
-    expect([kernel.vmstat()["nr_vmscan_write"], kernel.vmstat()["swpout_zero"]]).toEqual([1, 1]);
+    expect([kernel.proc.vmstat()["nr_vmscan_write"], kernel.proc.vmstat()["swpout_zero"]]).toEqual([1, 1]);
     kernel.audit();
   });
 

@@ -63,9 +63,9 @@ describe("threads", () => {
   it("cost a task and a stack, and are refused when there is no memory for them", () => {
     const kernel = bootKernel({ memory: "256KiB" });
     const leader = spawnWith(kernel, "server", 1);
-    const before = kernel.vmstat()["nr_kernel_stack"];
+    const before = kernel.proc.vmstat()["nr_kernel_stack"];
     kernel.thread(leader);
-    expect(kernel.vmstat()["nr_kernel_stack"] - before).toBe(16);
+    expect(kernel.proc.vmstat()["nr_kernel_stack"] - before).toBe(16);
     kernel.setOomScoreAdj(leader, -1000);
     expect(() => {
       for (let nth = 0; nth < 1000; nth++) kernel.setOomScoreAdj(kernel.thread(leader), -1000);

@@ -90,12 +90,12 @@ describe("virtual time", () => {
   it("counts swap and files by what was moved", () => {
     const kernel = boot();
     const task = spawnWith(kernel, "test", 500);
-    const before = kernel.vmstat();
+    const before = kernel.proc.vmstat();
     const events = eventsOf(kernel, () => {
       fill(kernel, task, 0, 500);
       for (let page = 0; page < 500; page++) kernel.read(task, at(page));
     });
-    const after = kernel.vmstat();
+    const after = kernel.proc.vmstat();
     expect(events["swapIn"]).toBe(after["pswpin"] + after["swpin_zero"] - before["pswpin"]);
     expect(events["swapOut"]).toBe(after["pswpout"] + after["swpout_zero"] - before["pswpout"]);
     expect(events["minorFault"]).toBe(after["pgfault"] - before["pgfault"]);
@@ -108,8 +108,8 @@ describe("virtual time", () => {
       fill(other, writer, 0, 500);
       for (let page = 0; page < 500; page++) other.read(writer, at(page));
     });
-    expect(fileEvents["fileWrite"]).toBe(other.vmstat()["nr_written"]);
-    expect(fileEvents["fileRead"]).toBe(other.vmstat()["pgmajfault"]);
+    expect(fileEvents["fileWrite"]).toBe(other.proc.vmstat()["nr_written"]);
+    expect(fileEvents["fileRead"]).toBe(other.proc.vmstat()["pgmajfault"]);
     expect(fileEvents["fileRead"]).toBeGreaterThan(200);
   });
 
@@ -139,9 +139,9 @@ describe("virtual time", () => {
     const task = spawnWith(kernel, "test", 500);
     fill(kernel, task, 0, 500);
     const before = kernel.nowNs;
-    const nrBefore = kernel.vmstat()["pswpin"];
+    const nrBefore = kernel.proc.vmstat()["pswpin"];
     for (let page = 0; page < 500; page++) kernel.read(task, at(page));
-    expect(kernel.nowNs - before).toBe(1000 * (kernel.vmstat()["pswpin"] - nrBefore));
+    expect(kernel.nowNs - before).toBe(1000 * (kernel.proc.vmstat()["pswpin"] - nrBefore));
   });
 
   it("orders tasks by when they started", () => {

@@ -289,7 +289,7 @@ describe("TLBs of other kinds", () => {
       kernel.mprotect(task, at(0), 50 * PAGE_SIZE, PROT_READ);
       const signals = [0, 49, 50].map((page) => kernel.write(task, at(page), 1)?.code ?? 0);
       kernel.audit();
-      const { pgfault, pgreuse, nr_anon_pages: nrAnon } = kernel.vmstat();
+      const { pgfault, pgreuse, nr_anon_pages: nrAnon } = kernel.proc.vmstat();
       return { pgfault, pgreuse, nrAnon, signals, wrong: wrongPages(kernel, child, 100, 100, 3) };
     };
     const usual = run({});

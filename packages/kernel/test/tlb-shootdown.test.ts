@@ -211,14 +211,16 @@ describe("fork", () => {
     expect(copied).toEqual([[0, 1, 0, 0], [1, 0, 0, 1], NONE]);
     expect(kernel.read(threads[0], at(0))).toBe(50);
     kernel.exit(child);
-    const [before, reusedBefore] = [threads[0].nrMinorFaults, kernel.vmstat()["pgreuse"]];
+    const [before, reusedBefore] = [threads[0].nrMinorFaults, kernel.proc.vmstat()["pgreuse"]];
     const reused = flushesOf(kernel, () => {
       kernel.write(threads[1], at(1), 51);
       // CPU 0 still holds it read-only, and finds the new right by a fault.
       kernel.write(threads[0], at(1), 52);
     });
     expect(reused).toEqual([NONE, NONE, NONE]);
-    expect([threads[0].nrMinorFaults - before, kernel.vmstat()["pgreuse"] - reusedBefore]).toEqual([1, 1]);
+    expect([threads[0].nrMinorFaults - before, kernel.proc.vmstat()["pgreuse"] - reusedBefore]).toEqual([
+      1, 1,
+    ]);
     kernel.audit();
   });
 });
@@ -321,14 +323,14 @@ describe("reclaim", () => {
     const { kernel, threads } = bootThreads(4, { memory: "1MiB", swap: [{ size: "4MiB" }] });
     const fileId = kernel.openFile("/data");
     kernel.mmap(threads[0], at(1024), 600 * PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fileId);
-    const before = kernel.vmstat();
+    const before = kernel.proc.vmstat();
     const flushes = flushesOf(kernel, () => {
       for (let page = 0; page < 600; page++) {
         kernel.access(threads[0], ARENA_VPN + 1024 + page, RUN_READ);
         kernel.access(threads[1], ARENA_VPN + 1024 + page, RUN_READ);
       }
     });
-    const after = kernel.vmstat();
+    const after = kernel.proc.vmstat();
     const nrFreed = after["pgsteal_file"] - before["pgsteal_file"];
     const nrWritten = after["nr_vmscan_write"] - before["nr_vmscan_write"];
     const nrFlushes = flushes[0][0] + flushes[1][0];
@@ -341,7 +343,7 @@ describe("reclaim", () => {
 describe("the counters of flushes", () => {
   it("are not in /proc/vmstat, as in kernels that were not built to debug flushes", () => {
     const { kernel } = bootThreads(4);
-    expect(kernel.vmstatText()).not.toContain("nr_tlb");
+    expect(kernel.proc.vmstatText()).not.toContain("nr_tlb");
     expect(kernel.tlbFlushCounts()).toEqual({
       nr_tlb_remote_flush: 0,
       nr_tlb_remote_flush_received: 0,

@@ -118,10 +118,10 @@ describe("tracepoints", () => {
     const task = spawnWith(kernel, "grower", 800);
     fill(kernel, task, 0, 800);
     const wakes = trace.of(TP_MM_VMSCAN_KSWAPD_WAKE);
-    expect(wakes.length).toBe(kernel.vmstat()["pageoutrun"]);
+    expect(wakes.length).toBe(kernel.proc.vmstat()["pageoutrun"]);
     expect(wakes[0][1]).toBe(0);
     const writes = trace.of(TP_MM_VMSCAN_WRITE_FOLIO);
-    expect(writes.length).toBe(kernel.vmstat()["nr_vmscan_write"]);
+    expect(writes.length).toBe(kernel.proc.vmstat()["nr_vmscan_write"]);
     const [first, last] = [TP_MM_VMSCAN_KSWAPD_WAKE, TP_MM_VMSCAN_KSWAPD_SLEEP].map((which) =>
       trace.events.findIndex(([tracepoint]) => tracepoint === which),
     );
@@ -174,7 +174,7 @@ describe("tracepoints", () => {
       const task = spawnWith(kernel, "test", 400);
       fill(kernel, task, 0, 400);
       kernel.exit(kernel.fork(task));
-      return kernel.vmstatText() + kernel.meminfoText();
+      return kernel.proc.vmstatText() + kernel.proc.meminfoText();
     };
     expect(run(bootKernel(config, { trace: new Recorder() }))).toBe(run(bootKernel(config)));
   });

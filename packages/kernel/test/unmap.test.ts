@@ -223,10 +223,10 @@ describe("exit", () => {
       kernel.sys.swap.nrFreeSlots,
       kernel.sys.vmCommit.committedPages,
       kernel.sys.tasks.size,
-      kernel.vmstat()["nr_kernel_stack"],
-      kernel.vmstat()["nr_page_table_pages"],
-      kernel.vmstat()["nr_anon_pages"],
-      kernel.vmstat()["nr_swapcached"],
+      kernel.proc.vmstat()["nr_kernel_stack"],
+      kernel.proc.vmstat()["nr_page_table_pages"],
+      kernel.proc.vmstat()["nr_anon_pages"],
+      kernel.proc.vmstat()["nr_swapcached"],
     ];
     const life = (): void => {
       const parent = spawnWith(kernel, "parent", 400);

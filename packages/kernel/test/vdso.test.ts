@@ -37,7 +37,7 @@ describe("vdso and vvar", () => {
     const task = kernel.spawn("static");
     task.mm.space.setupStack();
     expect(kernel.mapVdso(task)).toBe(VDSO);
-    expect(kernel.mapsText(task).trimEnd().split("\n")).toEqual([
+    expect(kernel.proc.mapsText(task).trimEnd().split("\n")).toEqual([
       "7ffff7ff7000-7ffff7ffb000 r--p 00000000 00:00 0                          [vvar]",
       "7ffff7ffb000-7ffff7ffd000 r--p 00000000 00:00 0                          [vvar_vclock]",
       "7ffff7ffd000-7ffff7fff000 r-xp 00000000 00:00 0                          [vdso]",
@@ -121,7 +121,7 @@ describe("vdso and vvar", () => {
     kernel.mapVdso(parent);
     for (const address of [VVAR, VDSO]) kernel.read(parent, address);
     const child = kernel.fork(parent);
-    expect(kernel.mapsText(child)).toBe(kernel.mapsText(parent));
+    expect(kernel.proc.mapsText(child)).toBe(kernel.proc.mapsText(parent));
     expect(kernel.read(child, VDSO)).toBe(0x7f);
     expect(kernel.munmap(parent, VVAR, 8 * PAGE_SIZE)).toBe(0);
     expect(kernel.read(parent, VDSO)).toMatchObject({ signal: SIGSEGV });

@@ -84,7 +84,7 @@ describe("/proc/meminfo", () => {
     expect(meminfoKib(kernel, "SwapTotal")).toBe(8192);
     expect(meminfoKib(kernel, "SwapFree")).toBe(kibOfPages(swap.nrFreeSlots));
     expect(meminfoKib(kernel, "SwapFree")).toBeLessThan(8192);
-    expect(meminfoKib(kernel, "SwapCached")).toBe(kibOfPages(kernel.vmstat()["nr_swapcached"]));
+    expect(meminfoKib(kernel, "SwapCached")).toBe(kibOfPages(kernel.proc.vmstat()["nr_swapcached"]));
     expect(meminfoKib(boot({ swap: [] }), "SwapTotal")).toBe(0);
   });
 
@@ -113,7 +113,7 @@ describe("/proc/meminfo", () => {
   });
 
   it("has Linux's lines in Linux's order and width", () => {
-    const lines = boot().meminfoText().split("\n");
+    const lines = boot().proc.meminfoText().split("\n");
     expect(lines[0]).toMatch(/^MemTotal: {8,}\d+ kB$/);
     expect(lines.slice(0, 8).map((line) => line.split(":")[0])).toEqual([
       "MemTotal",
@@ -142,8 +142,8 @@ describe("/proc/meminfo", () => {
 describe("/proc/vmstat", () => {
   it("shows the counters under Linux's names, one a line", () => {
     const kernel = busy();
-    const counters = kernel.vmstat();
-    const lines = kernel.vmstatText().trimEnd().split("\n");
+    const counters = kernel.proc.vmstat();
+    const lines = kernel.proc.vmstatText().trimEnd().split("\n");
     expect(lines[0]).toBe(`nr_free_pages ${counters["nr_free_pages"]}`);
     expect(Object.fromEntries(lines.map((line) => [line.split(" ")[0], Number(line.split(" ")[1])]))).toEqual(
       { ...counters, nr_unstable: 0 },
@@ -154,7 +154,7 @@ describe("/proc/vmstat", () => {
   it("agrees with tasks, lists and swap", () => {
     const kernel = busy();
     kernel.sys.lru.drainAll();
-    const counters = kernel.vmstat();
+    const counters = kernel.proc.vmstat();
     const tasks = [...kernel.sys.tasks.values()];
     expect(counters["nr_free_pages"]).toBe(kernel.sys.frames.nrFreePages());
     expect(counters["nr_kernel_stack"]).toBe(tasks.length * 16);
@@ -181,7 +181,7 @@ describe("/proc/buddyinfo", () => {
     const kernel = boot({ memory: "24MiB" });
     const task = spawnWith(kernel, "test", 300);
     fill(kernel, task, 0, 300);
-    const lines = kernel.buddyinfoText().trimEnd().split("\n");
+    const lines = kernel.proc.buddyinfoText().trimEnd().split("\n");
     expect(lines.map((line) => line.slice(0, 24).replace(/\s+/g, " "))).toEqual([
       "Node 0, zone DMA ",
       "Node 0, zone DMA32 ",
@@ -196,7 +196,7 @@ describe("/proc/buddyinfo", () => {
 
   it("has a line for each zone of each node", () => {
     const kernel = bootKernel({ memory: "48MiB", nodes: 2, cpus: 2 });
-    const heads = kernel
+    const heads = kernel.proc
       .buddyinfoText()
       .trimEnd()
       .split("\n")
@@ -218,7 +218,7 @@ describe("/proc/PID/maps", () => {
     kernel.mmap(task, at(0), 2 * 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fileId, 0x26000);
     kernel.mmap(task, at(8), 4096, READ_WRITE, SHARED_ANON);
     mapPages(kernel, task, 16, 1, READ_WRITE);
-    const lines = kernel.mapsText(task).trimEnd().split("\n");
+    const lines = kernel.proc.mapsText(task).trimEnd().split("\n");
     expect(lines).toEqual([
       "00500000-00503000 rw-p 00000000 00:00 0                                  [heap]",
       "100000000000-100000002000 r-xp 00026000 fe:01 1                          /usr/lib/libc.so.6",
@@ -231,11 +231,11 @@ describe("/proc/PID/maps", () => {
 
   it("is the vsyscall page alone for a task that has nothing, and empty where that is off", () => {
     const kernel = boot();
-    expect(kernel.mapsText(kernel.spawn("empty"))).toBe(
+    expect(kernel.proc.mapsText(kernel.spawn("empty"))).toBe(
       "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n",
     );
     const without = boot({ vsyscall: "none" });
-    expect(without.mapsText(without.spawn("empty"))).toBe("");
+    expect(without.proc.mapsText(without.spawn("empty"))).toBe("");
   });
 });
 
@@ -243,7 +243,7 @@ describe("/proc/swaps", () => {
   it("shows size and use of every area, in KiB", () => {
     const kernel = busy({ memory: "4MiB" });
     const nrUsed = kernel.sys.swap.nrTotalSlots - kernel.sys.swap.nrFreeSlots;
-    expect(kernel.swapsText().split("\n")).toEqual([
+    expect(kernel.proc.swapsText().split("\n")).toEqual([
       "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority",
       `/dev/ram0                               partition\t8192\t\t${kibOfPages(nrUsed)}\t\t-2`,
       "",
@@ -252,6 +252,6 @@ describe("/proc/swaps", () => {
   });
 
   it("is only the heading without swap", () => {
-    expect(boot({ swap: [] }).swapsText()).toBe("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    expect(boot({ swap: [] }).proc.swapsText()).toBe("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
   });
 });

@@ -8,7 +8,7 @@ import { addressAreaOf } from "../kernel-space/kernel-layout.ts";
 import { userRootPfnOf } from "../tlb/kpti.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
-import { mapsEntry } from "../views.ts";
+import { mapsEntry } from "../proc/maps.ts";
 
 /** All that decides about an access to a page. */
 export interface AccessExplanation {

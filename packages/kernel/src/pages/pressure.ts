@@ -64,7 +64,7 @@ function drainWaitingPages(sys: System): boolean {
 }
 
 /** What the OOM killer knows of a task. */
-function oomCandidate(task: Task): OomCandidate {
+export function oomCandidate(task: Task): OomCandidate {
   return {
     pid: task.pid,
     name: task.name,
@@ -78,7 +78,7 @@ function oomCandidate(task: Task): OomCandidate {
 }
 
 /** RAM and swap, in pages: what OOM points are relative to. */
-function totalPages(sys: System): number {
+export function totalPages(sys: System): number {
   return sys.frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0) + sys.swap.nrTotalSlots;
 }
 

@@ -152,7 +152,7 @@ export class Replay {
   result(): ReplayResult {
     const { kernel, task } = this;
     const { sys } = kernel;
-    const vmstat = kernel.vmstat();
+    const vmstat = kernel.proc.vmstat();
     VM_EVENT_NAMES.forEach((name, event) => (vmstat[name] -= this.eventsAtStart[event]));
     const [accesses, splitAccesses, l1Hits, l2Hits, walks] = kernel
       .translationCounts(task.cpu)

@@ -1,9 +1,8 @@
 /**
- * What people watch a machine with: numbers and text computed from state and counters when they are read. Cold.
+ * Files of /proc about the whole machine: meminfo, vmstat, buddyinfo, swaps. Cold: computed when they are read.
  */
 import {
   NODE_STAT_NAMES,
-  NO_VMA,
   NR_ACTIVE_FILE,
   NR_INACTIVE_FILE,
   NR_KERNEL_MISC_RECLAIMABLE,
@@ -17,44 +16,22 @@ import {
   PT_LEVEL_PUD,
   VM_EVENT_NAMES,
   VMSTAT_COMPUTED_NAMES,
-  type VmaId,
   WMARK_LOW,
   ZONE_STAT_NAMES,
 } from "@pageframe/contracts";
 import { STRUCT_PAGE_BYTES } from "@pageframe/memmap";
 import {
   formatBuddyinfo,
-  formatMaps,
   formatMeminfo,
   formatSwaps,
   formatVmstat,
-  type MapsEntry,
   siMemAvailable,
   VMALLOC_TOTAL_KIB,
   VMALLOC_TOTAL_KIB_5_LEVELS,
 } from "@pageframe/procfs";
-import { flagsToPerms } from "@pageframe/vma";
-import { VSYSCALL_PAGE_52 } from "./kernel-space/kernel-layout.ts";
-import { type System } from "./system.ts";
-import { type Mm, type Task } from "./task.ts";
+import { type System } from "../system.ts";
 
-/** Device that files are on, as maps shows it: the first partition of the first virtio disk. */
-const FILE_DEV_MAJOR = 254;
-const FILE_DEV_MINOR = 1;
-/** Device of shared anonymous memory: the kernel's own tmpfs. */
-const SHMEM_DEV_MINOR = 1;
 const KIB = 1024;
-/** Line of the vsyscall page: executable, and nothing else. */
-const VSYSCALL_ENTRY: MapsEntry = {
-  startVpn: VSYSCALL_PAGE_52,
-  endVpn: VSYSCALL_PAGE_52 + 1,
-  perms: "--xp",
-  pgoff: 0,
-  devMajor: 0,
-  devMinor: 0,
-  inode: 0,
-  name: "[vsyscall]",
-};
 
 /** Pages that programs can take without swapping: MemAvailable. Below zero when reserves are not even covered. */
 export function availablePages(sys: System): number {
@@ -91,7 +68,7 @@ export function vmstatText(sys: System): string {
 }
 
 /** /proc/meminfo. */
-export function meminfo(sys: System): string {
+export function meminfoText(sys: System): string {
   const { swap, vmCommit, kernelHalf } = sys;
   const { layout, nrDirectMapLeaves } = kernelHalf;
   const directMapKib = (level: number): number =>
@@ -121,7 +98,7 @@ export function meminfo(sys: System): string {
 }
 
 /** /proc/buddyinfo. */
-export function buddyinfo(sys: System): string {
+export function buddyinfoText(sys: System): string {
   return formatBuddyinfo(
     sys.frames.zones
       .filter((zone) => zone.presentPages > 0)
@@ -134,7 +111,7 @@ export function buddyinfo(sys: System): string {
 }
 
 /** /proc/swaps. */
-export function swaps(sys: System): string {
+export function swapsText(sys: System): string {
   return formatSwaps(
     sys.swap.views().map(({ name, kind, sizePages, usedPages, priority }) => ({
       path: name,
@@ -146,40 +123,8 @@ export function swaps(sys: System): string {
   );
 }
 
-/** /proc/PID/maps. */
-export function maps(sys: System, task: Task): string {
-  const { mm } = task;
-  const entries: MapsEntry[] = [];
-  for (let vma = mm.space.firstVma; vma !== NO_VMA; vma = mm.space.nextVma(vma)) {
-    entries.push(mapsEntry(sys, mm, vma));
-  }
-  // The gate VMA, which is in no tree (get_gate_vma).
-  if (sys.config.vsyscall === "xonly" && !task.hasExited) entries.push(VSYSCALL_ENTRY);
-  return formatMaps(entries);
-}
-
-/** What maps shows of one mapping. */
-export function mapsEntry(sys: System, mm: Mm, vma: VmaId): MapsEntry {
-  const { space } = mm;
-  const { pool } = space;
-  const fileId = pool.fileId[vma];
-  const file = fileId >= 0 ? sys.files.all[fileId] : null;
-  const isFile = file !== null && !file.isSpecial;
-  const anonName = space.isHeapVma(vma) ? "[heap]" : space.isStackVma(vma) ? "[stack]" : "";
-  return {
-    startVpn: pool.startVpn[vma],
-    endVpn: pool.endVpn[vma],
-    perms: flagsToPerms(pool.vmFlags[vma]),
-    pgoff: isFile ? pool.pgoff[vma] : 0,
-    devMajor: !isFile || file.isShmem ? 0 : FILE_DEV_MAJOR,
-    devMinor: !isFile ? 0 : file.isShmem ? SHMEM_DEV_MINOR : FILE_DEV_MINOR,
-    inode: isFile ? file.id + 1 : 0,
-    name: file?.name ?? anonName,
-  };
-}
-
 /** RAM that the allocator manages: MemTotal. */
-function totalRamPages(sys: System): number {
+export function totalRamPages(sys: System): number {
   return sys.frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0);
 }
 

@@ -1,0 +1,124 @@
+/** The files of /proc about memory: as numbers for programs, as the text that Linux prints for people. Cold. */
+import { type Pfn, type Vpn } from "@pageframe/contracts";
+import {
+  formatMaps,
+  formatSmaps,
+  formatSmapsRollup,
+  formatStatm,
+  formatStatus,
+  type MapsEntry,
+  type SmapsEntry,
+  type SmapsRollup,
+  type TaskMem,
+  type TaskStatus,
+} from "@pageframe/procfs";
+import { type System } from "../system.ts";
+import { type Task } from "../task.ts";
+import { kpagecount, kpageflags } from "./kpage.ts";
+import { buddyinfoText, meminfoText, swapsText, vmstatCounters, vmstatText } from "./machine.ts";
+import { mapsEntries } from "./maps.ts";
+import { oomScoreOf } from "./oom-score.ts";
+import { pagemapEntries } from "./pagemap.ts";
+import { smapsEntries, smapsRollup } from "./smaps.ts";
+import { taskMem, taskStatus } from "./status.ts";
+
+/** A view of a machine; it keeps nothing. Files of a task that has exited are empty. */
+export class Proc {
+  readonly sys: System;
+
+  constructor(sys: System) {
+    this.sys = sys;
+  }
+
+  /** /proc/PID/maps. */
+  maps(task: Task): MapsEntry[] {
+    return mapsEntries(this.sys, task);
+  }
+
+  mapsText(task: Task): string {
+    return formatMaps(this.maps(task));
+  }
+
+  /** /proc/PID/smaps; smapsFields() of procfs makes names and KiB of an entry. O(populated page-table entries). */
+  smaps(task: Task): SmapsEntry[] {
+    return smapsEntries(this.sys, task);
+  }
+
+  smapsText(task: Task): string {
+    return formatSmaps(this.smaps(task));
+  }
+
+  /** /proc/PID/smaps_rollup. */
+  smapsRollup(task: Task): SmapsRollup {
+    return smapsRollup(this.sys, task);
+  }
+
+  smapsRollupText(task: Task): string {
+    return task.hasExited ? "" : formatSmapsRollup(this.smapsRollup(task));
+  }
+
+  /** /proc/PID/status; taskMemFields() of procfs makes names and KiB of `mem`. */
+  status(task: Task): TaskStatus {
+    return taskStatus(this.sys, task);
+  }
+
+  statusText(task: Task): string {
+    return formatStatus(this.status(task));
+  }
+
+  /** /proc/PID/statm, and the memory lines of status; null of a task that has exited. */
+  mem(task: Task): TaskMem | null {
+    return taskMem(task);
+  }
+
+  statmText(task: Task): string {
+    return formatStatm(this.mem(task));
+  }
+
+  /**
+   * /proc/PID/pagemap: one 64-bit entry (PM_*_BIT) for each of `nrPages` pages from `startVpn` on; fewer at the end of user
+   * space. O(nrPages).
+   */
+  pagemap(task: Task, startVpn: Vpn, nrPages: number): BigUint64Array {
+    return pagemapEntries(this.sys, task, startVpn, nrPages);
+  }
+
+  /** /proc/PID/oom_score. */
+  oomScore(task: Task): number {
+    return oomScoreOf(this.sys, task);
+  }
+
+  /** Entry of /proc/kpageflags for a frame: bits KPF_*, below 2^43. */
+  kpageflags(pfn: Pfn): number {
+    return kpageflags(this.sys, pfn);
+  }
+
+  /** Entry of /proc/kpagecount for a frame. */
+  kpagecount(pfn: Pfn): number {
+    return kpagecount(this.sys, pfn);
+  }
+
+  /** /proc/meminfo. */
+  meminfoText(): string {
+    return meminfoText(this.sys);
+  }
+
+  /** /proc/vmstat by name. */
+  vmstat(): Record<string, number> {
+    return vmstatCounters(this.sys);
+  }
+
+  vmstatText(): string {
+    return vmstatText(this.sys);
+  }
+
+  /** /proc/buddyinfo. */
+  buddyinfoText(): string {
+    return buddyinfoText(this.sys);
+  }
+
+  /** /proc/swaps. */
+  swapsText(): string {
+    return swapsText(this.sys);
+  }
+}

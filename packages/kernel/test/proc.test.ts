@@ -1,0 +1,226 @@
+/** /proc/PID/{smaps,status,pagemap}, kpageflags and kpagecount, against what was done. */
+import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
+import {
+  KPF_ANON,
+  KPF_BUDDY,
+  KPF_KSM,
+  KPF_MMAP,
+  KPF_PGTABLE,
+  KPF_SWAPBACKED,
+  KPF_UPTODATE,
+  KPF_ZERO_PAGE,
+  PM_FILE_BIT,
+  PM_MMAP_EXCLUSIVE_BIT,
+  PM_PRESENT_BIT,
+  PM_SOFT_DIRTY_BIT,
+  PM_SWAP_BIT,
+  type SmapsEntry,
+  smapsFields,
+  taskMemFields,
+} from "@pageframe/procfs";
+import { describe, expect, it } from "vitest";
+import { ARENA_VPN, at, fill, mapPages, READ_WRITE, SHARED_ANON, spawnWith } from "./helpers.ts";
+
+function boot(config: KernelConfigInput = {}): Kernel {
+  return bootKernel({ memory: "4MiB", swap: [{ size: "8MiB" }], contents: "sparse", ...config });
+}
+
+/** Lines of smaps that are not 0, without those of every mapping. */
+function nonZero(entry: SmapsEntry): Record<string, number> {
+  const constant = ["Size", "KernelPageSize", "MMUPageSize"];
+  return Object.fromEntries(
+    smapsFields(entry).filter(([name, value]) => value !== 0 && !constant.includes(name)),
+  );
+}
+
+/** smaps of the mapping that starts at a page of the arena. */
+function smapsAt(kernel: Kernel, task: Task, page: number): Record<string, number> {
+  const entry = kernel.proc.smaps(task).find(({ startVpn }) => startVpn === ARENA_VPN + page);
+  return entry === undefined ? {} : nonZero(entry);
+}
+
+const PAGEMAP_LETTERS: readonly (readonly [number, string])[] = [
+  [PM_PRESENT_BIT, "P"],
+  [PM_SWAP_BIT, "S"],
+  [PM_FILE_BIT, "f"],
+  [PM_MMAP_EXCLUSIVE_BIT, "x"],
+];
+
+/** Flags of pages of the arena, a word each; `-` where nothing is. */
+function pagemap(kernel: Kernel, task: Task, page: number, nrPages: number): string {
+  return [...kernel.proc.pagemap(task, ARENA_VPN + page, nrPages)]
+    .map((entry) => {
+      const letters = PAGEMAP_LETTERS.filter(([bit]) => ((entry >> BigInt(bit)) & 1n) === 1n);
+      return letters.map(([, letter]) => letter).join("") || "-";
+    })
+    .join(" ");
+}
+
+function pfnAt(kernel: Kernel, task: Task, page: number): number {
+  return Number(kernel.proc.pagemap(task, ARENA_VPN + page, 1)[0] & ((1n << 55n) - 1n));
+}
+
+function bitsOf(kpf: number): number[] {
+  return Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => Math.floor(kpf / 2 ** bit) % 2 === 1);
+}
+
+describe("/proc/PID/smaps", () => {
+  it("splits pages that a parent and a child share between them", () => {
+    const kernel = boot();
+    const parent = spawnWith(kernel, "parent", 8);
+    fill(kernel, parent, 0, 4);
+    kernel.fork(parent);
+    kernel.write(parent, at(0), 9);
+    // Three pages mapped twice, one mapped once: 3 * 2 + 4 KiB.
+    expect(smapsAt(kernel, parent, 0)).toEqual({
+      Rss: 16,
+      Pss: 10,
+      Pss_Dirty: 10,
+      Shared_Dirty: 12,
+      Private_Dirty: 4,
+      Referenced: 16,
+      Anonymous: 16,
+    });
+  });
+
+  it("does not count the zero page", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "reader", 4);
+    kernel.read(task, at(1));
+    expect(smapsAt(kernel, task, 0)).toEqual({});
+    expect(pagemap(kernel, task, 0, 3)).toBe("- P -");
+    expect(kernel.proc.kpagecount(pfnAt(kernel, task, 1))).toBe(0);
+    expect(bitsOf(kernel.proc.kpageflags(pfnAt(kernel, task, 1)))).toContain(KPF_ZERO_PAGE);
+  });
+
+  it("counts shared memory as neither anonymous nor, while one maps it, shared", () => {
+    const kernel = boot();
+    const task = kernel.spawn("shm");
+    mapPages(kernel, task, 0, 4, READ_WRITE, SHARED_ANON);
+    fill(kernel, task, 0, 2);
+    expect(smapsAt(kernel, task, 0)).toEqual({
+      Rss: 8,
+      Pss: 8,
+      Pss_Dirty: 8,
+      Private_Dirty: 8,
+      Referenced: 8,
+    });
+    expect(pagemap(kernel, task, 0, 3)).toBe("Pfx Pfx -");
+  });
+
+  it("divides a swapped page among the entries that name it, and agrees with status and pagemap", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "big", 1600);
+    fill(kernel, task, 0, 1600);
+    const child = kernel.fork(task);
+    const { nrSwapEntries } = task.mm;
+    expect(nrSwapEntries).toBeGreaterThan(0);
+    const { Swap, SwapPss } = smapsAt(kernel, task, 0);
+    expect([Swap, SwapPss]).toEqual([4 * nrSwapEntries, 2 * nrSwapEntries]);
+    const words = pagemap(kernel, child, 0, 1600).split(" ");
+    expect(words.filter((word) => word === "S").length).toBe(child.mm.nrSwapEntries);
+  });
+
+  it("sums to what status says, over all mappings and in smaps_rollup", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "mixed", 1300);
+    fill(kernel, task, 0, 1300);
+    mapPages(kernel, task, 2000, 20, READ_WRITE, SHARED_ANON);
+    fill(kernel, task, 2000, 10);
+    kernel.fork(task);
+    fill(kernel, task, 5, 30);
+    const sum = (name: string): number =>
+      kernel.proc.smaps(task).reduce((total, entry) => total + (nonZero(entry)[name] ?? 0), 0);
+    const mem = Object.fromEntries(taskMemFields(kernel.proc.mem(task)!));
+    expect([sum("Rss"), sum("Anonymous"), sum("Swap")]).toEqual([
+      mem["VmRSS"],
+      mem["RssAnon"],
+      mem["VmSwap"],
+    ]);
+    expect(mem["RssShmem"]).toBe(40);
+    const rollup = kernel.proc.smapsRollup(task).stats;
+    expect([rollup.resident, rollup.anonymous, rollup.swap]).toEqual(
+      [sum("Rss"), sum("Anonymous"), sum("Swap")].map((kib) => 1024 * kib),
+    );
+    expect(rollup.pssAnon + rollup.pssFile + rollup.pssShmem).toBe(rollup.pss);
+    kernel.audit();
+  });
+});
+
+describe("/proc/PID/pagemap", () => {
+  it("names the frame of a present page, and area and slot of a swapped one", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "big", 1600);
+    fill(kernel, task, 0, 1600);
+    const words = pagemap(kernel, task, 0, 1600).split(" ");
+    const [present, swapped] = [words.indexOf("Px"), words.indexOf("S")];
+    const pfn = pfnAt(kernel, task, present);
+    expect(kernel.sys.memmap.index[pfn]).toBe(ARENA_VPN + present);
+    expect(kernel.proc.kpagecount(pfn)).toBe(1);
+    // Type 0 in bits 0..4, the slot above.
+    const slot = pfnAt(kernel, task, swapped);
+    expect(slot % 32).toBe(0);
+    expect(kernel.sys.swap.swapCount(slot / 32)).toBe(1);
+  });
+
+  it("is empty between mappings, and ends where user space does", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "holes", 2);
+    fill(kernel, task, 0, 2);
+    mapPages(kernel, task, 4, 1);
+    fill(kernel, task, 4, 1);
+    expect(pagemap(kernel, task, -1, 7)).toBe("- Px Px - - Px -");
+    expect(kernel.proc.pagemap(task, task.mm.space.taskSizeVpn - 2, 5).length).toBe(2);
+  });
+
+  it("shows what was written as soft-dirty", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "writer", 1);
+    kernel.write(task, at(0), 1);
+    expect((kernel.proc.pagemap(task, ARENA_VPN, 1)[0] >> BigInt(PM_SOFT_DIRTY_BIT)) & 1n).toBe(1n);
+  });
+});
+
+describe("/proc/kpageflags", () => {
+  it("shows an anonymous page as up to date, mapped, backed by swap, and KSM as 6.18 does", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "anon", 1);
+    kernel.write(task, at(0), 1);
+    const bits = bitsOf(kernel.proc.kpageflags(pfnAt(kernel, task, 0)));
+    expect(bits).toEqual([KPF_UPTODATE, KPF_MMAP, KPF_ANON, KPF_SWAPBACKED, KPF_KSM]);
+  });
+
+  it("shows every page of a free block as free, and page tables as such", () => {
+    const kernel = boot();
+    kernel.sys.frames.drainPcp(-1);
+    let nrBuddy = 0;
+    for (let pfn = 0; pfn < kernel.sys.memmap.nrFrames; pfn++) {
+      if (bitsOf(kernel.proc.kpageflags(pfn)).includes(KPF_BUDDY)) nrBuddy++;
+    }
+    expect(nrBuddy).toBe(kernel.sys.frames.nrFreePages());
+    const { rootPfn } = kernel.spawn("any").mm.pageTable;
+    expect(bitsOf(kernel.proc.kpageflags(rootPfn))).toContain(KPF_PGTABLE);
+  });
+});
+
+describe("/proc/PID/status", () => {
+  it("is without memory once the task has exited, and its other files are empty", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "gone", 1);
+    kernel.exit(task);
+    expect(kernel.proc.statusText(task)).toContain("State:\tZ (zombie)\n");
+    expect(kernel.proc.status(task).mem).toBe(null);
+    expect(kernel.proc.smapsText(task) + kernel.proc.mapsText(task)).toBe("");
+    expect(kernel.proc.pagemap(task, ARENA_VPN, 1).length).toBe(0);
+  });
+
+  it("gives the threads of a process one Tgid and count", () => {
+    const kernel = boot();
+    kernel.spawn("init");
+    const leader = spawnWith(kernel, "many", 1);
+    const thread = kernel.thread(leader);
+    const { tgid, pid, nrThreads } = kernel.proc.status(thread);
+    expect([tgid, pid, nrThreads]).toEqual([leader.pid, thread.pid, 2]);
+    expect(kernel.proc.status(leader).mem?.totalVm).toBe(1);
+  });
+});
