@@ -1,7 +1,7 @@
 /**
  * Who may import whom. Run with `npm run check`. Layers, lowest first:
  *
- *     contracts < memmap < subsystems (never each other) < kernel < apps, tools
+ *     contracts < memmap < subsystems (never each other) < kernel < script < apps, tools
  *
  * The layer rules bind `src`; tests and benches may import anything public.
  */
@@ -26,6 +26,8 @@ const mayImport = {
   // Nobody but apps and tools imports it.
   trace: ["contracts", "memmap"],
   kernel: ["contracts", "memmap", ...subsystems],
+  // Nobody but apps and tools imports it either.
+  script: ["contracts", "memmap", "kernel", "procfs"],
 };
 const packageNames = Object.keys(mayImport).join("|");
 

@@ -1,0 +1,11 @@
+/** The machine that the records were made on, as a configuration. */
+import { type KernelConfigInput } from "@pageframe/kernel";
+
+/** 1 GiB on one node, one CPU, 64 MiB of swap; memory has bytes, so that reads tell what was written. */
+export const MACHINE_OF_RECORDS: KernelConfigInput = {
+  memory: "960MiB",
+  cpus: 1,
+  nodes: 1,
+  swap: [{ size: "64MiB" }],
+  contents: "sparse",
+};

@@ -1,0 +1,68 @@
+/** Runs one operation in the current process, as a system call or as accesses. */
+import { type Vaddr } from "@pageframe/contracts";
+import { type Kernel, type Task } from "@pageframe/kernel";
+import { execute, readPages, writePages } from "./accesses.ts";
+import { notModelled } from "./not-modelled-error.ts";
+import { isInArena } from "./place-names.ts";
+import { exitProcess, forkProcess, waitForChild } from "./processes.ts";
+import { type Operation, type OperationOf } from "./script.ts";
+import { addressResult, numberResult, type StepResult } from "./step-result.ts";
+import { type World } from "./world.ts";
+import { PAGE_SIZE } from "@pageframe/contracts";
+
+/** Result of an operation that is no system call's and no file's. */
+const DONE: StepResult = { ret: 0 };
+
+/** Runs an operation of the current process, which is alive. Throws NotModelledError. */
+export function runOperation(world: World, operation: Operation): StepResult {
+  const { kernel, current } = world;
+  const task = current.task!;
+  switch (operation.name) {
+    case "mmap":
+      return mmap(world, kernel, task, operation);
+    case "munmap":
+      return numberResult(kernel.munmap(task, world.addressOf(operation.at), operation.lengthBytes));
+    case "mprotect":
+      return numberResult(
+        kernel.mprotect(task, world.addressOf(operation.at), operation.lengthBytes, operation.prot),
+      );
+    case "mremap":
+      return mremap(world, kernel, task, operation);
+    case "brk":
+      return addressResult(kernel.brk(task, world.places.brk0 + operation.nrPages * PAGE_SIZE));
+    case "read":
+      return readPages(kernel, task, world.addressOf(operation.at), operation);
+    case "write":
+      return writePages(kernel, task, world.addressOf(operation.at), operation);
+    case "exec":
+      return execute(kernel, task, world.addressOf(operation.at));
+    case "fork":
+      return forkProcess(world, operation);
+    case "exit":
+      return exitProcess(world, operation);
+    case "wait":
+      return waitForChild(world);
+    case "oom_score_adj":
+      kernel.setOomScoreAdj(task, operation.value);
+      return { ...DONE, faults: "none" };
+    default:
+      return notModelled(operation.name);
+  }
+}
+
+function mmap(world: World, kernel: Kernel, task: Task, operation: OperationOf<"mmap">): StepResult {
+  const { lengthBytes, prot, flags, file, offsetPages } = operation;
+  const address: Vaddr = operation.at === null ? 0 : world.addressOf(operation.at);
+  const fileId = file === null ? -1 : world.fileOf(file).fileId;
+  const ret = kernel.mmap(task, address, lengthBytes, prot, flags, fileId, offsetPages * PAGE_SIZE);
+  if (operation.at === null && ret >= 0) world.lastMap = ret;
+  return addressResult(ret);
+}
+
+function mremap(world: World, kernel: Kernel, task: Task, operation: OperationOf<"mremap">): StepResult {
+  const { oldBytes, newBytes, flags, to } = operation;
+  const target = to === null ? 0 : world.addressOf(to);
+  const ret = kernel.mremap(task, world.addressOf(operation.at), oldBytes, newBytes, flags, target);
+  if (ret >= 0 && !isInArena(ret)) world.lastMap = ret;
+  return addressResult(ret);
+}
