@@ -11,6 +11,7 @@ export const ENOENT = 2;
 export const ESRCH = 3;
 export const EINTR = 4;
 export const EIO = 5;
+export const ENXIO = 6;
 export const E2BIG = 7;
 export const EBADF = 9;
 export const EAGAIN = 11;
@@ -21,11 +22,14 @@ export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
 export const EINVAL = 22;
+export const ETXTBSY = 26;
+export const EFBIG = 27;
 export const ENOSPC = 28;
 export const EROFS = 30;
 export const EDOM = 33;
 export const ERANGE = 34;
 export const ENOSYS = 38;
+export const EIDRM = 43;
 export const EOVERFLOW = 75;
 export const EOPNOTSUPP = 95;
 
@@ -36,6 +40,7 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [ESRCH]: "ESRCH",
   [EINTR]: "EINTR",
   [EIO]: "EIO",
+  [ENXIO]: "ENXIO",
   [E2BIG]: "E2BIG",
   [EBADF]: "EBADF",
   [EAGAIN]: "EAGAIN",
@@ -46,11 +51,14 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [EEXIST]: "EEXIST",
   [ENODEV]: "ENODEV",
   [EINVAL]: "EINVAL",
+  [ETXTBSY]: "ETXTBSY",
+  [EFBIG]: "EFBIG",
   [ENOSPC]: "ENOSPC",
   [EROFS]: "EROFS",
   [EDOM]: "EDOM",
   [ERANGE]: "ERANGE",
   [ENOSYS]: "ENOSYS",
+  [EIDRM]: "EIDRM",
   [EOVERFLOW]: "EOVERFLOW",
   [EOPNOTSUPP]: "EOPNOTSUPP",
 };

@@ -10,6 +10,7 @@ export * from "./counters.ts";
 export * from "./errno.ts";
 export * from "./external-state.ts";
 export * from "./fault.ts";
+export * from "./file-flags.ts";
 export * from "./frame-allocator.ts";
 export * from "./gfp.ts";
 export * from "./gup-flags.ts";

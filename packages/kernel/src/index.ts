@@ -24,7 +24,7 @@ export {
   setFixmap,
   VSYSCALL_PAGE,
 } from "./kernel-space/fixmap.ts";
-export { type MappedFile } from "./files/files.ts";
+export { type Inode, type OpenFile, pathOf } from "./files/files.ts";
 export { Kernel } from "./kernel.ts";
 export {
   ADDRESS_AREAS_4,

@@ -10,8 +10,6 @@ import {
   EINVAL,
   ESRCH,
   KernelError,
-  MAP_ANONYMOUS,
-  MAP_SHARED,
   NO_ENTRY,
   OOM_SCORE_ADJ_MAX,
   OOM_SCORE_ADJ_MIN,
@@ -54,6 +52,7 @@ import { sysMadvise } from "./syscalls/madvise.ts";
 import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
+import { sysMmap } from "./syscalls/mmap.ts";
 import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./pages/uaccess.ts";
 import { availablePages } from "./proc/machine.ts";
 import { Proc } from "./proc/proc.ts";
@@ -128,7 +127,7 @@ export class Kernel {
 
   /** Makes a file to map; returns its id. Its bytes are generated (files.ts). */
   openFile(name: string): number {
-    return this.sys.files.open(name, false).id;
+    return this.sys.files.open(name).id;
   }
 
   /** mmap(2): returns the address or -errno. `fileId` is -1 for anonymous memory, shared or private. */
@@ -141,13 +140,8 @@ export class Kernel {
     fileId = -1,
     offsetBytes = 0,
   ): number {
-    const { space } = this.enter(task).mm;
-    const isSharedAnon = (flags & (MAP_SHARED | MAP_ANONYMOUS)) === (MAP_SHARED | MAP_ANONYMOUS);
-    const id = isSharedAnon ? this.sys.files.open("/dev/zero (deleted)", true).id : fileId;
-    if (id >= this.sys.files.all.length) {
-      throw new KernelError(EINVAL, `file ${id} was not opened; ${this.sys.files.all.length} files are`);
-    }
-    return this.afterSyscall(space.mmap(address, lengthBytes, prot, flags, id, offsetBytes));
+    this.enter(task);
+    return this.afterSyscall(sysMmap(this.sys, task, address, lengthBytes, prot, flags, fileId, offsetBytes));
   }
 
   /** munmap(2): 0 or -errno. */

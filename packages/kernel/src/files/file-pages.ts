@@ -1,13 +1,18 @@
 /**
- * Pages of files in memory: found, read in, written back. Hot: per file fault.
+ * Pages of files in memory: found or read in, written back, dropped. Hot: per file fault.
+ *
+ * Generated files have the simplest of page caches. The first time a page is asked for it counts as cached already (a warm
+ * cache, a minor fault); after it was evicted it must be read again, a major fault. Dirty pages are kept in `written` when
+ * they leave memory.
+ * Differs: Linux's page cache holds what was read; there is no readahead and no fault-around for generated files.
  */
 import {
+  EIO,
+  ENOMEM,
   NO_PFN,
   NR_DIRTIED,
   NR_WRITTEN,
   PG_DIRTY,
-  PG_RESERVED,
-  PG_SWAPBACKED,
   PG_UPTODATE,
   type Pfn,
   PGPGIN,
@@ -16,7 +21,8 @@ import {
   WORKINGSET_REFAULT_FILE,
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
-import { type MappedFile } from "./files.ts";
+import { type Inode } from "./files.ts";
+import { SGP_CACHE, shmemGetPage } from "./shmem.ts";
 import { allocUserPage, countFilePage, putUserPage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
@@ -26,38 +32,52 @@ import { CAUSE_FILE_READ, CAUSE_FILE_WRITE } from "../time.ts";
 const PGPG_PER_PAGE = 4;
 
 /**
- * Finds or reads the page of a file, and takes a reference for the caller. Returns NO_PFN when there is no memory.
- * A page that had been evicted counts as a read in `sys.files.nrReads`.
+ * Finds, reads or makes the page of a file that a fault at `vpn` wants, and takes a reference for the caller. Returns the
+ * frame or an errno below NO_PFN: -ENOMEM; -EINVAL beyond the end of the file, -EIO, -ENOSPC (SIGBUS). A page that had to be
+ * read counts in `sys.files.nrReads`.
  */
-export function readFilePage(sys: System, task: Task, vpn: Vpn, fileId: number, pgoff: number): Pfn {
+export function getFilePage(sys: System, task: Task, vpn: Vpn, inode: Inode, pgoff: number): number {
+  switch (inode.kind) {
+    case "shmem":
+      return shmemGetPage(sys, task, inode, pgoff, SGP_CACHE);
+    case "generated":
+      return readGeneratedPage(sys, task, vpn, inode, pgoff);
+    case "special": {
+      const pfn = inode.cached.get(pgoff);
+      if (pfn === undefined) return -EIO;
+      sys.memmap.getPage(pfn);
+      return pfn;
+    }
+  }
+}
+
+function readGeneratedPage(sys: System, task: Task, vpn: Vpn, inode: Inode, pgoff: number): number {
   const { memmap, files } = sys;
-  const found = files.findPage(fileId, pgoff);
-  if (found !== NO_PFN) {
+  const found = inode.cached.get(pgoff);
+  if (found !== undefined) {
     memmap.getPage(found);
-    // Pages of the kernel image are on no list.
-    if (!memmap.hasFlags(found, PG_RESERVED)) sys.reclaimPolicy.markAccessed(found);
+    sys.reclaimPolicy.markAccessed(found);
     return found;
   }
   const pfn = allocUserPage(sys, task.cpu, task.pid, vpn);
-  if (pfn === NO_PFN) return NO_PFN;
+  if (pfn === NO_PFN) return -ENOMEM;
   if (task.killedBy !== null) {
     putUserPage(sys, pfn, task.cpu);
-    return NO_PFN;
+    return -ENOMEM;
   }
-  const file = files.all[fileId];
   if (sys.contents.hasData) {
-    files.readBytes(fileId, pgoff, sys.bounce);
+    files.readBytes(inode, pgoff, sys.bounce);
     sys.contents.writePage(pfn, sys.bounce);
   }
-  memmap.flags[pfn] |= PG_UPTODATE | (file.isShmem ? PG_SWAPBACKED : 0);
-  memmap.mapping[pfn] = fileId;
+  memmap.flags[pfn] |= PG_UPTODATE;
+  memmap.mapping[pfn] = inode.id;
   memmap.index[pfn] = pgoff;
-  file.cached.set(pgoff, pfn);
+  inode.cached.set(pgoff, pfn);
   // One reference came with the page and is the cache's; this one is the caller's.
   memmap.getPage(pfn);
-  countFilePage(sys, pfn, file.isShmem, 1);
+  countFilePage(sys, pfn, false, 1);
   sys.lru.addPage(pfn, task.cpu);
-  if (file.evicted.delete(pgoff)) {
+  if (inode.evicted.delete(pgoff)) {
     files.nrReads++;
     sys.vmstat.countEvents(PGPGIN, PGPG_PER_PAGE);
     sys.vmstat.modNode(sys.nodeOf(pfn), WORKINGSET_REFAULT_FILE, 1);
@@ -66,7 +86,7 @@ export function readFilePage(sys: System, task: Task, vpn: Vpn, fileId: number, 
   return pfn;
 }
 
-/** Writes a dirty page back to its file. Does nothing to a clean one. */
+/** Writes a dirty page of a generated file back. Does nothing to a clean one. */
 export function writeBackFilePage(sys: System, pfn: Pfn): void {
   const { memmap } = sys;
   if (!memmap.hasFlags(pfn, PG_DIRTY)) return;
@@ -74,7 +94,7 @@ export function writeBackFilePage(sys: System, pfn: Pfn): void {
   if (sys.contents.hasData) {
     const bytes = new Uint8Array(sys.bounce.length);
     sys.contents.readPage(pfn, bytes);
-    sys.files.all[memmap.mapping[pfn]].written.set(memmap.index[pfn], bytes);
+    sys.files.inode(memmap.mapping[pfn]).written.set(memmap.index[pfn], bytes);
   }
   const node = sys.nodeOf(pfn);
   sys.vmstat.modNode(node, NR_DIRTIED, 1);
@@ -83,25 +103,13 @@ export function writeBackFilePage(sys: System, pfn: Pfn): void {
   sys.time.spend(CAUSE_FILE_WRITE, 1);
 }
 
-/** Takes a page out of the page cache and drops the cache's reference; the page must be clean and unmapped. */
+/** Takes a page of a generated file out of the page cache and drops the cache's reference; it must be clean and unmapped. */
 export function dropFilePage(sys: System, pfn: Pfn): void {
   const { memmap } = sys;
-  const file = sys.files.all[memmap.mapping[pfn]];
-  file.cached.delete(memmap.index[pfn]);
-  file.evicted.add(memmap.index[pfn]);
-  countFilePage(sys, pfn, file.isShmem, -1);
+  const inode = sys.files.inode(memmap.mapping[pfn]);
+  inode.cached.delete(memmap.index[pfn]);
+  inode.evicted.add(memmap.index[pfn]);
+  countFilePage(sys, pfn, false, -1);
   memmap.mapping[pfn] = NO_MAPPING;
   putUserPage(sys, pfn, 0);
-}
-
-/** Frees the pages of a shared anonymous object that nothing maps any more (shmem_evict_inode). */
-export function freeShmem(sys: System, file: MappedFile): void {
-  for (const pfn of file.cached.values()) {
-    countFilePage(sys, pfn, true, -1);
-    sys.memmap.mapping[pfn] = NO_MAPPING;
-    putUserPage(sys, pfn, 0);
-  }
-  file.cached.clear();
-  file.evicted.clear();
-  file.written.clear();
 }

@@ -1,92 +1,259 @@
 /**
- * Files behind mappings, as simple content: a page-cache index and a generated body for each file.
+ * Files behind mappings: inodes with their cached pages, and what is open.
  *
- * A page of a file is found by (file, page offset); it holds one reference while it is cached. The first time a page is
- * asked for it counts as cached already (a warm cache, a minor fault); after it was evicted it must be read again, a
- * major fault. Bytes, when RAM has bytes, are a function of file and offset until somebody writes them; dirty pages are
- * kept in `written` when they leave memory.
- * Differs: Linux's page cache holds what was read; there is no readahead and no fault-around here. The pagecache
- * package replaces this.
+ *     inodes   by inode id: memmap.mapping of a cached page holds it     null where an id is free
+ *     opened   by file id: what a VMA holds and what system calls take   null where an id is free
+ *
+ * A file (struct file) is one opening of an inode, with a mode; VMAs of two openings never merge. It lives while its
+ * descriptor is open or a VMA maps it, the inode while it has a name or a file. A cached page holds one reference and is
+ * found by (inode, page offset).
+ *
+ * Three kinds of inodes: `shmem` (tmpfs, memfd, shared anonymous memory, SysV segments: shmem.ts), `generated` (bytes are
+ * a function of file and offset until somebody writes them: file-pages.ts) and `special` (pages of the kernel image).
+ * Source: Linux 6.18 include/linux/fs.h, struct inode, struct address_space, struct file; fs/file_table.c, __fput().
+ * Differs: a descriptor is open for all tasks at once, and its number is the file's id.
  */
-import { NO_PFN, PAGE_SIZE, type Pfn } from "@pageframe/contracts";
+import { bug, NO_PFN, PAGE_SIZE, type Pfn, type SwapEntry } from "@pageframe/contracts";
+import { FMODE_READ, FMODE_WRITE } from "@pageframe/vma";
 
-/** One file, or the object behind a shared anonymous mapping. */
-export interface MappedFile {
+/** What provides the pages of an inode. */
+export type InodeKind = "shmem" | "generated" | "special";
+
+/** An object that files open and pages belong to (struct inode with its address_space). */
+export interface Inode {
   readonly id: number;
-  /** As /proc/PID/maps shows it. */
+  /** Number that /proc/PID/maps shows; given once. */
+  readonly ino: number;
+  /** Name that /proc/PID/maps shows, without " (deleted)". */
   readonly name: string;
-  /** Object of a shared anonymous mapping: it begins as zeros. */
+  readonly kind: InodeKind;
   readonly isShmem: boolean;
-  /** Pages of the kernel image under a name such as [vdso]; no file system knows it. */
   readonly isSpecial: boolean;
-  /** VMAs that map it. An object behind shared anonymous memory ends with the last one. */
+  /** Device of its file system. */
+  readonly devMajor: number;
+  readonly devMinor: number;
+  /** Infinity for generated files: they have a byte everywhere. */
+  sizeBytes: number;
+  /** Names that it has; at 0 it ends with its last file. */
+  nrLinks: number;
+  /** Files that are open on it. */
+  nrFiles: number;
+  /** VMAs that map it. */
   nrMappings: number;
   /** Page offset to frame. */
   readonly cached: Map<number, Pfn>;
-  /** Offsets that were in memory once and were evicted. */
+  /** Shmem: page offset to the slot that holds the page's bytes. Disjoint from `cached`. */
+  readonly swapped: Map<number, SwapEntry>;
+  /** Shmem: its whole size was charged to the overcommit account at once, and not page by page (no VM_NORESERVE). */
+  isReserved: boolean;
+  /** Shmem: counts against the size of the /dev/shm mount. */
+  readonly isLimited: boolean;
+  /** Shmem: F_SEAL_* bits. */
+  seals: number;
+  /** Generated: offsets that were in memory once and were evicted. */
   readonly evicted: Set<number>;
-  /** Bytes of pages that were written and then left memory. */
+  /** Generated: bytes of pages that were written and then left memory. */
   readonly written: Map<number, Uint8Array>;
 }
 
+/** One opening of an inode (struct file). */
+export interface OpenFile {
+  readonly id: number;
+  readonly inode: Inode;
+  /** FMODE_READ, FMODE_WRITE. */
+  readonly mode: number;
+  /** Has a descriptor: system calls may name it. */
+  isOpen: boolean;
+  /** The descriptor, and each VMA that maps it (f_count). */
+  nrRefs: number;
+}
+
+/** What an inode is made from. */
+export interface InodeConfig {
+  readonly name: string;
+  readonly kind: InodeKind;
+  readonly sizeBytes: number;
+  readonly nrLinks: number;
+  readonly devMajor: number;
+  readonly devMinor: number;
+  readonly isReserved: boolean;
+  readonly isLimited: boolean;
+  readonly seals: number;
+  /** Number to show in place of the next one. */
+  readonly ino?: number;
+}
+
+/** First partition of the first virtio disk, where generated files lie. */
+const DISK_MAJOR = 254;
+const DISK_MINOR = 1;
+
 /** All files of a machine. */
 export class Files {
-  readonly all: MappedFile[] = [];
+  readonly inodes: (Inode | null)[] = [];
+  readonly opened: (OpenFile | null)[] = [];
+  /** Inodes of /dev/shm by their name there. */
+  readonly tmpfsNames = new Map<string, number>();
+  /** Pages that files of /dev/shm have, in memory or in swap. */
+  nrTmpfsBlocks = 0;
   /** Pages read again after they were evicted: each made a fault major. */
   nrReads = 0;
+  private readonly freeInodeIds: number[] = [];
+  private readonly freeFileIds: number[] = [];
+  private nextIno = 1;
 
-  /** Makes a file. Files live as long as the machine; the pages of a shared anonymous object until nothing maps it. */
-  open(name: string, isShmem: boolean): MappedFile {
-    return this.add(name, isShmem, false);
+  /** Makes a file with generated bytes and opens it for reading and writing. It lives as long as the machine. */
+  open(name: string): OpenFile {
+    const inode = this.addInode({
+      name,
+      kind: "generated",
+      sizeBytes: Infinity,
+      nrLinks: 1,
+      devMajor: DISK_MAJOR,
+      devMinor: DISK_MINOR,
+      isReserved: false,
+      isLimited: false,
+      seals: 0,
+    });
+    return this.openInode(inode, FMODE_READ | FMODE_WRITE);
   }
 
   /** Makes the object of a special mapping; the caller fills `cached`, and its pages are never evicted. */
-  openSpecial(name: string): MappedFile {
-    return this.add(name, false, true);
+  openSpecial(name: string): OpenFile {
+    const inode = this.addInode({
+      name,
+      kind: "special",
+      sizeBytes: Infinity,
+      nrLinks: 1,
+      devMajor: 0,
+      devMinor: 0,
+      isReserved: false,
+      isLimited: false,
+      seals: 0,
+    });
+    return this.openInode(inode, FMODE_READ);
   }
 
-  private add(name: string, isShmem: boolean, isSpecial: boolean): MappedFile {
-    const file = {
-      id: this.all.length,
-      name,
-      isShmem,
-      isSpecial,
+  /** Makes an inode that no file has open yet. */
+  addInode(config: InodeConfig): Inode {
+    const id = this.freeInodeIds.pop() ?? this.inodes.length;
+    const inode: Inode = {
+      id,
+      ino: config.ino ?? this.nextIno++,
+      name: config.name,
+      kind: config.kind,
+      isShmem: config.kind === "shmem",
+      isSpecial: config.kind === "special",
+      devMajor: config.devMajor,
+      devMinor: config.devMinor,
+      sizeBytes: config.sizeBytes,
+      nrLinks: config.nrLinks,
+      nrFiles: 0,
       nrMappings: 0,
       cached: new Map<number, Pfn>(),
+      swapped: new Map<number, SwapEntry>(),
+      isReserved: config.isReserved,
+      isLimited: config.isLimited,
+      seals: config.seals,
       evicted: new Set<number>(),
       written: new Map<number, Uint8Array>(),
     };
-    this.all.push(file);
+    this.inodes[id] = inode;
+    return inode;
+  }
+
+  /** Opens an inode. `mode`: FMODE_* bits. */
+  openInode(inode: Inode, mode: number): OpenFile {
+    const id = this.freeFileIds.pop() ?? this.opened.length;
+    const file: OpenFile = { id, inode, mode, isOpen: true, nrRefs: 1 };
+    this.opened[id] = file;
+    inode.nrFiles++;
     return file;
   }
 
-  /** Frame of a cached page, or NO_PFN. */
-  findPage(fileId: number, pgoff: number): Pfn {
-    return this.all[fileId]?.cached.get(pgoff) ?? NO_PFN;
+  /** File that a VMA maps or a descriptor names; it must exist. Hot: per file fault. */
+  file(fileId: number): OpenFile {
+    return this.opened[fileId] ?? bug(`file ${fileId} is not open`);
   }
 
-  /** Fills `into` with the file's bytes at a page offset. */
-  readBytes(fileId: number, pgoff: number, into: Uint8Array): void {
-    const file = this.all[fileId];
-    const written = file.written.get(pgoff);
+  /** File of an open descriptor, or null (EBADF). */
+  descriptor(fileId: number): OpenFile | null {
+    const file = this.opened[fileId] ?? null;
+    return file?.isOpen === true ? file : null;
+  }
+
+  /** Inode of a file that exists. */
+  inodeOf(fileId: number): Inode {
+    return this.file(fileId).inode;
+  }
+
+  /** Inode that a page belongs to; it must exist. */
+  inode(inodeId: number): Inode {
+    return this.inodes[inodeId] ?? bug(`inode ${inodeId} does not exist`);
+  }
+
+  /** One more VMA maps a file. */
+  mapFile(fileId: number): void {
+    const file = this.file(fileId);
+    file.nrRefs++;
+    file.inode.nrMappings++;
+  }
+
+  /** One VMA less maps a file. Returns the inode if nobody can reach it any more, or null. */
+  unmapFile(fileId: number): Inode | null {
+    const file = this.file(fileId);
+    file.inode.nrMappings--;
+    return this.putFile(file);
+  }
+
+  /** Closes the descriptor. Returns as unmapFile(). */
+  closeDescriptor(file: OpenFile): Inode | null {
+    file.isOpen = false;
+    return this.putFile(file);
+  }
+
+  /** Forgets an inode without files, names and pages. */
+  removeInode(inode: Inode): void {
+    this.inodes[inode.id] = null;
+    this.freeInodeIds.push(inode.id);
+  }
+
+  /** Frame of a cached page, or NO_PFN. */
+  findPage(inodeId: number, pgoff: number): Pfn {
+    return this.inodes[inodeId]?.cached.get(pgoff) ?? NO_PFN;
+  }
+
+  /** Fills `into` with the bytes of a generated file at a page offset. */
+  readBytes(inode: Inode, pgoff: number, into: Uint8Array): void {
+    const written = inode.written.get(pgoff);
     if (written !== undefined) {
       into.set(written);
-    } else if (file.isShmem) {
-      into.fill(0, 0, PAGE_SIZE);
     } else {
-      const seed = fileSeed(fileId, pgoff);
+      const seed = fileSeed(inode.id, pgoff);
       for (let offset = 0; offset < PAGE_SIZE; offset++) into[offset] = fileByte(seed, offset);
     }
   }
+
+  private putFile(file: OpenFile): Inode | null {
+    const { inode } = file;
+    if (--file.nrRefs > 0) return null;
+    this.opened[file.id] = null;
+    this.freeFileIds.push(file.id);
+    return --inode.nrFiles === 0 && inode.nrLinks === 0 ? inode : null;
+  }
 }
 
-/** Byte of an unwritten file page; never all zero over a page. */
-export function initialFileByte(fileId: number, pgoff: number, offset: number): number {
-  return fileByte(fileSeed(fileId, pgoff), offset);
+/** Path of an inode as /proc/PID/maps shows it. */
+export function pathOf(inode: Inode): string {
+  return inode.isShmem && inode.nrLinks === 0 ? `${inode.name} (deleted)` : inode.name;
 }
 
-function fileSeed(fileId: number, pgoff: number): number {
-  return (Math.imul(fileId + 1, 0x9e3779b1) ^ Math.imul(pgoff + 1, 0x85ebca6b)) | 0;
+/** Byte of an unwritten page of a generated file; never all zero over a page. */
+export function initialFileByte(inodeId: number, pgoff: number, offset: number): number {
+  return fileByte(fileSeed(inodeId, pgoff), offset);
+}
+
+function fileSeed(inodeId: number, pgoff: number): number {
+  return (Math.imul(inodeId + 1, 0x9e3779b1) ^ Math.imul(pgoff + 1, 0x85ebca6b)) | 0;
 }
 
 function fileByte(seed: number, offset: number): number {

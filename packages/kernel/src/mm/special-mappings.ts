@@ -15,8 +15,10 @@ import {
   EINVAL,
   ENOMEM,
   KernelError,
+  NO_ENTRY,
   PAGE_SIZE,
   type Pfn,
+  PT_LEVEL_PTE,
   PTE_SPECIAL,
   pteHi,
   pteLo,
@@ -24,6 +26,7 @@ import {
   VM_DONTDUMP,
   VM_EXEC,
   VM_FAULT_NOPAGE,
+  VM_FAULT_OOM,
   VM_FAULT_SIGBUS,
   VM_IO,
   VM_MAYEXEC,
@@ -34,7 +37,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type MappedFile } from "../files/files.ts";
+import { type OpenFile } from "../files/files.ts";
 import { linearPageIndex, vmFlagsToPteHi, vmFlagsToPteLo } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
@@ -72,10 +75,12 @@ export function mapVdso(sys: System, mm: Mm): Vaddr {
 }
 
 /** Answers a fault in a mapping without struct pages (vvar_fault, vmf_insert_pfn). Returns VM_FAULT_* bits. */
-export function faultPfnMap(sys: System, mm: Mm, vma: VmaId, vpn: Vpn, entry: number): number {
+export function faultPfnMap(sys: System, mm: Mm, vma: VmaId, vpn: Vpn): number {
   const { pool } = mm.space;
-  const pfn = sys.files.findPage(pool.fileId[vma], linearPageIndex(mm, vma, vpn));
-  if (pfn < 0) return VM_FAULT_SIGBUS;
+  const pfn = sys.files.inodeOf(pool.fileId[vma]).cached.get(linearPageIndex(mm, vma, vpn));
+  if (pfn === undefined) return VM_FAULT_SIGBUS;
+  const entry = mm.pageTable.allocEntry(vpn, PT_LEVEL_PTE);
+  if (entry === NO_ENTRY) return VM_FAULT_OOM;
   const vmFlags = pool.vmFlags[vma];
   const lo = pteLo(pfn, vmFlagsToPteLo(vmFlags) | PTE_SPECIAL);
   mm.pageTable.setEntry(entry, lo, pteHi(pfn, vmFlagsToPteHi(vmFlags)));
@@ -83,8 +88,8 @@ export function faultPfnMap(sys: System, mm: Mm, vma: VmaId, vpn: Vpn, entry: nu
 }
 
 /** The objects behind the mappings, made by the first program that wants them: vvar, vvar_vclock, vdso. */
-function specialFiles(sys: System): readonly MappedFile[] {
-  const known = sys.files.all.filter(({ isSpecial }) => isSpecial);
+function specialFiles(sys: System): readonly OpenFile[] {
+  const known = sys.files.opened.filter((file) => file?.inode.isSpecial === true) as OpenFile[];
   if (known.length > 0) return known;
   const { vdsoPfns } = sys;
   if (vdsoPfns.length < NR_VDSO_FRAMES) {
@@ -92,8 +97,8 @@ function specialFiles(sys: System): readonly MappedFile[] {
   }
   const [time, rng, ...text] = vdsoPfns;
   const vvar = sys.files.openSpecial("[vvar]");
-  vvar.cached.set(VVAR_TIME_PAGE, time);
-  vvar.cached.set(VVAR_RNG_PAGE, rng);
+  vvar.inode.cached.set(VVAR_TIME_PAGE, time);
+  vvar.inode.cached.set(VVAR_RNG_PAGE, rng);
   const vclock = sys.files.openSpecial("[vvar_vclock]");
   const vdso = sys.files.openSpecial("[vdso]");
   text.forEach((pfn, pgoff) => putVdsoPage(sys, vdso, pgoff, pfn));
@@ -102,8 +107,8 @@ function specialFiles(sys: System): readonly MappedFile[] {
 }
 
 /** Pages of the vdso have struct pages, which know where they belong. */
-function putVdsoPage(sys: System, vdso: MappedFile, pgoff: number, pfn: Pfn): void {
-  vdso.cached.set(pgoff, pfn);
-  sys.memmap.mapping[pfn] = vdso.id;
+function putVdsoPage(sys: System, vdso: OpenFile, pgoff: number, pfn: Pfn): void {
+  vdso.inode.cached.set(pgoff, pfn);
+  sys.memmap.mapping[pfn] = vdso.inode.id;
   sys.memmap.index[pfn] = pgoff;
 }

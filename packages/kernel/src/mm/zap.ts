@@ -6,6 +6,7 @@
 import {
   type AddressSpaceHost,
   type MmId,
+  NO_VMA,
   PAGES_PER_LEVEL,
   type Paddr,
   PG_ANON,
@@ -35,11 +36,13 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { type Gather } from "../tlb/coherence.ts";
-import { freeShmem } from "../files/file-pages.ts";
+import { evictInode } from "../files/shmem.ts";
 import { COUNT_BATCHED } from "./rss-stat.ts";
 import { movePages } from "./move-pages.ts";
-import { countSwapEntries, putUserPage, removeRmap, vmFlagsToPteHi, vmFlagsToPteLo } from "../pages/pages.ts";
+import { countSwapEntries, putUserPage, removeRmap, vmFlagsToPteHi } from "../pages/pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "../pages/swap-pages.ts";
+import { NO_FILE } from "@pageframe/vma";
+import { pageProtLo } from "../pages/page-prot.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 
@@ -147,8 +150,9 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
   changeProtection(mm: MmId, startVpn: Vpn, endVpn: Vpn, vmFlags: number): void {
     const { sys } = this;
     const target = sys.mmOf(mm);
-    const { cursor } = target;
-    const protLo = vmFlagsToPteLo(vmFlags) & ~PTE_RW;
+    const { cursor, space } = target;
+    const vma = space.findVma(startVpn);
+    const protLo = pageProtLo(sys, vmFlags, vma === NO_VMA ? NO_FILE : space.pool.fileId[vma]);
     const protHi = vmFlagsToPteHi(vmFlags);
     const mayWrite = (vmFlags & VM_WRITE) !== 0;
     const isOneOfMany = sys.gather.isOpen;
@@ -182,12 +186,12 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
   }
 
   getFile(fileId: number): void {
-    this.sys.files.all[fileId].nrMappings++;
+    this.sys.files.mapFile(fileId);
   }
 
   putFile(fileId: number): void {
-    const file = this.sys.files.all[fileId];
-    if (--file.nrMappings === 0 && file.isShmem) freeShmem(this.sys, file);
+    const inode = this.sys.files.unmapFile(fileId);
+    if (inode !== null) evictInode(this.sys, inode);
   }
 
   allocVmaObject(): Paddr {

@@ -16,6 +16,7 @@ import {
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_LOCKED,
+  PG_SWAPBACKED,
   PG_SWAPCACHE,
   PG_UNEVICTABLE,
   PG_WRITEBACK,
@@ -30,6 +31,8 @@ import {
 } from "@pageframe/contracts";
 import { NO_LINK } from "@pageframe/memmap";
 import { dropFilePage, writeBackFilePage } from "../files/file-pages.ts";
+import { dropShmemPage } from "../files/shmem.ts";
+import { moveShmemToSwap } from "../files/shmem-swap.ts";
 import { countSwapEntries, putUserPage, removeRmap } from "./pages.ts";
 import { addPageToSwap, writeToSwap } from "./swap-pages.ts";
 import { type System } from "../system.ts";
@@ -115,9 +118,33 @@ export class Evictor implements ReclaimHost {
     const { memmap } = sys;
     if (memmap.refcount[pfn] !== memmap.mapcount[pfn] + 1) return EVICT_BUSY;
     this.unmapFile(pfn);
+    if ((memmap.flags[pfn] & PG_SWAPBACKED) !== 0) return this.evictShmem(pfn);
     if ((memmap.flags[pfn] & PG_DIRTY) !== 0) sys.unmapBatch.beforeWrite();
     writeBackFilePage(sys, pfn);
     dropFilePage(sys, pfn);
+    sys.unmapBatch.freed();
+    return EVICT_FREED;
+  }
+
+  /** Shared memory: dirty pages go to swap, clean ones are holes as good as new. Nothing maps the page any more. */
+  private evictShmem(pfn: Pfn): number {
+    const { sys } = this;
+    const { memmap } = sys;
+    const isDirty = (memmap.flags[pfn] & PG_DIRTY) !== 0;
+    const isCached = (memmap.flags[pfn] & PG_SWAPCACHE) !== 0;
+    if (!isDirty && !isCached) {
+      dropShmemPage(sys, sys.files.inode(memmap.mapping[pfn]), pfn);
+      sys.unmapBatch.freed();
+      return EVICT_FREED;
+    }
+    if (!isCached && !moveShmemToSwap(sys, pfn)) return EVICT_NO_SWAP;
+    if (isDirty) {
+      sys.unmapBatch.beforeWrite();
+      if (writeToSwap(sys, pfn) < 0) return EVICT_IO_ERROR;
+      sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
+    }
+    sys.swap.deleteFromCache(pfn);
+    putUserPage(sys, pfn, 0);
     sys.unmapBatch.freed();
     return EVICT_FREED;
   }

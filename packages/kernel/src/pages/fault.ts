@@ -138,14 +138,15 @@ function handlePteFault(
   isWrite: boolean,
   isUnshare: boolean,
 ): number {
-  const entry = task.mm.pageTable.allocEntry(vpn, 1);
-  if (entry === NO_ENTRY) return VM_FAULT_OOM;
+  const isFile = task.mm.space.pool.fileId[vma] >= 0;
+  const entry = isFile ? task.mm.pageTable.findEntry(vpn) : task.mm.pageTable.allocEntry(vpn, 1);
+  if (entry === NO_ENTRY) return isFile ? doFilePage(sys, task, vma, vpn, isWrite) : VM_FAULT_OOM;
   const lo = task.mm.pageTable.entryLo(entry);
   const hi = task.mm.pageTable.entryHi(entry);
   if (lo === 0 && hi === 0) {
-    return task.mm.space.pool.fileId[vma] < 0
-      ? doAnonymousPage(sys, task, vma, vpn, entry, isWrite)
-      : doFilePage(sys, task, vma, vpn, entry, isWrite);
+    return isFile
+      ? doFilePage(sys, task, vma, vpn, isWrite)
+      : doAnonymousPage(sys, task, vma, vpn, entry, isWrite);
   }
   if (!pteIsPresent(lo)) return doSwapPage(sys, task, vma, vpn, entry, isWrite);
   if ((isWrite || isUnshare) && (lo & PTE_RW) === 0) return doWpPage(sys, task, vma, vpn, entry, isUnshare);

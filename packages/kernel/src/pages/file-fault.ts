@@ -1,24 +1,39 @@
 /**
  * Faults on pages of files and of shared anonymous objects. Hot: per file fault.
  *
- * Source: Linux 6.18 mm/memory.c, do_read_fault(), do_cow_fault(), do_shared_fault().
+ *     read                  fault-around; the file's page, made if it is a hole, as the mapping allows
+ *     write, shared         the file's page, writable and dirty
+ *     write, private        a copy of the file's page
+ *     beyond the end        SIGBUS
+ *
+ * A page table is made only for a page that is there: a fault that ends with SIGBUS leaves none.
+ * Source: Linux 6.18 mm/memory.c, do_fault(), do_read_fault(), do_cow_fault(), do_shared_fault(), finish_fault(),
+ * set_pte_range().
  */
 import {
+  ENOMEM,
+  NO_ENTRY,
   NO_PFN,
   PG_DIRTY,
-  PTE_RW,
+  PT_LEVEL_PMD,
+  PT_LEVEL_PTE,
+  type Pfn,
   pteHi,
   pteLo,
   VM_FAULT_MAJOR,
+  VM_FAULT_NOPAGE,
   VM_FAULT_OOM,
+  VM_FAULT_SIGBUS,
   VM_PFNMAP,
   VM_SHARED,
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { readFilePage } from "../files/file-pages.ts";
+import { doFaultAround, shouldFaultAround } from "./fault-around.ts";
+import { getFilePage } from "../files/file-pages.ts";
 import { faultPfnMap } from "../mm/special-mappings.ts";
 import { copyContents, mapWritten, prepareAnonVma } from "./own-page.ts";
+import { pageProtLo } from "./page-prot.ts";
 import {
   addNewAnonPage,
   addRmap,
@@ -26,55 +41,75 @@ import {
   linearPageIndex,
   putUserPage,
   vmFlagsToPteHi,
-  vmFlagsToPteLo,
   writtenPteLo,
 } from "./pages.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 
-/** A page of a file, or of a shared anonymous object. */
-export function doFilePage(
+/** Answers a fault in a mapping of a file where the entry, or its table, is empty. Returns VM_FAULT_* bits. */
+export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrite: boolean): number {
+  const { mm } = task;
+  const { pool } = mm.space;
+  const vmFlags = pool.vmFlags[vma];
+  // Tables above the last are there even if the fault fails (__handle_mm_fault).
+  if (mm.pageTable.nrLevels > 1 && mm.pageTable.allocEntry(vpn, PT_LEVEL_PMD) === NO_ENTRY) {
+    if (mm.pageTable.lastLevel === 0) return VM_FAULT_OOM;
+  }
+  if ((vmFlags & VM_PFNMAP) !== 0) return faultPfnMap(sys, mm, vma, vpn);
+  const inode = sys.files.inodeOf(pool.fileId[vma]);
+  const pgoff = linearPageIndex(mm, vma, vpn);
+  if (!isWrite && shouldFaultAround(inode)) {
+    const result = doFaultAround(sys, task, vma, vpn, inode);
+    if (result !== 0) return result & ~VM_FAULT_NOPAGE;
+  }
+  const isCow = isWrite && (vmFlags & VM_SHARED) === 0;
+  let copy = NO_PFN;
+  if (isCow) {
+    if (!prepareAnonVma(sys, task, vma)) return VM_FAULT_OOM;
+    copy = allocUserPage(sys, task.cpu, task.pid, vpn);
+    if (copy === NO_PFN) return VM_FAULT_OOM;
+  }
+  const nrReadsBefore = sys.files.nrReads;
+  const pfn = task.killedBy === null ? getFilePage(sys, task, vpn, inode, pgoff) : -ENOMEM;
+  const hasTable = pfn >= 0 && mm.pageTable.allocEntry(vpn, PT_LEVEL_PTE) !== NO_ENTRY;
+  if (!hasTable || task.killedBy !== null) {
+    if (copy !== NO_PFN) putUserPage(sys, copy, task.cpu);
+    if (pfn >= 0) putUserPage(sys, pfn, task.cpu);
+    return pfn >= 0 || pfn === -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+  }
+  const entry = mm.pageTable.findEntry(vpn);
+  if (isCow) mapCopy(sys, task, vma, vpn, entry, copy, pfn);
+  else mapFilePage(sys, task, vma, vpn, entry, pfn, isWrite);
+  return sys.files.nrReads === nrReadsBefore ? 0 : VM_FAULT_MAJOR;
+}
+
+/** Maps a private copy of a file's page, and drops the reference to the page. */
+function mapCopy(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, copy: Pfn, pfn: Pfn): void {
+  const { mm, cpu } = task;
+  copyContents(sys, copy, pfn);
+  putUserPage(sys, pfn, cpu);
+  mapWritten(sys, task, vpn, entry, copy, mm.space.pool.vmFlags[vma]);
+  addNewAnonPage(sys, mm, vma, vpn, copy, cpu);
+}
+
+/** Maps a file's page; its reference becomes the entry's (set_pte_range, fault_dirty_shared_page). */
+function mapFilePage(
   sys: System,
   task: Task,
   vma: VmaId,
   vpn: Vpn,
   entry: number,
+  pfn: Pfn,
   isWrite: boolean,
-): number {
-  const { mm, cpu } = task;
+): void {
+  const { mm } = task;
   const { pool } = mm.space;
   const vmFlags = pool.vmFlags[vma];
-  if ((vmFlags & VM_PFNMAP) !== 0) return faultPfnMap(sys, mm, vma, vpn, entry);
-  const fileId = pool.fileId[vma];
-  const pgoff = linearPageIndex(mm, vma, vpn);
-  const isShared = (vmFlags & VM_SHARED) !== 0;
-  if (isWrite && !isShared && !prepareAnonVma(sys, task, vma)) return VM_FAULT_OOM;
-  const nrMajorBefore = sys.files.nrReads;
-  const pfn = readFilePage(sys, task, vpn, fileId, pgoff);
-  if (pfn === NO_PFN) return VM_FAULT_OOM;
-  const result = sys.files.nrReads === nrMajorBefore ? 0 : VM_FAULT_MAJOR;
-  if (isWrite && !isShared) {
-    const copy = allocUserPage(sys, cpu, task.pid, vpn);
-    if (copy === NO_PFN || task.killedBy !== null) {
-      if (copy !== NO_PFN) putUserPage(sys, copy, cpu);
-      putUserPage(sys, pfn, cpu);
-      return VM_FAULT_OOM;
-    }
-    copyContents(sys, copy, pfn);
-    putUserPage(sys, pfn, cpu);
-    mapWritten(sys, task, vpn, entry, copy, vmFlags);
-    addNewAnonPage(sys, mm, vma, vpn, copy, cpu);
-    return result;
-  }
-  let flagsLo = vmFlagsToPteLo(vmFlags);
+  let flagsLo = pageProtLo(sys, vmFlags, pool.fileId[vma]);
   if (isWrite) {
     flagsLo |= writtenPteLo(vmFlags);
     sys.memmap.setFlags(pfn, PG_DIRTY);
-  } else if (isShared && !sys.files.all[fileId].isShmem) {
-    // The first write must be seen, so that the page becomes dirty (vma_wants_writenotify).
-    flagsLo &= ~PTE_RW;
   }
   mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, vmFlagsToPteHi(vmFlags)));
   addRmap(sys, mm, vpn, pfn);
-  return result;
 }

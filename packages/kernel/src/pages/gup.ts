@@ -150,7 +150,8 @@ function isAllowed(sys: System, vmFlags: number, fileId: number, gupFlags: numbe
   if ((vmFlags & VM_WRITE) === 0) return false;
   // A file must learn of every write to it, and a device tells of none (writable_file_mapping_allowed).
   const isLongtermPin = (gupFlags & (FOLL_PIN | FOLL_LONGTERM)) === (FOLL_PIN | FOLL_LONGTERM);
-  const tracksDirty = fileId >= 0 && (vmFlags & VM_SHARED) !== 0 && !sys.files.all[fileId].isShmem;
+  const tracksDirty =
+    fileId >= 0 && (vmFlags & VM_SHARED) !== 0 && sys.files.inodeOf(fileId).kind === "generated";
   return !(isLongtermPin && tracksDirty);
 }
 

@@ -2,15 +2,11 @@
 import { NO_VMA, type VmaId } from "@pageframe/contracts";
 import { type MapsEntry } from "@pageframe/procfs";
 import { flagsToPerms } from "@pageframe/vma";
+import { pathOf } from "../files/files.ts";
 import { VSYSCALL_PAGE_52 } from "../kernel-space/kernel-layout.ts";
 import { type System } from "../system.ts";
 import { type Mm, type Task } from "../task.ts";
 
-/** Device that files are on, as maps shows it: the first partition of the first virtio disk. */
-const FILE_DEV_MAJOR = 254;
-const FILE_DEV_MINOR = 1;
-/** Device of shared anonymous memory: the kernel's own tmpfs. */
-const SHMEM_DEV_MINOR = 1;
 /** Line of the vsyscall page: executable, and nothing else. */
 const VSYSCALL_ENTRY: MapsEntry = {
   startVpn: VSYSCALL_PAGE_52,
@@ -45,17 +41,17 @@ export function mapsEntry(sys: System, mm: Mm, vma: VmaId): MapsEntry {
   const { space } = mm;
   const { pool } = space;
   const fileId = pool.fileId[vma];
-  const file = fileId >= 0 ? sys.files.all[fileId] : null;
-  const isFile = file !== null && !file.isSpecial;
+  const inode = fileId >= 0 ? sys.files.inodeOf(fileId) : null;
+  const isFile = inode !== null && !inode.isSpecial;
   const anonName = space.isHeapVma(vma) ? "[heap]" : space.isStackVma(vma) ? "[stack]" : "";
   return {
     startVpn: pool.startVpn[vma],
     endVpn: pool.endVpn[vma],
     perms: flagsToPerms(pool.vmFlags[vma]),
     pgoff: isFile ? pool.pgoff[vma] : 0,
-    devMajor: !isFile || file.isShmem ? 0 : FILE_DEV_MAJOR,
-    devMinor: !isFile ? 0 : file.isShmem ? SHMEM_DEV_MINOR : FILE_DEV_MINOR,
-    inode: isFile ? file.id + 1 : 0,
-    name: file?.name ?? anonName,
+    devMajor: isFile ? inode.devMajor : 0,
+    devMinor: isFile ? inode.devMinor : 0,
+    inode: isFile ? inode.ino : 0,
+    name: inode === null ? anonName : pathOf(inode),
   };
 }

@@ -98,8 +98,10 @@ export class ContentsVerifier {
     if (vma === NO_VMA) return 0;
     const { pool } = space;
     const fileId = pool.fileId[vma];
-    if (fileId < 0 || this.kernel.sys.files.all[fileId].isShmem) return 0;
-    return initialFileByte(fileId, pool.pgoff[vma] + (vpn - pool.startVpn[vma]), offset);
+    if (fileId < 0) return 0;
+    const inode = this.kernel.sys.files.inodeOf(fileId);
+    if (inode.isShmem) return 0;
+    return initialFileByte(inode.id, pool.pgoff[vma] + (vpn - pool.startVpn[vma]), offset);
   }
 
   private frameOf(vpn: Vpn): Pfn {

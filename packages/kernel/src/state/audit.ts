@@ -72,6 +72,7 @@ export function auditSystem(sys: System): void {
     auditAddressSpace(sys, mm, mapped);
     nrTables += mm.nrTablePages;
   }
+  auditFiles(sys, mapped);
   auditFrames(sys, mapped);
   auditSwap(sys, mapped);
   auditCounters(sys, nrTables);
@@ -128,7 +129,7 @@ function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
     } else {
       nrFile++;
       const pgoff = linearPageIndex(mm, vma, vpn);
-      if (memmap.mapping[pfn] !== pool.fileId[vma] || memmap.index[pfn] !== pgoff) {
+      if (memmap.mapping[pfn] !== sys.files.inodeOf(pool.fileId[vma]).id || memmap.index[pfn] !== pgoff) {
         bug(`${at} maps pfn ${pfn}, which is not page ${pgoff} of file ${pool.fileId[vma]}`);
       }
     }
@@ -150,6 +151,49 @@ function hasRmap(sys: System, pfn: number, mm: number, vpn: number): boolean {
     if (rmap.linkMm[link] === mm && rmap.linkVpn[link] === vpn) return true;
   }
   return false;
+}
+
+/** Open files, inodes, their pages and their swap slots agree; slots of shared memory are held by their inodes. */
+function auditFiles(sys: System, mapped: MappedState): void {
+  const { files, memmap } = sys;
+  const nrFiles = new Map<number, number>();
+  const nrMappings = new Map<number, number>();
+  for (const mm of sys.mms) {
+    if (mm === null) continue;
+    const { pool } = mm.space;
+    for (let vma = mm.space.firstVma; vma !== NO_VMA; vma = mm.space.nextVma(vma)) {
+      const fileId = pool.fileId[vma];
+      if (fileId >= 0) nrMappings.set(fileId, (nrMappings.get(fileId) ?? 0) + 1);
+    }
+  }
+  for (const file of files.opened) {
+    if (file === null) continue;
+    const nrRefs = (file.isOpen ? 1 : 0) + (nrMappings.get(file.id) ?? 0);
+    if (file.nrRefs !== nrRefs) bug(`file ${file.id} has ${file.nrRefs} references and ${nrRefs} owners`);
+    if (files.inodes[file.inode.id] !== file.inode) bug(`file ${file.id} is open on an inode that is gone`);
+    nrFiles.set(file.inode.id, (nrFiles.get(file.inode.id) ?? 0) + 1);
+  }
+  let nrTmpfsBlocks = 0;
+  for (const inode of files.inodes) {
+    if (inode === null) continue;
+    const nrOpen = nrFiles.get(inode.id) ?? 0;
+    if (inode.nrFiles !== nrOpen) bug(`inode ${inode.id} counts ${inode.nrFiles} open files of ${nrOpen}`);
+    if (nrOpen === 0 && inode.nrLinks === 0) bug(`inode ${inode.id} has neither a file nor a name`);
+    for (const [pgoff, entry] of inode.swapped) {
+      if (inode.cached.has(pgoff)) bug(`page ${pgoff} of inode ${inode.id} is in memory and in swap`);
+      mapped.swapCounts.set(entry, (mapped.swapCounts.get(entry) ?? 0) + 1);
+    }
+    if (inode.isLimited) nrTmpfsBlocks += inode.cached.size + inode.swapped.size;
+    if (inode.isSpecial) continue;
+    for (const [pgoff, pfn] of inode.cached) {
+      if (memmap.mapping[pfn] !== inode.id || memmap.index[pfn] !== pgoff) {
+        bug(`pfn ${pfn} is cached as page ${pgoff} of inode ${inode.id} and does not know it`);
+      }
+    }
+  }
+  if (nrTmpfsBlocks !== files.nrTmpfsBlocks) {
+    bug(`files of /dev/shm have ${nrTmpfsBlocks} pages and ${files.nrTmpfsBlocks} are charged`);
+  }
 }
 
 /** Every frame in use has an owner, and as many references as it has owners. */

@@ -1,0 +1,72 @@
+/**
+ * Taking pages of a file out of every page table that maps them: truncation, holes punched.
+ * Source: Linux 6.18 mm/memory.c, unmap_mapping_range(), zap_pte_range() with zap_details. Differs: mappings are found by a
+ * walk over all address spaces, where Linux has an interval tree per file; O(mappings of all tasks).
+ */
+import {
+  NO_VMA,
+  PG_ANON,
+  PG_DIRTY,
+  PTE_D,
+  PTE_SPECIAL,
+  pteIsPresent,
+  leafPfn,
+  PT_LEVEL_PTE,
+  type Vpn,
+} from "@pageframe/contracts";
+import { type Inode } from "./files.ts";
+import { zapPages } from "../mm/zap.ts";
+import { putUserPage, removeRmap } from "../pages/pages.ts";
+import { type System } from "../system.ts";
+import { type Mm } from "../task.ts";
+
+/**
+ * Unmaps pages [startPgoff, endPgoff) of an inode everywhere; with `evenCows` the private copies of them too, which are
+ * lost then.
+ */
+export function unmapMapping(
+  sys: System,
+  inode: Inode,
+  startPgoff: number,
+  endPgoff: number,
+  evenCows: boolean,
+): void {
+  if (inode.nrMappings === 0 || startPgoff >= endPgoff) return;
+  for (const mm of sys.mms) {
+    if (mm === null) continue;
+    const { space } = mm;
+    const { pool } = space;
+    for (let vma = space.firstVma; vma !== NO_VMA; vma = space.nextVma(vma)) {
+      const fileId = pool.fileId[vma];
+      if (fileId < 0 || sys.files.inodeOf(fileId) !== inode) continue;
+      const startVpn = pool.startVpn[vma];
+      const pgoff = pool.pgoff[vma];
+      const fromVpn = startVpn + Math.max(0, startPgoff - pgoff);
+      const toVpn = Math.min(pool.endVpn[vma], startVpn + (endPgoff - pgoff));
+      if (fromVpn >= toVpn) continue;
+      sys.gather.begin(mm);
+      if (evenCows) zapPages(sys, sys.gather, mm, fromVpn, toVpn);
+      else zapFilePages(sys, mm, fromVpn, toVpn);
+      sys.gather.finish();
+    }
+  }
+}
+
+/** Empties the entries of [startVpn, endVpn) that map pages of files; private copies stay (even_cows = 0). */
+function zapFilePages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
+  const { memmap, gather } = sys;
+  const { cursor } = mm;
+  cursor.reset(startVpn, endVpn);
+  while (cursor.next()) {
+    const { vpn, lo, hi } = cursor;
+    if (!pteIsPresent(lo) || (lo & PTE_SPECIAL) !== 0) continue;
+    const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
+    if (memmap.hasFlags(pfn, PG_ANON)) continue;
+    cursor.clear();
+    gather.takeEntries(vpn, vpn + 1);
+    if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+    removeRmap(sys, mm, vpn, pfn);
+    putUserPage(sys, pfn, sys.currentCpu);
+    gather.takePage();
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Fault-around: a read fault maps the cached pages of its file around it too, up to an aligned window of 16 pages, as far as
+ * mapping, page table and file go. Hot: per read fault on shared memory.
+ * Source: Linux 6.18 mm/memory.c, do_fault_around(), should_fault_around(); mm/filemap.c, filemap_map_pages(),
+ * next_uptodate_folio(). Differs: the window is always 64 KiB; generated files have none.
+ */
+import {
+  NO_ENTRY,
+  PAGE_SIZE,
+  PAGES_PER_LEVEL,
+  PG_LOCKED,
+  PG_UPTODATE,
+  PT_LEVEL_PMD,
+  PT_LEVEL_PTE,
+  pteHi,
+  pteLo,
+  VM_FAULT_NOPAGE,
+  VM_FAULT_OOM,
+  type VmaId,
+  type Vpn,
+} from "@pageframe/contracts";
+import { type Inode } from "../files/files.ts";
+import { pageProtLo } from "./page-prot.ts";
+import { addRmap, linearPageIndex, vmFlagsToPteHi } from "./pages.ts";
+import { type System } from "../system.ts";
+import { type Task } from "../task.ts";
+
+/** Pages of a window (fault_around_bytes / PAGE_SIZE). */
+const FAULT_AROUND_PAGES = 16;
+/** Pages that one table of the last level maps. */
+const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
+
+/** Does a file map pages that nobody asked for? */
+export function shouldFaultAround(inode: Inode): boolean {
+  return inode.isShmem;
+}
+
+/**
+ * Maps what is cached of the window around `vpn`, where entries are empty. Returns VM_FAULT_NOPAGE when `vpn` is mapped now,
+ * 0 when its page still has to be had, or VM_FAULT_OOM.
+ */
+export function doFaultAround(sys: System, task: Task, vma: VmaId, vpn: Vpn, inode: Inode): number {
+  const { memmap } = sys;
+  const { mm } = task;
+  const { pool } = mm.space;
+  const startVpn = Math.max(vpn - (vpn % FAULT_AROUND_PAGES), pool.startVpn[vma]);
+  const tableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
+  const nrFilePages = Math.ceil(inode.sizeBytes / PAGE_SIZE);
+  const pgoffDelta = linearPageIndex(mm, vma, vpn) - vpn;
+  const endVpn = Math.min(
+    startVpn + FAULT_AROUND_PAGES,
+    tableEndVpn,
+    pool.endVpn[vma],
+    nrFilePages - pgoffDelta,
+  );
+  const vmFlags = pool.vmFlags[vma];
+  let flagsLo = 0;
+  let flagsHi = 0;
+  let result = 0;
+  for (let at = startVpn; at < endVpn; at++) {
+    const pfn = inode.cached.get(at + pgoffDelta);
+    if (pfn === undefined) continue;
+    if (!memmap.hasFlags(pfn, PG_UPTODATE) || memmap.hasFlags(pfn, PG_LOCKED)) continue;
+    memmap.getPage(pfn);
+    const entry = mm.pageTable.allocEntry(at, PT_LEVEL_PTE);
+    if (entry === NO_ENTRY || task.killedBy !== null) {
+      memmap.putPageTestzero(pfn);
+      return VM_FAULT_OOM;
+    }
+    if (mm.pageTable.entryLo(entry) !== 0 || mm.pageTable.entryHi(entry) !== 0) {
+      memmap.putPageTestzero(pfn);
+      continue;
+    }
+    if (flagsLo === 0) {
+      flagsLo = pageProtLo(sys, vmFlags, pool.fileId[vma]);
+      flagsHi = vmFlagsToPteHi(vmFlags);
+    }
+    mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, flagsHi));
+    addRmap(sys, mm, at, pfn);
+    if (at === vpn) result = VM_FAULT_NOPAGE;
+  }
+  return result;
+}
