@@ -1,4 +1,5 @@
 /** /proc/PID/{smaps,status,pagemap}, kpageflags and kpagecount, against what was done. */
+import { MADV_DONTNEED } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import {
   KPF_ANON,
@@ -18,6 +19,7 @@ import {
   smapsFields,
   taskMemFields,
 } from "@pageframe/procfs";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ARENA_VPN, at, fill, mapPages, READ_WRITE, SHARED_ANON, spawnWith } from "./helpers.ts";
 
@@ -224,3 +226,90 @@ describe("/proc/PID/status", () => {
     expect(kernel.proc.status(leader).mem?.totalVm).toBe(1);
   });
 });
+
+describe("/proc/PID/stat and statm", () => {
+  it("show the same memory as status", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "one", 100);
+    fill(kernel, task, 0, 70);
+    const { vsizeBytes, rssPages, nrMinorFaults } = kernel.proc.stat(task);
+    // 64 pages of 70 have reached the common counter: two batches of 32.
+    expect([vsizeBytes, rssPages, nrMinorFaults]).toEqual([100 * 4096, 64, 70]);
+    expect(kernel.proc.statmText(task)).toBe("100 70 0 0 0 100 0\n");
+  });
+});
+
+describe("/proc/PID/numa_maps", () => {
+  it("counts pages by node, dirtiness and mappings, and leaves the zero page out", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "numa", 8);
+    fill(kernel, task, 0, 3);
+    kernel.read(task, at(5));
+    mapPages(kernel, task, 100, 4, READ_WRITE, SHARED_ANON);
+    kernel.fork(task);
+    expect(kernel.proc.numaMapsText(task)).toBe(
+      "100000000000 default anon=3 dirty=3 mapmax=2 active=0 N0=3 kernelpagesize_kB=4\n" +
+        "100000064000 default file=/dev/zero\\040(deleted)\n",
+    );
+  });
+});
+
+describe("all files of /proc/PID", () => {
+  it("agree with each other and with the page tables, whatever the tasks do", () => {
+    fc.assert(
+      fc.property(fc.array(operation, { minLength: 5, maxLength: 60 }), (operations) => {
+        const kernel = boot({ memory: "2MiB" });
+        kernel.spawn("init");
+        const tasks = [spawnWith(kernel, "p0", 64)];
+        mapPages(kernel, tasks[0], 100, 16, READ_WRITE, SHARED_ANON);
+        for (const [kind, nth, page] of operations) {
+          const task = tasks[nth % tasks.length];
+          if (kind === "fork" && tasks.length < 4) tasks.push(kernel.fork(task));
+          else if (kind === "read") kernel.read(task, at(page));
+          else if (kind === "dontneed") kernel.madvise(task, at(page), 4 * 4096, MADV_DONTNEED);
+          else if (kind === "fill") fill(kernel, task, 0, 64);
+          else kernel.write(task, at(page < 64 ? page : 100 + (page % 16)), page);
+        }
+        const living = tasks.filter((task) => !task.hasExited);
+        for (const task of living) checkFiles(kernel, task);
+      }),
+      { numRuns: 12, seed: 18 },
+    );
+  });
+});
+
+const operation = fc.tuple(
+  fc.constantFrom("write", "write", "read", "fill", "fork", "dontneed"),
+  fc.nat(3),
+  fc.nat(79),
+);
+
+/** Compares smaps, status, pagemap and kpagecount of a task. */
+function checkFiles(kernel: Kernel, task: Task): void {
+  const mem = Object.fromEntries(taskMemFields(kernel.proc.mem(task)!));
+  let [rss, anonymous, swap, pss] = [0, 0, 0, 0];
+  let [nrPresent, nrSwapped, nrFile, pssOfPages] = [0, 0, 0, 0];
+  for (const { startVpn, endVpn, stats } of kernel.proc.smaps(task)) {
+    rss += stats.resident / 1024;
+    anonymous += stats.anonymous / 1024;
+    swap += stats.swap / 1024;
+    pss += stats.pss;
+    const { sharedClean, sharedDirty, privateClean, privateDirty } = stats;
+    expect(sharedClean + sharedDirty + privateClean + privateDirty).toBe(stats.resident);
+    for (const entry of kernel.proc.pagemap(task, startVpn, endVpn - startVpn)) {
+      const has = (bit: number): boolean => ((entry >> BigInt(bit)) & 1n) === 1n;
+      const pfn = Number(entry & ((1n << 55n) - 1n));
+      if (has(PM_SWAP_BIT)) nrSwapped++;
+      if (has(PM_FILE_BIT)) nrFile++;
+      if (!has(PM_PRESENT_BIT) || pfn === kernel.sys.zeroPfn) continue;
+      nrPresent++;
+      const count = kernel.proc.kpagecount(pfn);
+      expect(has(PM_MMAP_EXCLUSIVE_BIT)).toBe(count === 1);
+      pssOfPages += Math.floor((4096 * 4096) / count);
+    }
+  }
+  expect([rss, anonymous, swap]).toEqual([mem["VmRSS"], mem["RssAnon"], mem["VmSwap"]]);
+  expect([4 * nrPresent, 4 * nrSwapped]).toEqual([mem["VmRSS"], mem["VmSwap"]]);
+  expect(4 * nrFile).toBe(mem["RssFile"] + mem["RssShmem"]);
+  expect(pss).toBe(pssOfPages);
+}

@@ -31,6 +31,18 @@ function busy(config: KernelConfigInput = {}): Kernel {
   return kernel;
 }
 
+describe("kernel.proc.meminfo()", () => {
+  it("has the numbers of every line of the text", () => {
+    const kernel = busy();
+    const numbers = kernel.proc.meminfo();
+    const lines = kernel.proc.meminfoText().trimEnd().split("\n");
+    expect(lines.map((line) => line.replace(/ kB$/, "").split(/: +/))).toEqual(
+      Object.entries(numbers).map(([name, value]) => [name, String(value)]),
+    );
+    expect(numbers["AnonPages"]).toBeGreaterThan(0);
+  });
+});
+
 describe("/proc/meminfo", () => {
   it("shows what the zones manage as MemTotal, and all that is free on lists as MemFree", () => {
     const kernel = busy();

@@ -11,8 +11,10 @@ export {
   VMALLOC_TOTAL_KIB,
   VMALLOC_TOTAL_KIB_5_LEVELS,
   formatMeminfo,
+  meminfoFields,
   type MeminfoSource,
 } from "./meminfo.ts";
+export { formatNumaMaps, formatNumaMapsLine, type NumaMapsEntry } from "./numa-maps.ts";
 export {
   KPF_ACTIVE,
   KPF_ANON,
@@ -74,6 +76,7 @@ export {
   type SmapsRollup,
   smapsRollupFields,
 } from "./smaps.ts";
+export { formatStat, type TaskStat } from "./stat.ts";
 export {
   formatStatm,
   formatStatus,

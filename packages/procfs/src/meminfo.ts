@@ -35,7 +35,7 @@ import {
 } from "@pageframe/contracts";
 import { type MachineCounters } from "./counters.ts";
 import { siMemAvailable } from "./mem-available.ts";
-import { kibLine, padded, pagesLine } from "./text.ts";
+import { kibLine, padded } from "./text.ts";
 
 /** Size of the vmalloc area with four-level page tables, in KiB (VMALLOC_TOTAL >> 10). */
 export const VMALLOC_TOTAL_KIB = 34359738367;
@@ -75,8 +75,29 @@ export interface MeminfoSource {
 
 const HUGEPAGE_KIB = 2048;
 
+/** Lines that are no amounts of memory: they count huge pages. */
+const HUGE_PAGE_COUNTS: readonly string[] = [
+  "HugePages_Total",
+  "HugePages_Free",
+  "HugePages_Rsvd",
+  "HugePages_Surp",
+];
+/** Line whose name is too long for the column, and takes it from the digits. */
+const HARDWARE_CORRUPTED = "HardwareCorrupted";
+
 /** Writes /proc/meminfo. */
 export function formatMeminfo(source: MeminfoSource): string {
+  return meminfoFields(source)
+    .map(([name, value]) => {
+      if (HUGE_PAGE_COUNTS.includes(name)) return `${`${name}:`.padEnd(19)}${padded(value, 5)}\n`;
+      if (name === HARDWARE_CORRUPTED) return `${name}: ${padded(value, 5)} kB\n`;
+      return kibLine(name, value);
+    })
+    .join("");
+}
+
+/** Collects the numbers of /proc/meminfo in the order of its lines: in KiB, but for HugePages_*. */
+export function meminfoFields(source: MeminfoSource): (readonly [name: string, value: number])[] {
   const { counters } = source;
   const node = (item: number): number => counters.globalNode(item);
   const freePages = counters.globalZone(NR_FREE_PAGES);
@@ -95,60 +116,60 @@ export function formatMeminfo(source: MeminfoSource): string {
     fileLruPages: activeFile + inactiveFile,
     reclaimablePages,
   });
-  return (
-    pagesLine("MemTotal", source.totalRamPages) +
-    pagesLine("MemFree", freePages) +
-    pagesLine("MemAvailable", available) +
-    pagesLine("Buffers", source.bufferPages) +
-    pagesLine("Cached", Math.max(0, node(NR_FILE_PAGES) - swapCached - source.bufferPages)) +
-    pagesLine("SwapCached", swapCached) +
-    pagesLine("Active", activeAnon + activeFile) +
-    pagesLine("Inactive", inactiveAnon + inactiveFile) +
-    pagesLine("Active(anon)", activeAnon) +
-    pagesLine("Inactive(anon)", inactiveAnon) +
-    pagesLine("Active(file)", activeFile) +
-    pagesLine("Inactive(file)", inactiveFile) +
-    pagesLine("Unevictable", node(NR_UNEVICTABLE)) +
-    pagesLine("Mlocked", counters.globalZone(NR_MLOCK)) +
-    pagesLine("SwapTotal", source.totalSwapPages) +
-    pagesLine("SwapFree", source.freeSwapPages) +
-    pagesLine("Dirty", node(NR_DIRTY)) +
-    pagesLine("Writeback", node(NR_WRITEBACK)) +
-    pagesLine("AnonPages", node(NR_ANON_PAGES)) +
-    pagesLine("Mapped", node(NR_MAPPED)) +
-    pagesLine("Shmem", node(NR_SHMEM)) +
-    pagesLine("KReclaimable", reclaimablePages) +
-    pagesLine("Slab", slabReclaimable + slabUnreclaimable) +
-    pagesLine("SReclaimable", slabReclaimable) +
-    pagesLine("SUnreclaim", slabUnreclaimable) +
-    kibLine("KernelStack", node(NR_KERNEL_STACK)) +
-    pagesLine("PageTables", node(NR_PAGE_TABLE_PAGES)) +
-    pagesLine("SecPageTables", node(NR_SEC_PAGE_TABLE_PAGES)) +
-    kibLine("NFS_Unstable", 0) +
-    kibLine("Bounce", 0) +
-    kibLine("WritebackTmp", 0) +
-    pagesLine("CommitLimit", source.commitLimitPages) +
-    pagesLine("Committed_AS", source.committedPages) +
-    kibLine("VmallocTotal", source.vmallocTotalKib ?? VMALLOC_TOTAL_KIB) +
-    pagesLine("VmallocUsed", source.vmallocUsedPages) +
-    kibLine("VmallocChunk", 0) +
-    pagesLine("Percpu", source.percpuPages) +
-    `HardwareCorrupted: ${padded(kibOfPages(source.hardwareCorruptedPages), 5)} kB\n` +
-    pagesLine("AnonHugePages", node(NR_ANON_TRANSPARENT_HUGEPAGES)) +
-    pagesLine("ShmemHugePages", node(NR_SHMEM_HUGEPAGES)) +
-    pagesLine("ShmemPmdMapped", node(NR_SHMEM_PMDMAPPED)) +
-    pagesLine("FileHugePages", node(NR_FILE_HUGEPAGES)) +
-    pagesLine("FilePmdMapped", node(NR_FILE_PMDMAPPED)) +
-    pagesLine("Unaccepted", counters.globalZone(NR_UNACCEPTED)) +
-    pagesLine("Balloon", node(NR_BALLOON_PAGES)) +
-    `HugePages_Total:   ${padded(source.hugePagesTotal, 5)}\n` +
-    `HugePages_Free:    ${padded(source.hugePagesFree, 5)}\n` +
-    `HugePages_Rsvd:    ${padded(source.hugePagesReserved, 5)}\n` +
-    `HugePages_Surp:    ${padded(source.hugePagesSurplus, 5)}\n` +
-    kibLine("Hugepagesize", HUGEPAGE_KIB) +
-    kibLine("Hugetlb", source.hugePagesTotal * HUGEPAGE_KIB) +
-    kibLine("DirectMap4k", source.directMap4kKib) +
-    kibLine("DirectMap2M", source.directMap2mKib) +
-    (source.directMap1gKib === undefined ? "" : kibLine("DirectMap1G", source.directMap1gKib))
-  );
+  return [
+    ["MemTotal", kibOfPages(source.totalRamPages)],
+    ["MemFree", kibOfPages(freePages)],
+    ["MemAvailable", kibOfPages(available)],
+    ["Buffers", kibOfPages(source.bufferPages)],
+    ["Cached", kibOfPages(Math.max(0, node(NR_FILE_PAGES) - swapCached - source.bufferPages))],
+    ["SwapCached", kibOfPages(swapCached)],
+    ["Active", kibOfPages(activeAnon + activeFile)],
+    ["Inactive", kibOfPages(inactiveAnon + inactiveFile)],
+    ["Active(anon)", kibOfPages(activeAnon)],
+    ["Inactive(anon)", kibOfPages(inactiveAnon)],
+    ["Active(file)", kibOfPages(activeFile)],
+    ["Inactive(file)", kibOfPages(inactiveFile)],
+    ["Unevictable", kibOfPages(node(NR_UNEVICTABLE))],
+    ["Mlocked", kibOfPages(counters.globalZone(NR_MLOCK))],
+    ["SwapTotal", kibOfPages(source.totalSwapPages)],
+    ["SwapFree", kibOfPages(source.freeSwapPages)],
+    ["Dirty", kibOfPages(node(NR_DIRTY))],
+    ["Writeback", kibOfPages(node(NR_WRITEBACK))],
+    ["AnonPages", kibOfPages(node(NR_ANON_PAGES))],
+    ["Mapped", kibOfPages(node(NR_MAPPED))],
+    ["Shmem", kibOfPages(node(NR_SHMEM))],
+    ["KReclaimable", kibOfPages(reclaimablePages)],
+    ["Slab", kibOfPages(slabReclaimable + slabUnreclaimable)],
+    ["SReclaimable", kibOfPages(slabReclaimable)],
+    ["SUnreclaim", kibOfPages(slabUnreclaimable)],
+    ["KernelStack", node(NR_KERNEL_STACK)],
+    ["PageTables", kibOfPages(node(NR_PAGE_TABLE_PAGES))],
+    ["SecPageTables", kibOfPages(node(NR_SEC_PAGE_TABLE_PAGES))],
+    ["NFS_Unstable", 0],
+    ["Bounce", 0],
+    ["WritebackTmp", 0],
+    ["CommitLimit", kibOfPages(source.commitLimitPages)],
+    ["Committed_AS", kibOfPages(source.committedPages)],
+    ["VmallocTotal", source.vmallocTotalKib ?? VMALLOC_TOTAL_KIB],
+    ["VmallocUsed", kibOfPages(source.vmallocUsedPages)],
+    ["VmallocChunk", 0],
+    ["Percpu", kibOfPages(source.percpuPages)],
+    [HARDWARE_CORRUPTED, kibOfPages(source.hardwareCorruptedPages)],
+    ["AnonHugePages", kibOfPages(node(NR_ANON_TRANSPARENT_HUGEPAGES))],
+    ["ShmemHugePages", kibOfPages(node(NR_SHMEM_HUGEPAGES))],
+    ["ShmemPmdMapped", kibOfPages(node(NR_SHMEM_PMDMAPPED))],
+    ["FileHugePages", kibOfPages(node(NR_FILE_HUGEPAGES))],
+    ["FilePmdMapped", kibOfPages(node(NR_FILE_PMDMAPPED))],
+    ["Unaccepted", kibOfPages(counters.globalZone(NR_UNACCEPTED))],
+    ["Balloon", kibOfPages(node(NR_BALLOON_PAGES))],
+    ["HugePages_Total", source.hugePagesTotal],
+    ["HugePages_Free", source.hugePagesFree],
+    ["HugePages_Rsvd", source.hugePagesReserved],
+    ["HugePages_Surp", source.hugePagesSurplus],
+    ["Hugepagesize", HUGEPAGE_KIB],
+    ["Hugetlb", source.hugePagesTotal * HUGEPAGE_KIB],
+    ["DirectMap4k", source.directMap4kKib],
+    ["DirectMap2M", source.directMap2mKib],
+    ...(source.directMap1gKib === undefined ? [] : [["DirectMap1G", source.directMap1gKib] as const]),
+  ];
 }

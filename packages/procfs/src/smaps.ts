@@ -44,9 +44,8 @@ export interface SmapsEntry extends MapsEntry {
   readonly isThpEligible: boolean;
   /** Protection key; absent on a machine without them. */
   readonly protectionKey?: number | undefined;
-  /** VM_* bits 0..31 and 32..63. */
+  /** VM_* bits. */
   readonly vmFlags: number;
-  readonly vmFlagsHi: number;
 }
 
 /** All mappings of a process as one. */
@@ -120,7 +119,7 @@ export function smapsRollupFields(rollup: SmapsRollup): SmapsField[] {
 export function formatSmaps(entries: readonly SmapsEntry[]): string {
   return entries
     .map((entry) => {
-      const flags = `VmFlags: ${vmFlagCodes(entry.vmFlags, entry.vmFlagsHi)}\n`;
+      const flags = `VmFlags: ${vmFlagCodes(entry.vmFlags)}\n`;
       return `${formatMapsLine(entry)}\n${smapsFields(entry).map(fieldLine).join("")}${flags}`;
     })
     .join("");

@@ -1,3 +1,19 @@
+import {
+  VM_ACCOUNT,
+  VM_DROPPABLE,
+  VM_HUGEPAGE,
+  VM_LOCKED,
+  VM_MAYEXEC,
+  VM_MAYREAD,
+  VM_MAYWRITE,
+  VM_MERGEABLE,
+  VM_NONE,
+  VM_READ,
+  VM_SEALED,
+  VM_SOFTDIRTY,
+  VM_UFFD_MINOR,
+  VM_WRITE,
+} from "@pageframe/contracts";
 import { describe, expect, it } from "vitest";
 import {
   emptyMemSizeStats,
@@ -32,7 +48,6 @@ const CAT: SmapsEntry = {
   mmuPageBytes: 4096,
   isThpEligible: false,
   vmFlags: 0x71,
-  vmFlagsHi: 0,
 };
 
 describe("formatSmaps", () => {
@@ -129,13 +144,16 @@ Locked:                0 kB
 });
 
 describe("vmFlagCodes", () => {
-  it("spells flags from the lowest bit to the highest", () => {
+  it("spells flags from the lowest bit of Linux's to the highest", () => {
     // Recorded: a locked, soft-dirty private anonymous mapping with MADV_HUGEPAGE.
-    expect(vmFlagCodes(0x2810_2073 | 0x2000_0000)).toBe("rd wr mr mw me lo ac sd hg ");
-    expect(vmFlagCodes(-1 << 31, 1 << 10)).toBe("mg sl ");
+    const hugepage = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | VM_HUGEPAGE;
+    expect(vmFlagCodes(hugepage | VM_SOFTDIRTY | VM_LOCKED)).toBe("rd wr mr mw me lo ac sd hg ");
+    expect(vmFlagCodes(VM_NONE)).toBe("");
   });
 
-  it("leaves out protection keys and shows unknown flags as ??", () => {
-    expect(vmFlagCodes(0x0800, 0xf)).toBe("?? ");
+  it("spells flags above bit 31, which live in low bits here, behind the others", () => {
+    expect(vmFlagCodes(VM_SEALED | VM_DROPPABLE | VM_UFFD_MINOR | VM_MERGEABLE | VM_READ)).toBe(
+      "rd mg dp ui sl ",
+    );
   });
 });

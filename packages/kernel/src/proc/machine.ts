@@ -22,9 +22,9 @@ import {
 import { STRUCT_PAGE_BYTES } from "@pageframe/memmap";
 import {
   formatBuddyinfo,
-  formatMeminfo,
   formatSwaps,
   formatVmstat,
+  type MeminfoSource,
   siMemAvailable,
   VMALLOC_TOTAL_KIB,
   VMALLOC_TOTAL_KIB_5_LEVELS,
@@ -67,13 +67,13 @@ export function vmstatText(sys: System): string {
   return formatVmstat({ counters: sys.vmstat, computed: computedStats(sys) });
 }
 
-/** /proc/meminfo. */
-export function meminfoText(sys: System): string {
+/** What /proc/meminfo is made from. */
+export function meminfoSource(sys: System): MeminfoSource {
   const { swap, vmCommit, kernelHalf } = sys;
   const { layout, nrDirectMapLeaves } = kernelHalf;
   const directMapKib = (level: number): number =>
     (nrDirectMapLeaves[level] * PAGES_PER_LEVEL[level] * PAGE_SIZE) / KIB;
-  return formatMeminfo({
+  return {
     counters: sys.vmstat,
     totalRamPages: totalRamPages(sys),
     totalReservePages: sys.frames.totalReservePages(),
@@ -94,7 +94,7 @@ export function meminfoText(sys: System): string {
     directMap4kKib: directMapKib(PT_LEVEL_PTE),
     directMap2mKib: directMapKib(PT_LEVEL_PMD),
     directMap1gKib: directMapKib(PT_LEVEL_PUD),
-  });
+  };
 }
 
 /** /proc/buddyinfo. */

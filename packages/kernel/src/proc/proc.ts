@@ -2,24 +2,32 @@
 import { type Pfn, type Vpn } from "@pageframe/contracts";
 import {
   formatMaps,
+  formatMeminfo,
+  formatNumaMaps,
   formatSmaps,
   formatSmapsRollup,
+  formatStat,
   formatStatm,
   formatStatus,
   type MapsEntry,
+  meminfoFields,
+  type NumaMapsEntry,
   type SmapsEntry,
   type SmapsRollup,
   type TaskMem,
+  type TaskStat,
   type TaskStatus,
 } from "@pageframe/procfs";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { kpagecount, kpageflags } from "./kpage.ts";
-import { buddyinfoText, meminfoText, swapsText, vmstatCounters, vmstatText } from "./machine.ts";
+import { buddyinfoText, meminfoSource, swapsText, vmstatCounters, vmstatText } from "./machine.ts";
 import { mapsEntries } from "./maps.ts";
+import { numaMapsEntries } from "./numa-maps.ts";
 import { oomScoreOf } from "./oom-score.ts";
 import { pagemapEntries } from "./pagemap.ts";
 import { smapsEntries, smapsRollup } from "./smaps.ts";
+import { taskStat } from "./stat.ts";
 import { taskMem, taskStatus } from "./status.ts";
 
 /** A view of a machine; it keeps nothing. Files of a task that has exited are empty. */
@@ -75,6 +83,24 @@ export class Proc {
     return formatStatm(this.mem(task));
   }
 
+  /** /proc/PID/stat. */
+  stat(task: Task): TaskStat {
+    return taskStat(this.sys, task);
+  }
+
+  statText(task: Task): string {
+    return formatStat(this.stat(task));
+  }
+
+  /** /proc/PID/numa_maps. O(populated page-table entries). */
+  numaMaps(task: Task): NumaMapsEntry[] {
+    return numaMapsEntries(this.sys, task);
+  }
+
+  numaMapsText(task: Task): string {
+    return formatNumaMaps(this.numaMaps(task));
+  }
+
   /**
    * /proc/PID/pagemap: one 64-bit entry (PM_*_BIT) for each of `nrPages` pages from `startVpn` on; fewer at the end of user
    * space. O(nrPages).
@@ -98,9 +124,13 @@ export class Proc {
     return kpagecount(this.sys, pfn);
   }
 
-  /** /proc/meminfo. */
+  /** /proc/meminfo by name: KiB, but for HugePages_*. */
+  meminfo(): Record<string, number> {
+    return Object.fromEntries(meminfoFields(meminfoSource(this.sys)));
+  }
+
   meminfoText(): string {
-    return meminfoText(this.sys);
+    return formatMeminfo(meminfoSource(this.sys));
   }
 
   /** /proc/vmstat by name. */

@@ -75,7 +75,6 @@ function smapsEntry(line: ReturnType<typeof mapsEntry>, stats: MemSizeStats, vmF
     mmuPageBytes: PAGE_SIZE,
     isThpEligible: false,
     vmFlags,
-    vmFlagsHi: 0,
   };
 }
 
