@@ -1,5 +1,5 @@
 /** /proc/PID/{smaps,status,pagemap}, kpageflags and kpagecount, against what was done. */
-import { MADV_DONTNEED } from "@pageframe/contracts";
+import { MADV_DONTNEED, MAP_FIXED, MAP_PRIVATE } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import {
   KPF_ANON,
@@ -19,6 +19,7 @@ import {
   smapsFields,
   taskMemFields,
 } from "@pageframe/procfs";
+import { FMODE_READ, FMODE_WRITE } from "@pageframe/vma";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ARENA_VPN, at, fill, mapPages, READ_WRITE, SHARED_ANON, spawnWith } from "./helpers.ts";
@@ -121,6 +122,28 @@ describe("/proc/PID/smaps", () => {
     expect([Swap, SwapPss]).toEqual([4 * nrSwapEntries, 2 * nrSwapEntries]);
     const words = pagemap(kernel, child, 0, 1600).split(" ");
     expect(words.filter((word) => word === "S").length).toBe(child.mm.nrSwapEntries);
+  });
+
+  it("counts pages of shared memory that are in swap, but not where a private copy is", () => {
+    const kernel = boot();
+    const task = kernel.spawn("shm");
+    mapPages(kernel, task, 0, 1600, READ_WRITE, SHARED_ANON);
+    fill(kernel, task, 0, 1600);
+    const inode = kernel.sys.files.inodeOf(task.mm.space.pool.fileId[task.mm.space.firstVma]);
+    const nrSwapped = inode.swapped.size;
+    expect(nrSwapped).toBeGreaterThan(100);
+    expect(smapsAt(kernel, task, 0)["Swap"]).toBe(4 * nrSwapped);
+    // They belong to the file: no entry names them, and status does not count them.
+    expect([smapsAt(kernel, task, 0)["SwapPss"], kernel.proc.mem(task)?.swapEntries]).toEqual([undefined, 0]);
+
+    const other = kernel.spawn("private");
+    const file = kernel.sys.files.openInode(inode, FMODE_READ | FMODE_WRITE).id;
+    mapPages(kernel, other, 0, 1600, READ_WRITE, MAP_PRIVATE | MAP_FIXED, file);
+    const [swapped] = inode.swapped.keys();
+    kernel.write(other, at(swapped), 1);
+    const nrOthers = [...inode.swapped.keys()].filter((pgoff) => pgoff !== swapped).length;
+    expect(smapsAt(kernel, other, 0)["Swap"]).toBe(4 * nrOthers);
+    kernel.audit();
   });
 
   it("sums to what status says, over all mappings and in smaps_rollup", () => {

@@ -5,6 +5,7 @@
  */
 import {
   leafPfn,
+  NO_ENTRY,
   NO_VMA,
   PAGE_SIZE,
   type Pfn,
@@ -16,12 +17,15 @@ import {
   PTE_A,
   PTE_D,
   PTE_SPECIAL,
+  pteIsNone,
   pteIsNonSwap,
   pteIsPresent,
   pteMarkers,
   pteSwpPfn,
   pteToSwapEntry,
   VM_LOCKED,
+  VM_SHARED,
+  VM_WRITE,
   type VmaId,
 } from "@pageframe/contracts";
 import {
@@ -31,6 +35,8 @@ import {
   type SmapsEntry,
   type SmapsRollup,
 } from "@pageframe/procfs";
+import { NO_FILE } from "@pageframe/vma";
+import { nrSwappedPages } from "../files/shmem-swap.ts";
 import { type System } from "../system.ts";
 import { type Mm, type Task } from "../task.ts";
 import { gateEntry, mapsEntry } from "./maps.ts";
@@ -82,6 +88,7 @@ function smapsEntry(line: ReturnType<typeof mapsEntry>, stats: MemSizeStats, vmF
 function gatherStats(sys: System, mm: Mm, vma: VmaId, stats: MemSizeStats): void {
   const { pool } = mm.space;
   const isLocked = (pool.vmFlags[vma] & VM_LOCKED) !== 0;
+  stats.swap += PAGE_SIZE * nrSwappedOfFile(sys, mm, vma);
   const cursor = mm.pageTable.cursor(pool.startVpn[vma], pool.endVpn[vma]);
   while (cursor.next()) {
     const { lo, hi } = cursor;
@@ -99,6 +106,29 @@ function gatherStats(sys: System, mm: Mm, vma: VmaId, stats: MemSizeStats): void
       account(sys, stats, pteSwpPfn(lo, hi), false, false, isLocked, false);
     }
   }
+}
+
+/**
+ * Pages of a shmem file that a mapping does not have because they are in swap; 0 for other memory. A private writable
+ * mapping may have copies in their place: there each page is looked at (shmem_swap_usage, smaps_pte_hole).
+ */
+function nrSwappedOfFile(sys: System, mm: Mm, vma: VmaId): number {
+  const { pool } = mm.space;
+  const fileId = pool.fileId[vma];
+  if (fileId === NO_FILE) return 0;
+  const inode = sys.files.inodeOf(fileId);
+  if (!inode.isShmem) return 0;
+  const startPgoff = pool.pgoff[vma];
+  const endPgoff = startPgoff + pool.endVpn[vma] - pool.startVpn[vma];
+  const isPrivateWritable = (pool.vmFlags[vma] & (VM_SHARED | VM_WRITE)) === VM_WRITE;
+  if (!isPrivateWritable) return nrSwappedPages(inode, startPgoff, endPgoff);
+  let nrPages = 0;
+  for (const pgoff of inode.swapped.keys()) {
+    if (pgoff < startPgoff || pgoff >= endPgoff) continue;
+    const entry = mm.pageTable.findEntry(pool.startVpn[vma] + pgoff - startPgoff);
+    if (entry === NO_ENTRY || pteIsNone(mm.pageTable.entryLo(entry), mm.pageTable.entryHi(entry))) nrPages++;
+  }
+  return nrPages;
 }
 
 /** Adds one page (smaps_account). */
