@@ -8,4 +8,5 @@ export const MACHINE_OF_RECORDS: KernelConfigInput = {
   nodes: 1,
   swap: [{ size: "64MiB" }],
   contents: "sparse",
+  transparentHugepage: true,
 };

@@ -14,13 +14,13 @@ export function forkProcess(world: World, operation: OperationOf<"fork">): StepR
   const { kernel, current } = world;
   try {
     const child = kernel.fork(current.task!);
-    world.processes.push(new ScriptProcess(operation.process, child, current));
+    world.processes.push(new ScriptProcess(operation.process, child, current, current.base));
     warm(kernel, current.task!);
     warm(kernel, child);
     return { ret: 0, faults: "hidden" };
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
-    world.processes.push(new ScriptProcess(operation.process, null, current));
+    world.processes.push(new ScriptProcess(operation.process, null, current, current.base));
     return { ret: -error.errno, faults: "hidden" };
   }
 }
@@ -37,9 +37,10 @@ export function waitForChild({ processes, current }: World): StepResult {
   const children = processes.filter(
     ({ parent, task, isReaped }) => parent === current && task !== null && !isReaped,
   );
-  if (children.length === 0) return { ret: -ECHILD, waitStatus: 0 };
+  if (children.length === 0) return { ret: -ECHILD, waitStatus: current.waitedStatus };
   const ended = children.find(({ task }) => task!.hasExited);
   if (ended === undefined) return { ret: 0, isGone: true };
   ended.isReaped = true;
+  current.waitedStatus = ended.waitStatus;
   return { ret: 0, waitStatus: ended.waitStatus };
 }

@@ -26,6 +26,10 @@ export function runOperation(world: World, operation: Operation): StepResult {
       return numberResult(
         kernel.mprotect(task, world.addressOf(operation.at), operation.lengthBytes, operation.prot),
       );
+    case "madvise":
+      return numberResult(
+        kernel.madvise(task, world.addressOf(operation.at), operation.lengthBytes, operation.advice),
+      );
     case "mremap":
       return mremap(world, kernel, task, operation);
     case "brk":

@@ -7,6 +7,7 @@ import { runOperation } from "./run-operation.ts";
 import { type Script, type ScriptLine } from "./script.ts";
 import { applySetting } from "./settings.ts";
 import { makeFile } from "./script-files.ts";
+import { snapshotFields } from "./snapshot.ts";
 import { endObservation, stepObservation } from "./step-observation.ts";
 import { World } from "./world.ts";
 
@@ -74,6 +75,9 @@ export class ScriptRunner {
         world.begin();
         this.kernel.runDaemons();
         return null;
+      case "snap":
+        world.begin();
+        return { l: line.number, p: world.current.name, ...snapshotFields(world, operation) };
       default:
         return this.runInProcess(line);
     }

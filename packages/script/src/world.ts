@@ -12,13 +12,16 @@ import { type Kernel, type Task } from "@pageframe/kernel";
 import { FIRST_PROCESS } from "./parse-script.ts";
 import { ARENA_START, type Places } from "./place-names.ts";
 import { type FileKind, type ScriptAddress } from "./script.ts";
-import { ScriptProcess } from "./script-process.ts";
+import { ScriptProcess, type StatusValues } from "./script-process.ts";
+import { statusValues } from "./snapshot.ts";
 import { startDriver, startSubject } from "./subject.ts";
 
 /** A file of a script. */
 export interface ScriptFile {
   readonly name: string;
   readonly kind: FileKind;
+  /** As maps shows it, or the beginning of that. */
+  readonly path: string;
   readonly fileId: number;
   readonly isReadOnly: boolean;
 }
@@ -34,6 +37,9 @@ export class World {
   places: Places = { brk0: 0, mmapTop: 0, stackBottom: 0 };
   /** Address of the last mapping that was placed without a hint; 0 before. */
   lastMap: Vaddr = 0;
+
+  /** What status said last: of a process that is gone the recorder sees that again. */
+  lastStatus: StatusValues = {};
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
@@ -91,7 +97,8 @@ export class World {
     const mmapTop = kernel.mmap(task, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, flags);
     kernel.munmap(task, mmapTop, PAGE_SIZE);
     this.places = { brk0, mmapTop, stackBottom: stackBottomOf(task) };
-    const process = new ScriptProcess(FIRST_PROCESS, task, null);
+    this.lastStatus = statusValues(kernel, task);
+    const process = new ScriptProcess(FIRST_PROCESS, task, null, this.lastStatus);
     this.processes.push(process);
     return process;
   }

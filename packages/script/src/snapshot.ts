@@ -1,0 +1,79 @@
+/** What `snap` tells of a process. */
+import { PAGE_SIZE } from "@pageframe/contracts";
+import { type Kernel, type Task } from "@pageframe/kernel";
+import { smapsFields, taskMemFields, vmFlagCodes } from "@pageframe/procfs";
+import { notModelled } from "./not-modelled-error.ts";
+import { type Observation, type SmapsEntry } from "./observation.ts";
+import { isInSmaps, mapsRow, observedMappings } from "./observed-mappings.ts";
+import { pageRuns } from "./page-runs.ts";
+import { placeName } from "./place-names.ts";
+import { type OperationOf, type SnapshotPart } from "./script.ts";
+import { type ScriptProcess, STATUS_FIELDS, type StatusValues } from "./script-process.ts";
+import { type World } from "./world.ts";
+
+/** Size of pages in KiB: sizes of other pages are told. */
+const PAGE_KIB: number = PAGE_SIZE / 1024;
+/** Fields of smaps that are told only when they are something else than usual. */
+const USUAL_FIELDS: ReadonlyMap<string, number> = new Map([
+  ["KernelPageSize", PAGE_KIB],
+  ["MMUPageSize", PAGE_KIB],
+]);
+
+/** Observes the current process. Of one that has ended there are no mappings. */
+export function snapshotFields(world: World, operation: OperationOf<"snap">): Partial<Observation> {
+  const process = world.current;
+  if (operation.isDrained) world.kernel.sys.lru.drain(0);
+  const fields: Partial<Observation>[] = operation.parts.map((part) => partFields(world, process, part));
+  return Object.assign({}, ...fields) as Partial<Observation>;
+}
+
+/** The lines of status that are observed, in KiB. Of a process that has ended all are 0. */
+export function statusValues(kernel: Kernel, task: Task): StatusValues {
+  const mem = kernel.proc.mem(task);
+  const values = new Map(mem === null ? [] : taskMemFields(mem));
+  return Object.fromEntries(STATUS_FIELDS.map((name) => [name, values.get(name) ?? 0]));
+}
+
+function partFields(world: World, process: ScriptProcess, part: SnapshotPart): Partial<Observation> {
+  const { kernel } = world;
+  const { task } = process;
+  switch (part) {
+    case "maps":
+      return { maps: task === null ? [] : observedMappings(world, task).map((seen) => mapsRow(world, seen)) };
+    case "smaps":
+      return { smaps: task === null ? [] : smaps(world, task) };
+    case "status":
+      return { status: statusChange(world, process) };
+    case "numa":
+      return notModelled("numa_maps");
+    case "oom":
+      return { oom_score: task === null ? 0 : kernel.proc.oomScore(task) };
+    default:
+      return { [part]: task === null ? [] : pageRuns(world, task, part) };
+  }
+}
+
+function smaps(world: World, task: Task): SmapsEntry[] {
+  return world.kernel.proc
+    .smaps(task)
+    .filter((entry) => isInSmaps(world, entry))
+    .map((entry) => {
+      const { startVpn, endVpn, vmFlags } = entry;
+      const fields = smapsFields(entry).filter(
+        ([name, value]) =>
+          name !== "Size" && USUAL_FIELDS.get(name) !== value && (value !== 0 || name === "Rss"),
+      );
+      return {
+        at: placeName(startVpn * PAGE_SIZE, world.places),
+        n: endVpn - startVpn,
+        ...Object.fromEntries(fields),
+        VmFlags: vmFlagCodes(vmFlags).trimEnd(),
+      };
+    });
+}
+
+/** What has changed since the first process began. Of a process that was waited for, the recorder sees what it saw last. */
+function statusChange(world: World, { task, base, isReaped }: ScriptProcess): StatusValues {
+  if (task !== null && !isReaped) world.lastStatus = statusValues(world.kernel, task);
+  return Object.fromEntries(STATUS_FIELDS.map((name) => [name, world.lastStatus[name] - base[name]]));
+}
