@@ -42,3 +42,5 @@ export const SEGV_ACCERR = 2;
 export const SI_KERNEL = 0x80;
 /** si_code of SIGBUS: no such part of the object. */
 export const BUS_ADRERR = 2;
+/** si_code of SIGBUS: the memory itself is lost, and the access needed it. */
+export const BUS_MCEERR_AR = 4;

@@ -11,6 +11,10 @@ export const EVICT_NO_SWAP = 2;
 export const EVICT_IO_ERROR = 3;
 /** Locked into memory, or of a kind that cannot be evicted. */
 export const EVICT_UNEVICTABLE = 4;
+/** Unmapped and written out; the frame is still the swap cache's. Put it at the old end: the next look frees it. */
+export const EVICT_WRITTEN = 5;
+/** Used after all, such as a page that was to be dropped and was written since: make it active. */
+export const EVICT_IN_USE = 6;
 
 /** The rest of the system, as a reclaim policy sees it. */
 export interface ReclaimHost {

@@ -337,6 +337,7 @@ function wireSwapAndReclaim(
 ): void {
   const { config, memmap, contents, vmstat, frames } = sys;
   sys.swap = new SwapAreas({ memmap, contents, vmstat, trace });
+  sys.swap.pageCluster = config.pageCluster;
   config.swap.forEach((area, at) => {
     const nrPages = parsePages(area.size) + 1;
     const backend =
@@ -346,7 +347,14 @@ function wireSwapAndReclaim(
       nrSlots: nrPages,
     });
     const kind = area.file === undefined ? "partition" : "file";
-    sys.swap.swapon({ name: area.file ?? `/dev/ram${at}`, slots, backend, priority: area.priority, kind });
+    sys.swap.swapon({
+      name: area.file ?? `/dev/ram${at}`,
+      slots,
+      backend,
+      priority: area.priority,
+      kind,
+      isSynchronousIo: area.synchronous ?? area.file === undefined,
+    });
   });
   const host = new Evictor(sys);
   sys.reclaimPolicy = findOccupant("reclaim policy", reclaimPolicies, config.seats.reclaim).create({

@@ -56,6 +56,8 @@ export const kernelConfigSchema = z.strictObject({
         size: size,
         priority: z.int().min(-1).max(32767).default(-1),
         file: z.string().optional(),
+        /** Is the device as quick as memory, as zram is? So by default where there is no `file`. */
+        synchronous: z.boolean().optional(),
       }),
     )
     .default([]),
@@ -64,6 +66,8 @@ export const kernelConfigSchema = z.strictObject({
   /** vm.* settings. */
   minFreeKbytes: z.int().min(1).optional(),
   watermarkScaleFactor: z.int().min(1).max(3000).default(10),
+  /** At most 2^pageCluster pages are read from swap at a time. */
+  pageCluster: z.int().min(0).max(31).default(3),
   swappiness: z.int().min(0).max(200).default(60),
   overcommitMemory: z.literal([0, 1, 2]).default(0),
   overcommitRatio: z.int().min(0).max(1000).default(50),

@@ -62,12 +62,40 @@ describe("swap", () => {
     });
     expect([counters.pswpin, counters.pgmajfault]).toEqual([1, 1]);
     expect(faultsOf(task, () => kernel.read(task, at(0)))).toEqual([0, 0]);
-    // Read only, the page stays in the swap cache: its slot is a copy still.
-    expect(counters.nr_swapcached).toBe(1);
+    // Memory is no slower than the swap cache: a page that one mapping has is read past it, and its slot goes.
+    expect(counters.nr_swapcached).toBe(0);
+    kernel.audit();
+  });
+
+  it("keeps the slot of a page that was only read from a disk", () => {
+    const kernel = boot({ swap: [{ size: "4MiB", synchronous: false }], pageCluster: 0 });
+    const task = spawnWith(kernel, "reader", 600);
+    fill(kernel, task, 0, 600);
+    const counters = countersOf(kernel, SWAP_COUNTERS, () => {
+      expect(faultsOf(task, () => kernel.read(task, at(0)))).toEqual([0, 1]);
+    });
+    expect([counters.pswpin, counters.nr_swapcached]).toEqual([1, 1]);
+    kernel.audit();
+  });
+
+  it("reads eight pages of the mapping at a time from a disk, and faults on those read ahead are minor", () => {
+    const kernel = boot({ swap: [{ size: "4MiB", synchronous: false }] });
+    const task = spawnWith(kernel, "reader", 600);
+    fill(kernel, task, 0, 600);
+    const counters = countersOf(kernel, ["pswpin", "swap_ra", "swap_ra_hit"], () => {
+      // A fault out of nowhere reads 3 pages before and 4 after.
+      expect(faultsOf(task, () => kernel.read(task, at(103)))).toEqual([0, 1]);
+      expect(faultsOf(task, () => kernel.read(task, at(100)))).toEqual([1, 0]);
+      expect(faultsOf(task, () => kernel.read(task, at(107)))).toEqual([1, 0]);
+    });
+    expect(counters).toEqual({ pswpin: 8, swap_ra: 7, swap_ra_hit: 2 });
+    expect(faultsOf(task, () => kernel.read(task, at(99)))).toEqual([0, 1]);
+    expect(wrongPages(kernel, task, 0, 600)).toEqual([]);
+    kernel.audit();
   });
 
   it("does not write a page again that was only read since it came from swap", () => {
-    const kernel = boot();
+    const kernel = boot({ swap: [{ size: "4MiB", synchronous: false }] });
     const task = spawnWith(kernel, "reader", 400);
     fill(kernel, task, 0, 400);
     wrongPages(kernel, task, 0, 400);

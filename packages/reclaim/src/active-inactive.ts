@@ -7,8 +7,10 @@
 import {
   EVICT_BUSY,
   EVICT_FREED,
+  EVICT_IN_USE,
   EVICT_NO_SWAP,
   EVICT_UNEVICTABLE,
+  EVICT_WRITTEN,
   DEF_PRIORITY,
   LRU_ACTIVE_ANON,
   LRU_INACTIVE_ANON,
@@ -53,6 +55,8 @@ const RECLAIM = 2;
 const FREED = 3;
 /** Freed after a write to swap. */
 const FREED_BY_WRITE = 4;
+/** Written, and to be freed when it is looked at next. */
+const WRITTEN = -1;
 
 /** Active and inactive lists of anonymous and file pages per node, and the unevictable list. */
 export class ActiveInactivePolicy implements ReclaimPolicy {
@@ -185,7 +189,10 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
         flags[pfn] |= PG_ACTIVE;
         nrActivated += nr;
       }
-      lruvecs.addPage(pfn);
+      if (outcome === WRITTEN) {
+        nrWritten += nr;
+        lruvecs.addPageLast(pfn);
+      } else lruvecs.addPage(pfn);
     }
     countIsolated(vmstat, nodeId, isFile, -nrTaken);
     countSteal(vmstat, sc, isFile, nrReclaimed);
@@ -210,8 +217,11 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
     switch (this.host.evictPage(pfn)) {
       case EVICT_FREED:
         return isWritten ? FREED_BY_WRITE : FREED;
+      case EVICT_WRITTEN:
+        return WRITTEN;
       case EVICT_NO_SWAP:
       case EVICT_UNEVICTABLE:
+      case EVICT_IN_USE:
         return ACTIVATE;
       case EVICT_BUSY:
         // A dirty file page waits for the flusher out of the way.

@@ -1,13 +1,15 @@
 /**
- * Per-CPU batches of pages on their way to the lists. Hot: per fault.
+ * Per-CPU batches of pages on their way to the lists, or from one to another. Hot: per fault.
  *
- *     pages   cpu * PAGEVEC_SIZE + slot     filled from slot 0
- *     nrBatched[cpu]
+ *     pages       (cpu * NR_LRU_BATCHES + batch) * PAGEVEC_SIZE + slot     filled from slot 0
+ *     nrBatched    cpu * NR_LRU_BATCHES + batch
  *
- * A page in a batch carries no PG_LRU, is on no list, and the batch holds a reference to it. So a page that its task
- * frees while it waits stays allocated, with a reference count of 1, until the batch is drained: then it is released.
- * Reclaim does not see pages in batches of other CPUs. Source: Linux 6.18 mm/swap.c, folio_add_lru(),
- * folio_batch_move_lru(), lru_add_drain_cpu(); include/linux/pagevec.h.
+ * A batch holds a reference to each of its pages. So a page that its task frees while it waits stays allocated, with a
+ * reference count of 1, until the batch is drained: then it is released. A page in the first batch carries no PG_LRU and
+ * is on no list: reclaim does not see those of other CPUs. One in another batch is still on its list, and if it is not
+ * any more when its turn comes, nothing happens to it.
+ * Source: Linux 6.18 mm/swap.c, folio_add_lru(), folio_deactivate(), folio_mark_lazyfree(), folio_batch_move_lru(),
+ * lru_add_drain_cpu(); include/linux/pagevec.h. Differs: no batches for rotation and activation.
  */
 import {
   bug,
@@ -15,8 +17,12 @@ import {
   EINVAL,
   KernelError,
   PG_ACTIVE,
+  PG_ANON,
   PG_HEAD,
   PG_LRU,
+  PG_REFERENCED,
+  PG_SWAPBACKED,
+  PG_SWAPCACHE,
   PG_UNEVICTABLE,
   type Pfn,
   type ReclaimPolicy,
@@ -25,6 +31,12 @@ import { type Memmap } from "@pageframe/memmap";
 
 /** Folios in one batch (PAGEVEC_SIZE). */
 export const PAGEVEC_SIZE = 31;
+
+/** New pages (lru_add), active ones to become inactive (lru_deactivate), anonymous ones to be dropped (lru_lazyfree). */
+const LRU_ADD = 0;
+const LRU_DEACTIVATE = 1;
+const LRU_LAZYFREE = 2;
+const NR_LRU_BATCHES = 3;
 
 /** Frees pages that only a batch still held. Whoever owns pages implements it. */
 export interface PageReleaser {
@@ -40,7 +52,7 @@ export interface LruCacheConfig {
   readonly nrCpus: number;
 }
 
-/** The batches of all CPUs (cpu_fbatches.lru_add). */
+/** The batches of all CPUs (cpu_fbatches). */
 export class LruCache {
   readonly nrCpus: number;
   private readonly memmap: Memmap;
@@ -57,8 +69,8 @@ export class LruCache {
     this.memmap = config.memmap;
     this.policy = config.policy;
     this.releaser = config.releaser;
-    this.pages = new Int32Array(config.nrCpus * PAGEVEC_SIZE);
-    this.nrBatched = new Int32Array(config.nrCpus);
+    this.pages = new Int32Array(config.nrCpus * NR_LRU_BATCHES * PAGEVEC_SIZE);
+    this.nrBatched = new Int32Array(config.nrCpus * NR_LRU_BATCHES);
   }
 
   /**
@@ -68,30 +80,72 @@ export class LruCache {
   addPage(pfn: Pfn, cpu: CpuId): void {
     const flags = this.memmap.flags[pfn];
     if ((flags & PG_LRU) !== 0) bug(`pfn ${pfn} is batched for the lists while on one`);
-    this.memmap.refcount[pfn]++;
-    const nr = this.nrBatched[cpu];
-    this.pages[cpu * PAGEVEC_SIZE + nr] = pfn;
-    this.nrBatched[cpu] = nr + 1;
-    if (nr + 1 === PAGEVEC_SIZE || (flags & PG_HEAD) !== 0) this.drain(cpu);
+    this.queue(pfn, cpu, LRU_ADD);
   }
 
-  /** Puts one CPU's pages on the lists in order and drops the batch's references (lru_add_drain). */
+  /** Queues an active page to become inactive, as one that nobody has used (folio_deactivate). Others stay as they are. */
+  deactivatePage(pfn: Pfn, cpu: CpuId): void {
+    const flags = this.memmap.flags[pfn];
+    if ((flags & (PG_LRU | PG_UNEVICTABLE | PG_ACTIVE)) === (PG_LRU | PG_ACTIVE)) {
+      this.queue(pfn, cpu, LRU_DEACTIVATE);
+    }
+  }
+
+  /**
+   * Queues an anonymous page to go to the inactive file list without PG_SWAPBACKED: reclaim drops it while it is clean
+   * (folio_mark_lazyfree). False for a page that this is not for: such as one in the swap cache.
+   */
+  lazyfreePage(pfn: Pfn, cpu: CpuId): boolean {
+    if (!mayLazyfree(this.memmap.flags[pfn])) return false;
+    this.queue(pfn, cpu, LRU_LAZYFREE);
+    return true;
+  }
+
+  /** Empties one CPU's batches onto the lists, in order, and drops their references (lru_add_drain). */
   drain(cpu: CpuId): void {
-    const nr = this.nrBatched[cpu];
-    if (nr === 0) return;
-    this.nrBatched[cpu] = 0;
+    const first = cpu * NR_LRU_BATCHES;
+    for (let batch = 0; batch < NR_LRU_BATCHES; batch++) {
+      if (this.nrBatched[first + batch] !== 0) this.drainBatch(cpu, batch);
+    }
+  }
+
+  private queue(pfn: Pfn, cpu: CpuId, batch: number): void {
+    const row = cpu * NR_LRU_BATCHES + batch;
+    this.memmap.refcount[pfn]++;
+    const nr = this.nrBatched[row];
+    this.pages[row * PAGEVEC_SIZE + nr] = pfn;
+    this.nrBatched[row] = nr + 1;
+    if (nr + 1 === PAGEVEC_SIZE || (this.memmap.flags[pfn] & PG_HEAD) !== 0) this.drainBatch(cpu, batch);
+  }
+
+  private drainBatch(cpu: CpuId, batch: number): void {
+    const row = cpu * NR_LRU_BATCHES + batch;
+    const nr = this.nrBatched[row];
+    this.nrBatched[row] = 0;
     const { pages, memmap, policy } = this;
     const { refcount } = memmap;
-    const first = cpu * PAGEVEC_SIZE;
+    const first = row * PAGEVEC_SIZE;
     for (let slot = first; slot < first + nr; slot++) {
       const pfn = pages[slot];
       const left = refcount[pfn] - 1;
       if (left < 0) bug(`pfn ${pfn} in the batch of cpu ${cpu} has no reference`);
       refcount[pfn] = left;
-      if (left > 0) policy.addPage(pfn);
-      else this.releaser.releasePage(pfn);
+      if (left === 0) this.releaser.releasePage(pfn);
+      else if (batch === LRU_ADD) policy.addPage(pfn);
+      else this.moveToInactive(pfn, batch);
     }
-    if (this.nrBatched[cpu] !== 0) bug(`releasing pages filled the batch of cpu ${cpu} anew`);
+    if (this.nrBatched[row] !== 0) bug(`releasing pages filled the batch of cpu ${cpu} anew`);
+  }
+
+  /** Puts a page on the inactive list of its kind (lru_deactivate), or of clean pages (lru_lazyfree). */
+  private moveToInactive(pfn: Pfn, batch: number): void {
+    const pageFlags = this.memmap.flags;
+    const flags = pageFlags[pfn];
+    if ((flags & PG_LRU) === 0 || (flags & PG_UNEVICTABLE) !== 0) return;
+    if (batch === LRU_LAZYFREE ? !mayLazyfree(flags) : (flags & PG_ACTIVE) === 0) return;
+    this.policy.removePage(pfn);
+    pageFlags[pfn] &= ~(PG_ACTIVE | PG_REFERENCED | (batch === LRU_LAZYFREE ? PG_SWAPBACKED : 0));
+    this.policy.addPage(pfn);
   }
 
   /** Drains every CPU (lru_add_drain_all). */
@@ -99,19 +153,32 @@ export class LruCache {
     for (let cpu = 0; cpu < this.nrCpus; cpu++) this.drain(cpu);
   }
 
-  /** Pages that wait in one CPU's batch. */
+  /** Pages that wait in one CPU's batch of new pages. */
   nrWaiting(cpu: CpuId): number {
-    return this.nrBatched[cpu];
+    return this.nrBatched[cpu * NR_LRU_BATCHES + LRU_ADD];
   }
 
-  /** Is a page in some batch? O(pages in batches). */
+  /** Does a page wait in some batch to get on a list? O(pages in batches). */
   isWaiting(pfn: Pfn): boolean {
     for (let cpu = 0; cpu < this.nrCpus; cpu++) {
-      for (let slot = 0; slot < this.nrBatched[cpu]; slot++) {
-        if (this.pages[cpu * PAGEVEC_SIZE + slot] === pfn) return true;
-      }
+      const first = (cpu * NR_LRU_BATCHES + LRU_ADD) * PAGEVEC_SIZE;
+      for (let slot = first; slot < first + this.nrWaiting(cpu); slot++)
+        if (this.pages[slot] === pfn) return true;
     }
     return false;
+  }
+
+  /** Collects the references that batches hold, by page. */
+  collectReferences(): Map<Pfn, number> {
+    const references = new Map<Pfn, number>();
+    for (let row = 0; row < this.nrBatched.length; row++) {
+      const first = row * PAGEVEC_SIZE;
+      for (let slot = first; slot < first + this.nrBatched[row]; slot++) {
+        const pfn = this.pages[slot];
+        references.set(pfn, (references.get(pfn) ?? 0) + 1);
+      }
+    }
+    return references;
   }
 
   /**
@@ -140,16 +207,29 @@ export class LruCache {
 
   /** Checks that waiting pages are referenced, on no list and in one batch only. */
   checkInvariants(): void {
+    for (let row = 0; row < this.nrBatched.length; row++) {
+      const first = row * PAGEVEC_SIZE;
+      for (let slot = first; slot < first + this.nrBatched[row]; slot++) {
+        if (this.memmap.refcount[this.pages[slot]] < 1)
+          bug(`pfn ${this.pages[slot]} waits and has no reference`);
+      }
+    }
     const seen = new Set<number>();
     for (let cpu = 0; cpu < this.nrCpus; cpu++) {
-      for (let slot = 0; slot < this.nrBatched[cpu]; slot++) {
-        const pfn = this.pages[cpu * PAGEVEC_SIZE + slot];
+      const first = (cpu * NR_LRU_BATCHES + LRU_ADD) * PAGEVEC_SIZE;
+      for (let slot = first; slot < first + this.nrWaiting(cpu); slot++) {
+        const pfn = this.pages[slot];
         if (seen.has(pfn)) bug(`pfn ${pfn} waits twice`);
         seen.add(pfn);
-        if (this.memmap.refcount[pfn] < 1) bug(`pfn ${pfn} in the batch of cpu ${cpu} has no reference`);
         if ((this.memmap.flags[pfn] & PG_LRU) !== 0)
           bug(`pfn ${pfn} in the batch of cpu ${cpu} carries PG_LRU`);
       }
     }
   }
+}
+
+/** Can a page with these flags be given up without a write once it is clean? Those in the swap cache are no case. */
+function mayLazyfree(flags: number): boolean {
+  const needed = PG_LRU | PG_ANON | PG_SWAPBACKED;
+  return (flags & (needed | PG_SWAPCACHE | PG_UNEVICTABLE)) === needed;
 }

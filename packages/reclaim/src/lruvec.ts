@@ -100,6 +100,17 @@ export class Lruvecs {
     this.memmap.lists.addFirst(this.headOf(lruvec, lru), pfn);
   }
 
+  /** Puts a page last on its list, where reclaim looks next, and sets PG_LRU (folio_rotate_reclaimable). */
+  addPageLast(pfn: Pfn): void {
+    this.addPage(pfn);
+    const { lists } = this.memmap;
+    lists.remove(pfn);
+    lists.addLast(
+      this.headOf((this.memmap.zoneId[pfn] / MAX_NR_ZONES) | 0, lruOfFlags(this.memmap.flags[pfn])),
+      pfn,
+    );
+  }
+
   /** Takes a page off its list and clears PG_LRU; calls bug() when it is on none. */
   removePage(pfn: Pfn): void {
     const flags = this.memmap.flags[pfn];

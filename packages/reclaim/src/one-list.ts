@@ -6,6 +6,7 @@
 import {
   EVICT_FREED,
   EVICT_NO_SWAP,
+  EVICT_WRITTEN,
   LRU_INACTIVE_ANON,
   LRU_INACTIVE_FILE,
   type NodeId,
@@ -117,7 +118,8 @@ abstract class OneListPolicy implements ReclaimPolicy {
       if (verdict === EVICT_FREED) {
         nrReclaimed += nr;
         sc.nrReclaimed += nr;
-      } else lruvecs.addPage(pfn);
+      } else if (verdict === EVICT_WRITTEN) lruvecs.addPageLast(pfn);
+      else lruvecs.addPage(pfn);
     }
     sc.nrScanned += nrScanned;
     countScan(vmstat, sc, isFile, nrScanned);

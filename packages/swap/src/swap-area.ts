@@ -26,6 +26,8 @@ export class SwapArea {
   priority: number;
   readonly slots: SwapSlots;
   readonly backend: SwapBackend;
+  /** Is a write over when the call returns, and a read so quick that reading ahead is in vain (SWP_SYNCHRONOUS_IO)? */
+  readonly isSynchronousIo: boolean;
   readonly swapMap: Uint8Array;
   readonly continuation = new Map<number, number>();
   readonly cachedPfn: Int32Array;
@@ -38,6 +40,7 @@ export class SwapArea {
     priority: number,
     slots: SwapSlots,
     backend: SwapBackend,
+    isSynchronousIo: boolean,
   ) {
     this.type = type;
     this.name = name;
@@ -45,6 +48,7 @@ export class SwapArea {
     this.priority = priority;
     this.slots = slots;
     this.backend = backend;
+    this.isSynchronousIo = isSynchronousIo;
     this.swapMap = new Uint8Array(slots.nrSlots);
     this.cachedPfn = new Int32Array(slots.nrSlots).fill(NO_PFN);
     this.isZeroFilled = new Uint8Array(slots.nrSlots);

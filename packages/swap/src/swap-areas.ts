@@ -47,6 +47,8 @@ import { SwapArea, type SwapKind } from "./swap-area.ts";
 export const AUTO_PRIORITY = -1;
 /** Largest priority that swapon(2) takes (SWAP_FLAG_PRIO_MASK). */
 export const MAX_SWAP_PRIORITY = 32767;
+/** vm.page-cluster of a machine with more than 16 MiB. */
+const DEFAULT_PAGE_CLUSTER = 3;
 /** No area is being filled. */
 const NO_AREA = -1;
 
@@ -68,6 +70,8 @@ export interface SwapOnOptions {
   /** 0..MAX_SWAP_PRIORITY; negative or absent: below all areas before it (-2, -3, ...). */
   readonly priority?: number;
   readonly kind?: SwapKind;
+  /** Is the device as quick as memory (zram, brd)? A page is then out once it was written, and none is read ahead. */
+  readonly isSynchronousIo?: boolean;
 }
 
 /** A line of /proc/swaps. */
@@ -88,6 +92,8 @@ export class SwapAreas {
   readonly areas: (SwapArea | null)[] = [];
   /** Types, highest priority first; equal ones in the order of their turns. */
   readonly order: number[] = [];
+  /** vm.page-cluster: at most 2^pageCluster pages are read at a time. */
+  pageCluster: number = DEFAULT_PAGE_CLUSTER;
   /** Listener of tracepoints, or null. */
   trace: TraceSink | null;
   private readonly memmap: Memmap;
@@ -124,7 +130,14 @@ export class SwapAreas {
    * slots, EBUSY on a name in use, EPERM when MAX_SWAPFILES areas are on.
    */
   swapon(options: SwapOnOptions): number {
-    const { name, slots, backend, priority = AUTO_PRIORITY, kind = "file" } = options;
+    const {
+      name,
+      slots,
+      backend,
+      priority = AUTO_PRIORITY,
+      kind = "file",
+      isSynchronousIo = false,
+    } = options;
     if (!Number.isInteger(priority) || priority > MAX_SWAP_PRIORITY) {
       throw new KernelError(EINVAL, `swap priority ${priority} is not an integer up to ${MAX_SWAP_PRIORITY}`);
     }
@@ -149,7 +162,7 @@ export class SwapAreas {
       throw new KernelError(EPERM, `${MAX_SWAPFILES} swap areas are on: no more can be`);
     }
     const given = priority >= 0 ? priority : --this.leastPriority;
-    const area = new SwapArea(type, name, kind, given, slots, backend);
+    const area = new SwapArea(type, name, kind, given, slots, backend, isSynchronousIo);
     this.areas[type] = area;
     this.enqueue(area);
     this.nrTotal += area.nrPages;
@@ -237,6 +250,17 @@ export class SwapAreas {
   /** Page-table entries that name a slot; 0 also for a free slot (swap_count). */
   swapCount(entry: SwapEntry): number {
     return this.areaOfType(swapType(entry)).countOf(swapOffset(entry));
+  }
+
+  /** Is a slot on a device that is as quick as memory (SWP_SYNCHRONOUS_IO)? */
+  isSynchronousIo(entry: SwapEntry): boolean {
+    return this.areaOfType(swapType(entry)).isSynchronousIo;
+  }
+
+  /** After writePage(): is the write still on its way? Neither on a synchronous device nor for a page of zeros. */
+  isWrittenLater(entry: SwapEntry): boolean {
+    const area = this.areaOf(entry);
+    return !area.isSynchronousIo && area.isZeroFilled[swapOffset(entry)] === 0;
   }
 
   /** Frame that holds a slot's page, or NO_PFN (swap_cache_get_folio). */

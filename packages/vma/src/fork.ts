@@ -38,6 +38,7 @@ export function forkAddressSpace(mm: MmStruct, child: MmStruct): number {
       return abandon(child);
     }
     pool.mempolicy[copy] = pool.mempolicy[vma];
+    pool.swapReadahead[copy] = pool.swapReadahead[vma];
     if (pool.anonVma[vma] !== NO_ANON_VMA && (vmFlags & VM_WIPEONFORK) === 0) {
       // The child gets an anon_vma of its own beside the parent's.
       pool.anonVma[copy] = pool.newAnonVma();

@@ -142,6 +142,7 @@ export function splitVma(mm: MmStruct, vma: VmaId, vpn: Vpn, isNewBelow: boolean
   pool.anonVma[split] = pool.anonVma[vma];
   pool.hasParentAnonVma[split] = pool.hasParentAnonVma[vma];
   pool.mempolicy[split] = pool.mempolicy[vma];
+  pool.swapReadahead[split] = pool.swapReadahead[vma];
   if (isNewBelow) {
     pool.pgoff[vma] = upperOffset;
     tree.setRange(vma, vpn, end);

@@ -321,6 +321,7 @@ function copyVma(mm: MmStruct, source: VmaId, from: Vpn, to: Vpn, nrPages: numbe
   pool.anonVma[copy] = anonVma;
   pool.hasParentAnonVma[copy] = pool.hasParentAnonVma[source];
   pool.mempolicy[copy] = pool.mempolicy[source];
+  pool.swapReadahead[copy] = pool.swapReadahead[source];
   tree.insert(copy);
   return true;
 }

@@ -44,6 +44,8 @@ export class VmaPool {
   hasParentAnonVma: Uint8Array = new Uint8Array(0);
   /** Memory policy of mbind, or NO_MEMPOLICY. */
   mempolicy: Int32Array = new Int32Array(0);
+  /** What swap readahead remembers of the mapping; 0 at first (swap_readahead_info). */
+  swapReadahead: Float64Array = new Float64Array(0);
   /** Owning address space, or NO_MM for a free row. */
   mmId: Int32Array = new Int32Array(0);
   /** Where the vm_area_struct lies in kernel memory, as the host gave it. */
@@ -95,6 +97,7 @@ export class VmaPool {
     this.anonVma[vma] = NO_ANON_VMA;
     this.hasParentAnonVma[vma] = 0;
     this.mempolicy[vma] = NO_MEMPOLICY;
+    this.swapReadahead[vma] = 0;
     this.mmId[vma] = mmId;
     this.objectAddress[vma] = 0;
     this.nrUsedRows++;
@@ -143,6 +146,7 @@ export class VmaPool {
     hasParentAnonVma.set(this.hasParentAnonVma);
     this.hasParentAnonVma = hasParentAnonVma;
     this.mempolicy = grownInt32(this.mempolicy, nrRows);
+    this.swapReadahead = grownFloat64(this.swapReadahead, nrRows);
     this.mmId = grownInt32(this.mmId, nrRows);
     this.objectAddress = grownFloat64(this.objectAddress, nrRows);
     this.node = grownFloat64(this.node, NODE_SIZE * nrRows);

@@ -10,10 +10,20 @@ import {
   PG_ANON,
   PG_ANON_EXCLUSIVE,
   PAGES_PER_LEVEL,
+  PTE_A,
+  PTE_D,
+  PTE_MARKER_GUARD,
+  PTE_MARKER_HI,
+  PTE_MARKER_POISONED,
   PTE_RW,
   PTE_SPECIAL,
   PTE_SWP_EXCLUSIVE,
+  PTE_SWP_UFFD_WP,
+  PTE_UFFD_WP,
+  pteIsNonSwap,
   pteIsPresent,
+  pteMarkerLo,
+  pteMarkers,
   leafPfn,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
@@ -78,10 +88,16 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId)
     if (!from.reload()) continue;
     const { vpn, hi } = from;
     let { lo } = from;
+    if (!pteIsPresent(lo) && pteIsNonSwap(hi)) {
+      // Guards hold in the child too; what userfaultfd protects is the parent's matter.
+      const markers = pteMarkers(lo, hi) & (PTE_MARKER_GUARD | PTE_MARKER_POISONED);
+      if (markers !== 0) child.pageTable.setEntry(target, pteMarkerLo(markers), PTE_MARKER_HI);
+      continue;
+    }
     if (!pteIsPresent(lo)) {
       lo &= ~PTE_SWP_EXCLUSIVE;
       from.set(lo, hi);
-      child.pageTable.setEntry(target, lo, hi);
+      child.pageTable.setEntry(target, lo & ~PTE_SWP_UFFD_WP, hi);
       sys.swap.swapDuplicate(pteToSwapEntry(lo, hi));
       countSwapEntries(sys, child, 1, COUNT_BATCHED);
       continue;
@@ -98,7 +114,12 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId)
       addRmap(sys, child, vpn, pfn, COUNT_BATCHED);
       from.set(lo, hi);
     }
-    child.pageTable.setEntry(target, lo, hi);
+    // The child has not used the page yet, and has not written it where writes must be told to a file.
+    child.pageTable.setEntry(
+      target,
+      lo & (isPrivate ? ~(PTE_A | PTE_UFFD_WP) : ~(PTE_A | PTE_UFFD_WP | PTE_D)),
+      hi,
+    );
   }
   return 0;
 }

@@ -9,28 +9,37 @@ import {
   NO_VMA,
   PAGES_PER_LEVEL,
   type Paddr,
+  type Pfn,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
+  PG_RESERVED,
   PG_SWAPCACHE,
+  PTE_A,
   PTE_D,
   PTE_G,
   PTE_HI_NX,
   PTE_HI_PKEY_MASK,
+  PTE_MARKER_GUARD,
   PTE_P,
   PTE_PAT,
   PTE_PCD,
   PTE_PWT,
   PTE_RW,
   PTE_SPECIAL,
+  PTE_UFFD_WP,
   PTE_US,
+  pteIsNonSwap,
   pteIsPresent,
   leafPfn,
   modifyHi,
   modifyLo,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
+  pteMarkers,
   pteToSwapEntry,
+  VM_RAND_READ,
+  VM_SEQ_READ,
   VM_SHARED,
   VM_WRITE,
   type Vpn,
@@ -39,7 +48,13 @@ import { type Gather } from "../tlb/coherence.ts";
 import { evictInode } from "../files/shmem.ts";
 import { COUNT_BATCHED } from "./rss-stat.ts";
 import { movePages } from "./move-pages.ts";
-import { countSwapEntries, putUserPage, removeRmap, vmFlagsToPteHi } from "../pages/pages.ts";
+import {
+  countSwapEntries,
+  needsSoftDirtyFault,
+  putUserPage,
+  removeRmap,
+  vmFlagsToPteHi,
+} from "../pages/pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "../pages/swap-pages.ts";
 import { NO_FILE } from "@pageframe/vma";
 import { pageProtLo } from "../pages/page-prot.ts";
@@ -53,9 +68,16 @@ const NO_PAGE: Vpn = -1;
 
 /**
  * Empties every entry of [startVpn, endVpn) and drops what it held (unmap_page_range). `gather`, open on the address space,
- * flushes. O(populated).
+ * flushes. Guard markers stay unless `dropMarkers`, which is for mappings that go (ZAP_FLAG_DROP_MARKER). O(populated).
  */
-export function zapPages(sys: System, gather: Gather, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
+export function zapPages(
+  sys: System,
+  gather: Gather,
+  mm: Mm,
+  startVpn: Vpn,
+  endVpn: Vpn,
+  dropMarkers = false,
+): void {
   const cpu = sys.currentCpu;
   // Pages in LRU batches are held by them: drain first, so that pages of the range are really freed (lru_add_drain).
   sys.lru.drain(cpu);
@@ -75,14 +97,21 @@ export function zapPages(sys: System, gather: Gather, mm: Mm, startVpn: Vpn, end
       gather.flushTlbOnly();
       dirtyTableEndVpn = Infinity;
     }
+    if (!pteIsPresent(lo) && pteIsNonSwap(hi)) {
+      if (dropMarkers || (pteMarkers(lo, hi) & PTE_MARKER_GUARD) === 0) cursor.clear();
+      continue;
+    }
     cursor.clear();
     if (pteIsPresent(lo)) {
       gather.takeEntries(vpn, vpn + 1);
       if ((lo & PTE_SPECIAL) !== 0) continue;
       const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
-      if ((lo & PTE_D) !== 0 && (sys.memmap.flags[pfn] & PG_ANON) === 0) {
-        sys.memmap.setFlags(pfn, PG_DIRTY);
-        dirtyTableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
+      if ((sys.memmap.flags[pfn] & PG_ANON) === 0) {
+        if ((lo & PTE_D) !== 0) {
+          sys.memmap.setFlags(pfn, PG_DIRTY);
+          dirtyTableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
+        }
+        if ((lo & PTE_A) !== 0) noteUse(sys, mm, vpn, pfn);
       }
       removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED);
       if ((sys.memmap.flags[pfn] & PG_SWAPCACHE) !== 0 && sys.memmap.mapcount[pfn] === 0)
@@ -96,6 +125,15 @@ export function zapPages(sys: System, gather: Gather, mm: Mm, startVpn: Vpn, end
   }
   mm.rssStat.flushVec(cpu);
   if (dirtyTableEndVpn !== Infinity) gather.flushTlbOnly();
+}
+
+/** A page of a file was used through an entry that goes: the LRU learns of it, unless the mapping said not to. */
+function noteUse(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn): void {
+  const { pool } = mm.space;
+  const vma = mm.space.findVma(vpn);
+  const isUnhelpful =
+    vma !== NO_VMA && pool.startVpn[vma] <= vpn && (pool.vmFlags[vma] & (VM_SEQ_READ | VM_RAND_READ)) !== 0;
+  if (!isUnhelpful && !sys.memmap.hasFlags(pfn, PG_RESERVED)) sys.reclaimPolicy.markAccessed(pfn);
 }
 
 /**
@@ -113,6 +151,12 @@ function protectionNeedsFlush(oldLo: number, oldHi: number, newLo: number, newHi
   );
 }
 
+/** Is what an entry maps an anonymous page that this entry alone may write? */
+function ownsPage(sys: System, lo: number, hi: number): boolean {
+  const wanted = PG_ANON | PG_ANON_EXCLUSIVE;
+  return (sys.memmap.flags[leafPfn(lo, hi, PT_LEVEL_PTE)] & wanted) === wanted;
+}
+
 /** Connects address spaces to pages. */
 export class PagesOfAddressSpaces implements AddressSpaceHost {
   private readonly sys: System;
@@ -125,7 +169,7 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
   unmapPages(mm: MmId, startVpn: Vpn, endVpn: Vpn): void {
     const { sys } = this;
     if (!sys.gather.isOpen) sys.gather.begin(sys.mmOf(mm));
-    zapPages(sys, sys.gather, sys.mmOf(mm), startVpn, endVpn);
+    zapPages(sys, sys.gather, sys.mmOf(mm), startVpn, endVpn, true);
   }
 
   freePageTables(mm: MmId, startVpn: Vpn, endVpn: Vpn, floorVpn: Vpn, ceilingVpn: Vpn): void {
@@ -144,8 +188,9 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
   }
 
   /**
-   * Gives present entries the rights of `vmFlags`, keeping accessed, dirty and soft-dirty. A private page becomes
-   * writable here only if the mapping owns it and it was written before (can_change_pte_writable).
+   * Gives present entries the rights of `vmFlags`, keeping accessed, dirty and soft-dirty. A page becomes writable here
+   * if no write to it must be seen first: a private page that the mapping owns, a shared one that is dirty already
+   * (can_change_pte_writable).
    */
   changeProtection(mm: MmId, startVpn: Vpn, endVpn: Vpn, vmFlags: number): void {
     const { sys } = this;
@@ -164,10 +209,9 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
       const { lo, hi } = cursor;
       if (!pteIsPresent(lo)) continue;
       let newLo = modifyLo(lo, hi, PT_LEVEL_PTE, protLo, protHi);
-      if (mayWrite && (lo & PTE_D) !== 0 && (lo & PTE_SPECIAL) === 0) {
-        const isOwn =
-          (vmFlags & VM_SHARED) !== 0 ||
-          sys.memmap.hasFlags(leafPfn(lo, hi, PT_LEVEL_PTE), PG_ANON_EXCLUSIVE);
+      const mustFault = (lo & (PTE_SPECIAL | PTE_UFFD_WP)) !== 0 || needsSoftDirtyFault(vmFlags, lo);
+      if (mayWrite && !mustFault) {
+        const isOwn = (vmFlags & VM_SHARED) !== 0 ? (lo & PTE_D) !== 0 : ownsPage(sys, lo, hi);
         if (isOwn) newLo |= PTE_RW;
       }
       const newHi = modifyHi(lo, hi, PT_LEVEL_PTE, protLo, protHi);

@@ -2,14 +2,17 @@
  * Carries out what reclaim proposes: looks at accessed bits through the reverse mapping, unmaps a victim everywhere,
  * writes it out or drops it, frees the frame. Hot: per page scanned.
  * Source: Linux 6.18 mm/rmap.c, folio_referenced_one(), try_to_unmap_one(); mm/vmscan.c, shrink_folio_list(), pageout().
- * Differs: writing is done before the call returns, as on a synchronous swap device.
+ * Differs: a write to an asynchronous device is over when the call returns; what follows from it is kept: the page stays in
+ * the swap cache until somebody looks at it again.
  */
 import {
   EVICT_BUSY,
   EVICT_FREED,
+  EVICT_IN_USE,
   EVICT_IO_ERROR,
   EVICT_NO_SWAP,
   EVICT_UNEVICTABLE,
+  EVICT_WRITTEN,
   NO_ENTRY,
   NR_VMSCAN_WRITE,
   PG_ANON,
@@ -20,14 +23,21 @@ import {
   PG_SWAPCACHE,
   PG_UNEVICTABLE,
   PG_WRITEBACK,
+  PGLAZYFREED,
   type Pfn,
   PTE_A,
   PTE_D,
+  PTE_SOFT_DIRTY,
   PTE_SWP_EXCLUSIVE,
+  PTE_SWP_SOFT_DIRTY,
+  PTE_SWP_UFFD_WP,
+  PTE_UFFD_WP,
   type ReclaimHost,
   swapEntryToPteHi,
   swapEntryToPteLo,
   VM_EXEC,
+  VM_LOCKED,
+  type Vpn,
 } from "@pageframe/contracts";
 import { NO_LINK } from "@pageframe/memmap";
 import { dropFilePage, writeBackFilePage } from "../files/file-pages.ts";
@@ -36,6 +46,7 @@ import { moveShmemToSwap } from "../files/shmem-swap.ts";
 import { countSwapEntries, putUserPage, removeRmap } from "./pages.ts";
 import { addPageToSwap, writeToSwap } from "./swap-pages.ts";
 import { type System } from "../system.ts";
+import { type Mm } from "../task.ts";
 import { CAUSE_SCAN } from "../time.ts";
 
 /** The rest of the machine, as reclaim sees it. */
@@ -99,16 +110,50 @@ export class Evictor implements ReclaimHost {
     const { memmap } = sys;
     const isCached = (memmap.flags[pfn] & PG_SWAPCACHE) !== 0;
     if (memmap.refcount[pfn] !== memmap.mapcount[pfn] + (isCached ? 1 : 0)) return EVICT_BUSY;
+    if ((memmap.flags[pfn] & PG_SWAPBACKED) === 0) return this.dropLazyfree(pfn);
     if (!isCached && !addPageToSwap(sys, pfn)) return EVICT_NO_SWAP;
-    this.unmapAnon(pfn);
+    if (!this.unmapAnon(pfn)) return EVICT_IN_USE;
+    const swapEntry = memmap.private[pfn];
     if ((memmap.flags[pfn] & PG_DIRTY) !== 0) {
       sys.unmapBatch.beforeWrite();
       const result = writeToSwap(sys, pfn);
       if (result < 0) return EVICT_IO_ERROR;
       sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
+      if (sys.swap.isWrittenLater(swapEntry)) return EVICT_WRITTEN;
     }
     sys.swap.deleteFromCache(pfn);
     putUserPage(sys, pfn, 0);
+    sys.unmapBatch.freed();
+    return EVICT_FREED;
+  }
+
+  /** Frees a page that MADV_FREE gave up, unless it was written since: then it is a page like any other again. */
+  private dropLazyfree(pfn: Pfn): number {
+    const { sys } = this;
+    const { memmap, rmap } = sys;
+    // The last reference must not go with the last entry.
+    memmap.getPage(pfn);
+    while (rmap.head[pfn] !== NO_LINK) {
+      const link = rmap.head[pfn];
+      const vpn = rmap.linkVpn[link];
+      const mm = sys.mmOf(rmap.linkMm[link]);
+      const entry = mm.pageTable.findEntry(vpn);
+      const lo = mm.pageTable.entryLo(entry);
+      if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+      const isDirty = memmap.hasFlags(pfn, PG_DIRTY);
+      if (isDirty) memmap.setFlags(pfn, PG_SWAPBACKED);
+      if (isDirty || isLocked(mm, vpn)) {
+        memmap.putPageTestzero(pfn);
+        return EVICT_IN_USE;
+      }
+      mm.pageTable.setEntry(entry, 0, 0);
+      sys.unmapBatch.unmapped(mm, vpn, lo);
+      mm.rssStat.updateHiwater();
+      removeRmap(sys, mm, vpn, pfn);
+      memmap.putPageTestzero(pfn);
+    }
+    putUserPage(sys, pfn, 0);
+    sys.vmstat.countEvents(PGLAZYFREED, 1);
     sys.unmapBatch.freed();
     return EVICT_FREED;
   }
@@ -117,7 +162,7 @@ export class Evictor implements ReclaimHost {
     const { sys } = this;
     const { memmap } = sys;
     if (memmap.refcount[pfn] !== memmap.mapcount[pfn] + 1) return EVICT_BUSY;
-    this.unmapFile(pfn);
+    if (!this.unmapFile(pfn)) return EVICT_IN_USE;
     if ((memmap.flags[pfn] & PG_SWAPBACKED) !== 0) return this.evictShmem(pfn);
     if ((memmap.flags[pfn] & PG_DIRTY) !== 0) sys.unmapBatch.beforeWrite();
     writeBackFilePage(sys, pfn);
@@ -139,9 +184,11 @@ export class Evictor implements ReclaimHost {
     }
     if (!isCached && !moveShmemToSwap(sys, pfn)) return EVICT_NO_SWAP;
     if (isDirty) {
+      const swapEntry = memmap.private[pfn];
       sys.unmapBatch.beforeWrite();
       if (writeToSwap(sys, pfn) < 0) return EVICT_IO_ERROR;
       sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
+      if (sys.swap.isWrittenLater(swapEntry)) return EVICT_WRITTEN;
     }
     sys.swap.deleteFromCache(pfn);
     putUserPage(sys, pfn, 0);
@@ -149,8 +196,8 @@ export class Evictor implements ReclaimHost {
     return EVICT_FREED;
   }
 
-  /** Replaces every entry that maps an anonymous page by its swap entry. */
-  private unmapAnon(pfn: Pfn): void {
+  /** Replaces every entry that maps an anonymous page by its swap entry. False when a mapping is locked. */
+  private unmapAnon(pfn: Pfn): boolean {
     const { sys } = this;
     const { memmap, rmap } = sys;
     const swapEntry = memmap.private[pfn];
@@ -159,11 +206,16 @@ export class Evictor implements ReclaimHost {
       const link = rmap.head[pfn];
       const vpn = rmap.linkVpn[link];
       const mm = sys.mmOf(rmap.linkMm[link]);
+      if (isLocked(mm, vpn)) return false;
       const entry = mm.pageTable.findEntry(vpn);
       const lo = mm.pageTable.entryLo(entry);
       if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
       sys.swap.swapDuplicate(swapEntry);
-      mm.pageTable.setEntry(entry, swapEntryToPteLo(swapEntry, exclusive), swapEntryToPteHi(swapEntry));
+      const flags =
+        exclusive |
+        ((lo & PTE_SOFT_DIRTY) !== 0 ? PTE_SWP_SOFT_DIRTY : 0) |
+        ((lo & PTE_UFFD_WP) !== 0 ? PTE_SWP_UFFD_WP : 0);
+      mm.pageTable.setEntry(entry, swapEntryToPteLo(swapEntry, flags), swapEntryToPteHi(swapEntry));
       sys.unmapBatch.unmapped(mm, vpn, lo);
       mm.rssStat.updateHiwater();
       removeRmap(sys, mm, vpn, pfn);
@@ -171,16 +223,18 @@ export class Evictor implements ReclaimHost {
       memmap.putPageTestzero(pfn);
     }
     memmap.clearFlags(pfn, PG_ANON_EXCLUSIVE);
+    return true;
   }
 
-  /** Empties every entry that maps a file page; the page can be found again through its file. */
-  private unmapFile(pfn: Pfn): void {
+  /** Empties every entry that maps a file page, which its file still knows. False when a mapping is locked. */
+  private unmapFile(pfn: Pfn): boolean {
     const { sys } = this;
     const { memmap, rmap } = sys;
     while (rmap.head[pfn] !== NO_LINK) {
       const link = rmap.head[pfn];
       const vpn = rmap.linkVpn[link];
       const mm = sys.mmOf(rmap.linkMm[link]);
+      if (isLocked(mm, vpn)) return false;
       const entry = mm.pageTable.findEntry(vpn);
       const lo = mm.pageTable.entryLo(entry);
       if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
@@ -190,5 +244,14 @@ export class Evictor implements ReclaimHost {
       removeRmap(sys, mm, vpn, pfn);
       memmap.putPageTestzero(pfn);
     }
+    return true;
   }
+}
+
+/** Is the page in a locked mapping of the address space? */
+function isLocked(mm: Mm, vpn: Vpn): boolean {
+  const { space } = mm;
+  if (space.lockedVm === 0) return false;
+  const vma = space.findVma(vpn);
+  return vma >= 0 && (space.pool.vmFlags[vma] & VM_LOCKED) !== 0;
 }

@@ -2,11 +2,12 @@
  * The page-fault handler. Hot: per page fault.
  *
  * Source: Linux 6.18 arch/x86/mm/fault.c, do_user_addr_fault(), access_error(); mm/memory.c, handle_pte_fault(),
- * do_anonymous_page(), do_read_fault(), do_cow_fault(), do_shared_fault(), do_wp_page(), do_swap_page().
- * Differs: no fault-around, no swap readahead, no huge pages yet; a major fault is answered at once.
+ * do_anonymous_page(), do_wp_page(), wp_can_reuse_anon_folio(), handle_pte_marker().
+ * Differs: no huge pages yet; a major fault is answered at once.
  */
 import {
   BUS_ADRERR,
+  BUS_MCEERR_AR,
   type CpuId,
   NO_ENTRY,
   NO_PFN,
@@ -14,16 +15,23 @@ import {
   PG_ANON,
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
+  PG_LRU,
   PG_SWAPCACHE,
   PGFAULT,
   PGMAJFAULT,
   PGREUSE,
+  PTE_A,
+  PTE_D,
+  PTE_MARKER_GUARD,
+  PTE_MARKER_POISONED,
   PTE_RW,
   PTE_SOFT_DIRTY,
   PTE_SPECIAL,
   pteHi,
+  pteIsNonSwap,
   pteIsPresent,
   pteLo,
+  pteMarkers,
   leafPfn,
   PT_LEVEL_PTE,
   type Pfn,
@@ -36,9 +44,11 @@ import {
   TP_PAGE_FAULT_USER,
   VM_EXEC,
   VM_FAULT_ERROR,
+  VM_FAULT_HWPOISON,
   VM_FAULT_MAJOR,
   VM_FAULT_OOM,
   VM_FAULT_SIGBUS,
+  VM_FAULT_SIGSEGV,
   VM_GROWSDOWN,
   VM_READ,
   VM_SHARED,
@@ -60,7 +70,8 @@ import {
   vmFlagsToPteLo,
   writtenPteLo,
 } from "./pages.ts";
-import { freeSwapOfPage, swapInPage } from "./swap-pages.ts";
+import { swapInPage } from "./swap-in.ts";
+import { freeSwapOfPage } from "./swap-pages.ts";
 import { type System } from "../system.ts";
 import { type Task, type TaskSignal } from "../task.ts";
 import { CAUSE_MINOR_FAULT } from "../time.ts";
@@ -86,7 +97,9 @@ export function handleUserFault(sys: System, task: Task, vpn: Vpn, errorCode: nu
   sys.trace?.emit(tracepoint, task.pid, vpn, errorCode, result);
   if (task.killedBy !== null) return task.killedBy;
   if ((result & VM_FAULT_ERROR) !== 0) {
+    if ((result & VM_FAULT_HWPOISON) !== 0) return { signal: SIGBUS, code: BUS_MCEERR_AR, vpn };
     if ((result & VM_FAULT_SIGBUS) !== 0) return { signal: SIGBUS, code: BUS_ADRERR, vpn };
+    if ((result & VM_FAULT_SIGSEGV) !== 0) return segv(SEGV_MAPERR, vpn);
     // Nobody could be killed and there is no page: Linux panics here ("System is deadlocked on memory").
     return { signal: SIGKILL, code: 0, vpn: 0 };
   }
@@ -108,13 +121,12 @@ export function handleMmFault(
 ): number {
   sys.vmstat.events[PGFAULT]++;
   const result = handlePteFault(sys, task, vma, vpn, isWrite, isUnshare);
+  const isMajor = (result & VM_FAULT_MAJOR) !== 0;
+  // The machine counts reads, those that fail too; a task counts faults that were answered.
+  if (isMajor) sys.vmstat.events[PGMAJFAULT]++;
   if (task.killedBy !== null || (result & VM_FAULT_ERROR) !== 0) return result;
-  if ((result & VM_FAULT_MAJOR) !== 0) {
-    task.nrMajorFaults++;
-    sys.vmstat.events[PGMAJFAULT]++;
-  } else {
-    task.nrMinorFaults++;
-  }
+  if (isMajor) task.nrMajorFaults++;
+  else task.nrMinorFaults++;
   return result;
 }
 
@@ -152,6 +164,8 @@ function handlePteFault(
   if ((isWrite || isUnshare) && (lo & PTE_RW) === 0) return doWpPage(sys, task, vma, vpn, entry, isUnshare);
   // Somebody else's fault, or a right that was given since: only this CPU's TLB was behind, and the fault has dropped what
   // it held of the page (flush_tlb_fix_spurious_fault does nothing on x86).
+  const touchedLo = lo | PTE_A | (isWrite ? PTE_D | PTE_SOFT_DIRTY : 0);
+  if ((lo & PTE_SPECIAL) === 0) task.mm.pageTable.setEntry(entry, touchedLo, hi);
   return 0;
 }
 
@@ -193,7 +207,7 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
     if ((vmFlags & VM_SHARED) !== 0) memmap.setFlags(old, PG_DIRTY);
     sys.vmstat.events[PGREUSE]++;
     // A right more needs no flush: other CPUs fault once and find it (ptep_set_access_flags).
-    mm.pageTable.setEntry(entry, lo | writtenPteLo(vmFlags), hi);
+    mm.pageTable.setEntry(entry, lo | writtenPteLo(vmFlags) | PTE_A, hi);
     return 0;
   }
 
@@ -240,19 +254,27 @@ function mayReuseAnon(sys: System, pfn: Pfn, cpu: CpuId): boolean {
   const flags = memmap.flags[pfn];
   if ((flags & PG_ANON) === 0) return false;
   if ((flags & PG_ANON_EXCLUSIVE) !== 0) return true;
-  // A page in an LRU batch has the batch's reference too.
-  if (memmap.refcount[pfn] > 1) sys.lru.drain(cpu);
-  const nrExpected = (memmap.flags[pfn] & PG_SWAPCACHE) !== 0 ? 2 : 1;
-  if (memmap.refcount[pfn] !== nrExpected) return false;
-  if ((memmap.flags[pfn] & PG_SWAPCACHE) !== 0) {
-    if (!freeSwapOfPage(sys, pfn)) return false;
-  }
+  if (memmap.refcount[pfn] > 3) return false;
+  // A page on its way to a list has the batch's reference too.
+  if ((flags & PG_LRU) === 0) sys.lru.drain(cpu);
+  const isCached = (memmap.flags[pfn] & PG_SWAPCACHE) !== 0;
+  if (memmap.refcount[pfn] > (isCached ? 2 : 1)) return false;
+  if (isCached && !freeSwapOfPage(sys, pfn)) return false;
   memmap.setFlags(pfn, PG_ANON_EXCLUSIVE);
   return true;
 }
 
-/** An entry that names a swap slot (do_swap_page). */
+/** An entry that is not present: it names a swap slot or is a marker (do_swap_page). */
 function doSwapPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, isWrite: boolean): number {
+  const hi = task.mm.pageTable.entryHi(entry);
+  if (pteIsNonSwap(hi)) {
+    const markers = pteMarkers(task.mm.pageTable.entryLo(entry), hi);
+    if ((markers & PTE_MARKER_POISONED) !== 0) return VM_FAULT_HWPOISON;
+    if ((markers & PTE_MARKER_GUARD) !== 0) return VM_FAULT_SIGSEGV;
+    // Write-protection that nobody asks for any more: the access faults again and finds nothing.
+    task.mm.pageTable.setEntry(entry, 0, 0);
+    return 0;
+  }
   const result = swapInPage(sys, task, vma, vpn, entry, isWrite);
   if ((result & VM_FAULT_ERROR) !== 0 || !isWrite || (task.mm.pageTable.entryLo(entry) & PTE_RW) !== 0)
     return result;

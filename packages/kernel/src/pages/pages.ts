@@ -32,6 +32,7 @@ import {
   VM_EXEC,
   VM_READ,
   VM_SHARED,
+  VM_SOFTDIRTY,
   VM_WRITE,
   type VmaId,
   type Vpn,
@@ -67,6 +68,14 @@ export function vmFlagsToPteHi(vmFlags: number): number {
 /** Low flags that a write adds: writable where the mapping allows it, dirty (maybe_mkwrite, pte_mkdirty). */
 export function writtenPteLo(vmFlags: number): number {
   return ((vmFlags & VM_WRITE) !== 0 ? PTE_RW : 0) | PTE_D | PTE_SOFT_DIRTY;
+}
+
+/**
+ * Must the next write to a page with these entry flags fault, so that it becomes soft-dirty (pte_needs_soft_dirty_wp)?
+ * In a mapping that is soft-dirty as a whole none must.
+ */
+export function needsSoftDirtyFault(vmFlags: number, lo: number): boolean {
+  return (vmFlags & VM_SOFTDIRTY) === 0 && (lo & PTE_SOFT_DIRTY) === 0;
 }
 
 /** Takes a frame for a program's page at `vpn`, on the node that the NUMA policy prefers. NO_PFN when there is none. */

@@ -1,47 +1,21 @@
 /**
- * Anonymous pages between RAM and swap. Hot: per page swapped.
- * Source: Linux 6.18 mm/memory.c, do_swap_page(), should_try_to_free_swap(); mm/swapfile.c, folio_free_swap(),
- * free_swap_and_cache(); mm/swap_state.c.
- * Differs: one page at a time, no readahead.
+ * Anonymous pages on their way to swap, and slots given back. Hot: per page swapped.
+ * Source: Linux 6.18 mm/swapfile.c, folio_alloc_swap(), folio_free_swap(), free_swap_and_cache_nr(); mm/page_io.c,
+ * swap_writeout(); mm/swap_state.c.
  */
 import {
   type CpuId,
   NO_PFN,
   NO_SWAP_ENTRY,
-  PG_ANON,
-  PG_ANON_EXCLUSIVE,
   PG_DIRTY,
-  PG_SWAPBACKED,
   PG_SWAPCACHE,
-  PG_UPTODATE,
+  PG_WRITEBACK,
   type Pfn,
-  PTE_D,
-  PTE_RW,
-  PTE_SOFT_DIRTY,
-  PTE_SWP_EXCLUSIVE,
-  pteHi,
-  pteLo,
-  pteToSwapEntry,
   type SwapEntry,
-  VM_FAULT_MAJOR,
-  VM_FAULT_OOM,
-  VM_FAULT_SIGBUS,
-  VM_WRITE,
-  type VmaId,
-  type Vpn,
 } from "@pageframe/contracts";
-import {
-  addRmap,
-  allocUserPage,
-  countSwapEntries,
-  linearPageIndex,
-  putUserPage,
-  vmFlagsToPteHi,
-  vmFlagsToPteLo,
-} from "./pages.ts";
+import { putUserPage } from "./pages.ts";
 import { type System } from "../system.ts";
-import { type Task } from "../task.ts";
-import { CAUSE_SWAP_IN, CAUSE_SWAP_OUT } from "../time.ts";
+import { CAUSE_SWAP_OUT } from "../time.ts";
 
 /** Gives a page a swap slot and puts it in the swap cache; false when swap is full (add_to_swap). */
 export function addPageToSwap(sys: System, pfn: Pfn): boolean {
@@ -68,6 +42,7 @@ export function writeToSwap(sys: System, pfn: Pfn): number {
  */
 export function freeSwapOfPage(sys: System, pfn: Pfn): boolean {
   const { memmap } = sys;
+  if ((memmap.flags[pfn] & (PG_SWAPCACHE | PG_WRITEBACK)) !== PG_SWAPCACHE) return false;
   if (sys.swap.swapCount(memmap.private[pfn]) > 0) return false;
   sys.swap.deleteFromCache(pfn);
   memmap.putPageTestzero(pfn);
@@ -85,73 +60,6 @@ export function freeSwapEntry(sys: System, entry: SwapEntry, cpu: CpuId): void {
 }
 
 /** Is so much swap used that slots of resident pages should be given back? (vm_swap_full) */
-function isSwapFull(sys: System): boolean {
+export function isSwapFull(sys: System): boolean {
   return sys.swap.nrFreeSlots * 2 < sys.swap.nrTotalSlots;
-}
-
-/**
- * Brings the page of a swap entry back and maps it. Returns VM_FAULT_* bits: SIGBUS when it cannot be read.
- * The entry's word index stays valid: its table holds at least this entry.
- */
-export function swapInPage(
-  sys: System,
-  task: Task,
-  vma: VmaId,
-  vpn: Vpn,
-  entry: number,
-  isWrite: boolean,
-): number {
-  const { memmap, swap } = sys;
-  const { mm, cpu } = task;
-  const vmFlags = mm.space.pool.vmFlags[vma];
-  const oldLo = mm.pageTable.entryLo(entry);
-  const swapEntry = pteToSwapEntry(oldLo, mm.pageTable.entryHi(entry));
-  let result = 0;
-  let pfn = swap.lookupCache(swapEntry);
-  if (pfn === NO_PFN) {
-    pfn = allocUserPage(sys, cpu, task.pid, vpn);
-    if (pfn === NO_PFN) return VM_FAULT_OOM;
-    if (task.killedBy !== null) {
-      putUserPage(sys, pfn, cpu);
-      return VM_FAULT_OOM;
-    }
-    result = VM_FAULT_MAJOR;
-    sys.time.spend(CAUSE_SWAP_IN, 1);
-    if (swap.readPage(swapEntry, pfn) < 0) {
-      putUserPage(sys, pfn, cpu);
-      return VM_FAULT_SIGBUS;
-    }
-    memmap.flags[pfn] |= PG_ANON | PG_SWAPBACKED | PG_UPTODATE;
-    memmap.index[pfn] = linearPageIndex(mm, vma, vpn);
-    // The reference that came with the page becomes the cache's.
-    swap.addToCache(swapEntry, pfn);
-    sys.lru.addPage(pfn, cpu);
-  }
-  memmap.getPage(pfn);
-
-  const wasExclusive = (oldLo & PTE_SWP_EXCLUSIVE) !== 0;
-  swap.swapFree(swapEntry);
-  countSwapEntries(sys, mm, -1);
-  if (isSwapFull(sys) || (isWrite && isOnlyUser(sys, pfn, cpu))) {
-    if (swap.swapCount(swapEntry) === 0) freeSwapOfPage(sys, pfn);
-  }
-  let flagsLo = vmFlagsToPteLo(vmFlags);
-  const isCached = (memmap.flags[pfn] & PG_SWAPCACHE) !== 0;
-  const isExclusive = wasExclusive || (!isCached && memmap.mapcount[pfn] === 0);
-  if (isExclusive) {
-    memmap.setFlags(pfn, PG_ANON_EXCLUSIVE);
-    if ((vmFlags & VM_WRITE) !== 0) {
-      flagsLo |= PTE_RW;
-      if (isWrite) flagsLo |= PTE_D | PTE_SOFT_DIRTY;
-    }
-  }
-  mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, vmFlagsToPteHi(vmFlags)));
-  addRmap(sys, mm, vpn, pfn);
-  return result;
-}
-
-/** Is the page only in the swap cache and held by this fault? */
-function isOnlyUser(sys: System, pfn: Pfn, cpu: CpuId): boolean {
-  if (sys.memmap.refcount[pfn] > 2) sys.lru.drain(cpu);
-  return sys.memmap.refcount[pfn] === 2;
 }

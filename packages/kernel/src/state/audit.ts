@@ -31,7 +31,9 @@ import {
   PTE_RW,
   PTE_SPECIAL,
   PTE_US,
+  pteIsNonSwap,
   pteIsPresent,
+  pteMarkers,
   leafPfn,
   PT_LEVEL_PTE,
   pteToSwapEntry,
@@ -102,6 +104,10 @@ function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
     if (entry === NO_ENTRY) bug(`${at} is populated and not found`);
     const lo = pageTable.entryLo(entry);
     const hi = pageTable.entryHi(entry);
+    if (!pteIsPresent(lo) && pteIsNonSwap(hi)) {
+      if (pteMarkers(lo, hi) === 0) bug(`${at} is neither present nor in swap, and no marker`);
+      continue;
+    }
     if (!pteIsPresent(lo)) {
       const swapEntry = pteToSwapEntry(lo, hi);
       mapped.swapCounts.set(swapEntry, (mapped.swapCounts.get(swapEntry) ?? 0) + 1);
@@ -204,6 +210,7 @@ function auditFrames(sys: System, mapped: MappedState): void {
   sys.vmalloc.checkInvariants();
   sys.vmalloc.forEachPfn((pfn) => kernelPages.add(pfn));
   sys.lru.checkInvariants();
+  const waiting = sys.lru.collectReferences();
   for (let pfn = 0; pfn < memmap.nrFrames; pfn++) {
     const flags = memmap.flags[pfn];
     if (mapped.mapcount[pfn] !== memmap.mapcount[pfn]) {
@@ -232,7 +239,7 @@ function auditFrames(sys: System, mapped: MappedState): void {
       : memmap.mapcount[pfn] +
         ((flags & PG_SWAPCACHE) !== 0 ? 1 : 0) +
         (isInFile ? 1 : 0) +
-        (isOnList ? 0 : sys.lru.isWaiting(pfn) ? 1 : 0) +
+        (waiting.get(pfn) ?? 0) +
         (sys.gupRefs.get(pfn) ?? 0);
     if (refcount !== nrOwners) bug(`pfn ${pfn} has ${refcount} references and ${nrOwners} owners`);
     if (isInFile && sys.files.findPage(memmap.mapping[pfn], memmap.index[pfn]) !== pfn) {
