@@ -4,6 +4,8 @@ import { recordsIn } from "./against.ts";
 import { totalOf } from "./compare.ts";
 import { collectCorpus } from "./corpus.ts";
 import { InputError } from "./input-error.ts";
+import { type LeftOut, leftOutNames } from "./left-out.ts";
+import { modelOf } from "./model.ts";
 import { jsonReport, textReport } from "./report.ts";
 import { score } from "./scoreboard.ts";
 
@@ -18,8 +20,8 @@ interface Options {
   json?: true;
   differences: number;
   only: string;
-  ignore?: "soft-dirty";
-  against: string;
+  ignore: readonly LeftOut[];
+  against?: string;
 }
 
 /** Where a run of the command writes. */
@@ -44,7 +46,7 @@ export function runCommand(args: readonly string[], io: CommandIo): number {
 
 function createProgram(io: CommandIo, exit: (code: number) => void): Command {
   return new Command("oracle")
-    .description("Counts where two sets of records of memory operations say the same.")
+    .description("Counts where the model observes what a real kernel was recorded to.")
     .argument(
       "<paths...>",
       "directories of scripts (.mm) with records (.jsonl, .jsonl.gz, .jsonl.zst), or scripts",
@@ -52,8 +54,8 @@ function createProgram(io: CommandIo, exit: (code: number) => void): Command {
     .option("--json", "print the counts as JSON, and nothing else")
     .option("--differences <number>", "how many differences to print", countOf, DEFAULT_DIFFERENCES)
     .option("--only <substring>", "only scripts whose name has this in it", "")
-    .option("--ignore <what>", "leave out: soft-dirty (machine.json says so by itself)", ignoredOf)
-    .requiredOption("--against <directory>", "compare with the records there")
+    .option("--ignore <what>", `leave out, with commas: ${leftOutNames.join(", ")}`, ignoredOf, [])
+    .option("--against <directory>", "compare with the records there instead of with the model")
     .action((paths: string[], options: Options) => exit(scoreCommand(paths, options, io)))
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .exitOverride();
@@ -61,8 +63,8 @@ function createProgram(io: CommandIo, exit: (code: number) => void): Command {
 
 function scoreCommand(paths: readonly string[], options: Options, io: CommandIo): number {
   const entries = collectCorpus(paths, options.only);
-  const answer = recordsIn(options.against);
-  const result = score(entries, answer, { ignoreSoftDirty: options.ignore === "soft-dirty" });
+  const answer = options.against === undefined ? modelOf(entries) : recordsIn(options.against);
+  const result = score(entries, answer, options.ignore);
   io.out(options.json === true ? jsonReport(result) : textReport(result, options.differences));
   const isEqual =
     totalOf(result.tallies).different === 0 && result.scripts.every(({ crash }) => crash === null);
@@ -77,7 +79,12 @@ function countOf(text: string): number {
   return count;
 }
 
-function ignoredOf(text: string): "soft-dirty" {
-  if (text !== "soft-dirty") throw new InvalidArgumentError("It can be soft-dirty.");
-  return text;
+function ignoredOf(text: string): LeftOut[] {
+  return text.split(",").map((part) => {
+    const name = leftOutNames.find((each) => each === part);
+    if (name === undefined) {
+      throw new InvalidArgumentError(`There is no "${part}"; there are ${leftOutNames.join(", ")}.`);
+    }
+    return name;
+  });
 }

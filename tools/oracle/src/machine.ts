@@ -1,23 +1,33 @@
-/** `machine.json`: the kernel and the configuration behind the records of a directory. */
+/** `machine.json`: the kernel and the settings behind the records of a directory, as `recorder --machine` prints them. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError, systemSentence } from "./input-error.ts";
+import { type LeftOut } from "./left-out.ts";
 import { isObject, type Json } from "./observations.ts";
 
 /** Name of the file, beside the records. */
 export const MACHINE_FILE = "machine.json";
 
-/** What of a machine shows in observations. */
+/** What of a machine the comparison needs. */
 export interface Machine {
   /** As `uname -r` has it. */
   readonly release: string;
-  readonly hasSoftDirty: boolean;
-  /** All of memory and swap, as /proc/meminfo has them (oom_score needs them); null where not said. */
-  readonly memTotalKb: number | null;
-  readonly swapTotalKb: number | null;
+  /** What its records cannot be held against the model in. */
+  readonly leftOut: readonly LeftOut[];
   /** Fields that the kernel answered in two ways when asked twice: per script, `LINE key`. */
   readonly twoAnswers: ReadonlyMap<string, ReadonlySet<string>>;
 }
+
+/**
+ * What the model shows, which is what the kernel of the shared records does. A machine that shows something else has
+ * it left out.
+ */
+const MODEL = { softDirty: true, guardVmFlag: false, ksmFlagOnAnonymous: true };
+const LEFT_OUT: Readonly<Record<keyof typeof MODEL, LeftOut>> = {
+  softDirty: "soft-dirty",
+  guardVmFlag: "guard-flag",
+  ksmFlagOnAnonymous: "ksm-flag",
+};
 
 /** Reads the machine of the records in `directory`; null when nothing is said of it. Throws InputError. */
 export function readMachine(directory: string): Machine | null {
@@ -29,20 +39,16 @@ export function readMachine(directory: string): Machine | null {
 export function parseMachine(text: string, path: string): Machine {
   const value = parseJson(text, path);
   if (!isObject(value)) throw new InputError(`${path}: must be a JSON object`);
-  const { release, softDirty, memTotalKb = null, swapTotalKb = null, twoAnswers = {} } = value;
+  const { release, twoAnswers = {} } = value;
   if (typeof release !== "string") throw new InputError(`${path}: "release" must be a string`);
-  if (typeof softDirty !== "boolean") throw new InputError(`${path}: "softDirty" must be true or false`);
-  for (const [key, number] of Object.entries({ memTotalKb, swapTotalKb })) {
-    if (number !== null && typeof number !== "number")
-      throw new InputError(`${path}: "${key}" must be a number`);
+  // Always: the model begins with the counters of the recorder behind the shared records, not of this one.
+  const leftOut: LeftOut[] = ["VmHWM"];
+  for (const key of Object.keys(MODEL) as (keyof typeof MODEL)[]) {
+    const shows = value[key] ?? MODEL[key];
+    if (typeof shows !== "boolean") throw new InputError(`${path}: "${key}" must be true or false`);
+    if (shows !== MODEL[key]) leftOut.push(LEFT_OUT[key]);
   }
-  return {
-    release,
-    hasSoftDirty: softDirty,
-    memTotalKb: memTotalKb as number | null,
-    swapTotalKb: swapTotalKb as number | null,
-    twoAnswers: parseTwoAnswers(twoAnswers, path),
-  };
+  return { release, leftOut, twoAnswers: parseTwoAnswers(twoAnswers, path) };
 }
 
 function parseTwoAnswers(value: Json, path: string): Map<string, ReadonlySet<string>> {

@@ -2,7 +2,11 @@
 import { type Tallies, type Tally, totalOf } from "./compare.ts";
 import { differenceText } from "./difference-text.ts";
 import { kinds } from "./kinds.ts";
+import { leftOutReasons } from "./left-out.ts";
 import { type Score } from "./scoreboard.ts";
+
+/** Most places to name for one reason. */
+const MAX_PLACES = 4;
 
 /** The counts as JSON, and nothing else. */
 export function jsonReport({ tallies }: Score): string {
@@ -27,13 +31,19 @@ function crashText({ scripts }: Score): string {
     .join("\n");
 }
 
+/** One line a reason: a hundred scripts may lack the same. */
 function notModelledText({ scripts }: Score): string {
-  return scripts
-    .flatMap(({ name, notModelled }) =>
-      notModelled === null
-        ? []
-        : [`${name}:${notModelled.line}: not modelled from here on: ${notModelled.reason}`],
-    )
+  const places = new Map<string, string[]>();
+  for (const { name, notModelled } of scripts) {
+    if (notModelled === null) continue;
+    const { line, reason } = notModelled;
+    places.set(reason, [...(places.get(reason) ?? []), `${name}:${line}`]);
+  }
+  return [...places]
+    .map(([reason, at]) => {
+      const more = at.length > MAX_PLACES ? ` and ${at.length - MAX_PLACES} more` : "";
+      return `not modelled from there on: ${reason}: ${at.slice(0, MAX_PLACES).join(", ")}${more}`;
+    })
     .join("\n");
 }
 
@@ -71,7 +81,7 @@ function percentText(part: number, whole: number): string {
   return `${(Math.floor((part / whole) * 10000) / 100).toFixed(2)} %`;
 }
 
-function summaryText({ scripts, tallies, ignoredSoftDirty }: Score): string {
+function summaryText({ scripts, tallies, leftOut }: Score): string {
   const nrEqual = scripts.filter(
     ({ nrDifferent, notModelled, crash }) => nrDifferent === 0 && notModelled === null && crash === null,
   ).length;
@@ -79,6 +89,6 @@ function summaryText({ scripts, tallies, ignoredSoftDirty }: Score): string {
   return [
     `${nrEqual} of ${scripts.length} scripts equal in every field; ${equal} of ${equal + different} fields equal` +
       (notModelled > 0 ? `, ${notModelled} not modelled` : ""),
-    ...(ignoredSoftDirty ? ["Soft-dirty is left out: the kernel of the records has none."] : []),
+    ...leftOut.map((name) => `Left out: ${name} (${leftOutReasons[name]}).`),
   ].join("\n");
 }

@@ -2,9 +2,9 @@
 import { basename } from "node:path";
 import { addTallies, compare, type Difference, emptyTallies, type Tallies } from "./compare.ts";
 import { type CorpusEntry, readRecord } from "./corpus.ts";
+import { type LeftOut, leaveOut } from "./left-out.ts";
 import { type Machine, readMachine } from "./machine.ts";
 import { type Observation } from "./observations.ts";
-import { withoutSoftDirty } from "./soft-dirty.ts";
 
 /** What the other side of a comparison observed. */
 export interface Answer {
@@ -15,8 +15,8 @@ export interface Answer {
   readonly crash: string | null;
 }
 
-/** Answers a script on a machine (null: the machine of the shared records). */
-export type Answerer = (entry: CorpusEntry, machine: Machine | null) => Answer;
+/** Answers a script. */
+export type Answerer = (entry: CorpusEntry) => Answer;
 
 /** Of one script. */
 export interface ScriptScore {
@@ -32,18 +32,19 @@ export interface Score {
   readonly tallies: Tallies;
   readonly scripts: readonly ScriptScore[];
   readonly differences: readonly Difference[];
-  /** Whether soft-dirty was left out anywhere. */
-  readonly ignoredSoftDirty: boolean;
+  /** What was left out, in any of the scripts. */
+  readonly leftOut: readonly LeftOut[];
 }
 
-/** What to leave out. */
-export interface ScoreOptions {
-  /** Leaves soft-dirty out of every record; without it only where machine.json says that the kernel has none. */
-  readonly ignoreSoftDirty: boolean;
-}
-
-/** Runs every script. Reads all records before it runs the first script, so that bad input shows at once. */
-export function score(entries: readonly CorpusEntry[], answer: Answerer, options: ScoreOptions): Score {
+/**
+ * Runs every script. `ignored` is left out everywhere, and what a record's machine cannot be compared in there. Reads
+ * all records before it runs the first script, so that bad input shows at once.
+ */
+export function score(
+  entries: readonly CorpusEntry[],
+  answer: Answerer,
+  ignored: readonly LeftOut[] = [],
+): Score {
   const machines = new Map<string, Machine | null>();
   for (const { directory } of entries) {
     if (!machines.has(directory)) machines.set(directory, readMachine(directory));
@@ -52,14 +53,14 @@ export function score(entries: readonly CorpusEntry[], answer: Answerer, options
   const tallies = emptyTallies();
   const scripts: ScriptScore[] = [];
   const differences: Difference[] = [];
-  let ignoredSoftDirty = false;
+  const allLeftOut = new Set<LeftOut>();
   for (const [index, entry] of entries.entries()) {
     const machine = machines.get(entry.directory) ?? null;
-    const ignore = options.ignoreSoftDirty || machine?.hasSoftDirty === false;
-    ignoredSoftDirty ||= ignore;
+    const leftOut = new Set([...ignored, ...(machine?.leftOut ?? [])]);
+    for (const name of leftOut) allLeftOut.add(name);
     const cleaned = (observations: readonly Observation[]) =>
-      ignore ? observations.map(withoutSoftDirty) : observations;
-    const { observations, notModelled, crash } = answer(entry, machine);
+      observations.map((observation) => leaveOut(observation, leftOut));
+    const { observations, notModelled, crash } = answer(entry);
     const result = compare({
       scriptName: entry.name,
       expected: cleaned(records[index]),
@@ -77,5 +78,5 @@ export function score(entries: readonly CorpusEntry[], answer: Answerer, options
       crash,
     });
   }
-  return { tallies, scripts, differences, ignoredSoftDirty };
+  return { tallies, scripts, differences, leftOut: [...allLeftOut] };
 }
