@@ -1,0 +1,295 @@
+/**
+ * System calls on files: open on tmpfs, memfd_create, read and write at an offset, truncation, seals.
+ * Source: Linux 6.18 fs/open.c, do_ftruncate(), vfs_fallocate(); fs/read_write.c, ksys_pread64(); mm/shmem.c,
+ * shmem_file_read_iter(), shmem_write_begin(), shmem_write_end(); mm/memfd.c; mm/fadvise.c, generic_fadvise().
+ */
+import {
+  EBADF,
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  ENOENT,
+  ENOSYS,
+  EOPNOTSUPP,
+  EPERM,
+  F_SEAL_EXEC,
+  F_SEAL_FUTURE_WRITE,
+  F_SEAL_GROW,
+  F_SEAL_SEAL,
+  F_SEAL_SHRINK,
+  F_SEAL_WRITE,
+  FALLOC_FL_KEEP_SIZE,
+  FALLOC_FL_PUNCH_HOLE,
+  MFD_ALLOW_SEALING,
+  MFD_CLOEXEC,
+  MFD_EXEC,
+  MFD_HUGETLB,
+  MFD_NOEXEC_SEAL,
+  NO_VMA,
+  O_ACCMODE,
+  O_CREAT,
+  O_EXCL,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+  PAGE_SIZE,
+  PG_DIRTY,
+  PG_UPTODATE,
+  type Pfn,
+  POSIX_FADV_NOREUSE,
+  VM_MAYWRITE,
+  VM_SHARED,
+} from "@pageframe/contracts";
+import { FMODE_READ, FMODE_WRITE } from "@pageframe/vma";
+import { type Inode, type OpenFile } from "../files/files.ts";
+import { getFilePage } from "../files/file-pages.ts";
+import { closeFile, evictInode, newShmemInode, SGP_READ, SGP_WRITE, shmemGetPage } from "../files/shmem.ts";
+import { allocateShmem, emptyShmem, punchShmem, setShmemSize } from "../files/truncate.ts";
+import { putUserPage } from "../pages/pages.ts";
+import { type System } from "../system.ts";
+import { type Task } from "../task.ts";
+
+/** Longest name of a memfd (MFD_NAME_MAX_LEN), and of a file. */
+const MFD_NAME_MAX_LEN = 249;
+const NAME_MAX = 255;
+const MFD_ALL_FLAGS = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC;
+const F_ALL_SEALS =
+  F_SEAL_SEAL | F_SEAL_EXEC | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+const TMPFS_PATH = "/dev/shm/";
+
+/** open(2) in /dev/shm, and so shm_open(3). Returns the file's id, -ENOENT, -EEXIST or -EINVAL. */
+export function sysOpenTmpfs(sys: System, name: string, openFlags: number): number {
+  if (name === "" || name.length > NAME_MAX || name.includes("/")) return -EINVAL;
+  const { files } = sys;
+  const known = files.tmpfsNames.get(name);
+  if (known === undefined && (openFlags & O_CREAT) === 0) return -ENOENT;
+  if (known !== undefined && (openFlags & (O_CREAT | O_EXCL)) === (O_CREAT | O_EXCL)) return -EEXIST;
+  const inode = known === undefined ? newShmemInode(sys, TMPFS_PATH + name, 0, 1, true) : files.inode(known);
+  inode.seals |= F_SEAL_SEAL;
+  files.tmpfsNames.set(name, inode.id);
+  const access = openFlags & O_ACCMODE;
+  const mode = (access === O_WRONLY ? 0 : FMODE_READ) | (access === O_RDONLY ? 0 : FMODE_WRITE);
+  const file = files.openInode(inode, mode);
+  if ((openFlags & O_TRUNC) !== 0) emptyShmem(sys, inode);
+  return file.id;
+}
+
+/** unlink(2) in /dev/shm, and so shm_unlink(3): the file lives on while it is open or mapped. 0 or -ENOENT. */
+export function sysUnlinkTmpfs(sys: System, name: string): number {
+  const { files } = sys;
+  const known = files.tmpfsNames.get(name);
+  if (known === undefined) return -ENOENT;
+  files.tmpfsNames.delete(name);
+  const inode = files.inode(known);
+  inode.nrLinks = 0;
+  if (inode.nrFiles === 0) evictInode(sys, inode);
+  return 0;
+}
+
+/** memfd_create(2). Returns the file's id, -EINVAL, or -ENOSYS for huge pages. */
+export function sysMemfdCreate(sys: System, name: string, flags: number): number {
+  if ((flags & ~MFD_ALL_FLAGS) !== 0 || name.length > MFD_NAME_MAX_LEN) return -EINVAL;
+  if ((flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) === (MFD_EXEC | MFD_NOEXEC_SEAL)) return -EINVAL;
+  if ((flags & MFD_HUGETLB) !== 0) return -ENOSYS;
+  const inode = newShmemInode(sys, `/memfd:${name}`, 0, 0, false);
+  if ((flags & MFD_NOEXEC_SEAL) !== 0) inode.seals = F_SEAL_EXEC;
+  else if ((flags & MFD_ALLOW_SEALING) === 0) inode.seals = F_SEAL_SEAL;
+  return sys.files.openInode(inode, FMODE_READ | FMODE_WRITE).id;
+}
+
+/** close(2). 0 or -EBADF. */
+export function sysClose(sys: System, fileId: number): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null) return -EBADF;
+  closeFile(sys, file);
+  return 0;
+}
+
+/** ftruncate(2). Returns 0, -EBADF, -EINVAL (negative, not writable, not shared memory), -EPERM (sealed) or -ENOMEM. */
+export function sysFtruncate(sys: System, task: Task, fileId: number, lengthBytes: number): number {
+  if (lengthBytes < 0) return -EINVAL;
+  const file = sys.files.descriptor(fileId);
+  if (file === null) return -EBADF;
+  if ((file.mode & FMODE_WRITE) === 0 || !file.inode.isShmem) return -EINVAL;
+  return setShmemSize(sys, task, file.inode, lengthBytes);
+}
+
+/**
+ * fallocate(2): gives a range pages, or takes them with FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE. Returns 0, -EBADF,
+ * -EINVAL, -EOPNOTSUPP, -EPERM (sealed), -ENOSPC, -ENOMEM or -EINTR.
+ */
+export function sysFallocate(
+  sys: System,
+  task: Task,
+  fileId: number,
+  mode: number,
+  offsetBytes: number,
+  lengthBytes: number,
+): number {
+  const file = sys.files.descriptor(fileId);
+  return file === null ? -EBADF : fallocateFile(sys, task, file, mode, offsetBytes, lengthBytes);
+}
+
+/** fallocate() of a file, which need not have a descriptor any more (vfs_fallocate). */
+export function fallocateFile(
+  sys: System,
+  task: Task,
+  file: OpenFile,
+  mode: number,
+  offsetBytes: number,
+  lengthBytes: number,
+): number {
+  if (offsetBytes < 0 || lengthBytes <= 0) return -EINVAL;
+  if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) !== 0) return -EOPNOTSUPP;
+  const isPunch = (mode & FALLOC_FL_PUNCH_HOLE) !== 0;
+  const keepSize = (mode & FALLOC_FL_KEEP_SIZE) !== 0;
+  if (isPunch && !keepSize) return -EOPNOTSUPP;
+  if ((file.mode & FMODE_WRITE) === 0) return -EBADF;
+  const { inode } = file;
+  if (!inode.isShmem) return -EOPNOTSUPP;
+  const endBytes = offsetBytes + lengthBytes;
+  return isPunch
+    ? punchShmem(sys, task, inode, offsetBytes, endBytes)
+    : allocateShmem(sys, task, inode, offsetBytes, endBytes, keepSize);
+}
+
+/** fsync(2). Shared memory has nowhere to go to, and generated files write their pages when they leave. 0 or -EBADF. */
+export function sysFsync(sys: System, fileId: number): number {
+  return sys.files.descriptor(fileId) === null ? -EBADF : 0;
+}
+
+/** posix_fadvise(2): tmpfs ignores advice, generated files have no readahead. 0, -EBADF or -EINVAL. */
+export function sysFadvise(sys: System, fileId: number, lengthBytes: number, advice: number): number {
+  if (sys.files.descriptor(fileId) === null) return -EBADF;
+  return lengthBytes < 0 || advice < 0 || advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+}
+
+/** pread(2) into a buffer of the kernel's. Returns the bytes read, fewer at the end of the file, or -errno. */
+export function sysPread(
+  sys: System,
+  task: Task,
+  fileId: number,
+  to: Uint8Array,
+  offsetBytes: number,
+): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null || (file.mode & FMODE_READ) === 0) return -EBADF;
+  if (offsetBytes < 0) return -EINVAL;
+  const { inode } = file;
+  const nrBytes = Math.min(to.length, Math.max(0, inode.sizeBytes - offsetBytes));
+  for (let done = 0; done < nrBytes;) {
+    const pgoff = Math.floor((offsetBytes + done) / PAGE_SIZE);
+    const from = (offsetBytes + done) % PAGE_SIZE;
+    const nrHere = Math.min(PAGE_SIZE - from, nrBytes - done);
+    const pfn = inode.isShmem
+      ? shmemGetPage(sys, task, inode, pgoff, SGP_READ)
+      : getFilePage(sys, task, pgoff, inode, pgoff);
+    // A hole is NO_PFN, and reads as zeros.
+    if (pfn < -1) return done > 0 ? done : pfn;
+    if (pfn < 0) {
+      to.fill(0, done, done + nrHere);
+    } else {
+      if (from === 0 && inode.isShmem) sys.reclaimPolicy.markAccessed(pfn);
+      for (let at = 0; at < nrHere; at++) to[done + at] = sys.contents.readByte(pfn, from + at);
+      putUserPage(sys, pfn, task.cpu);
+    }
+    done += nrHere;
+  }
+  return nrBytes;
+}
+
+/** pwrite(2) from a buffer of the kernel's. Returns the bytes written, fewer when space ends, or -errno. */
+export function sysPwrite(
+  sys: System,
+  task: Task,
+  fileId: number,
+  from: Uint8Array,
+  offsetBytes: number,
+): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null || (file.mode & FMODE_WRITE) === 0) return -EBADF;
+  if (offsetBytes < 0) return -EINVAL;
+  const { inode } = file;
+  for (let done = 0; done < from.length;) {
+    const position = offsetBytes + done;
+    const pgoff = Math.floor(position / PAGE_SIZE);
+    const to = position % PAGE_SIZE;
+    const nrHere = Math.min(PAGE_SIZE - to, from.length - done);
+    const error = writeError(inode, position + nrHere);
+    const pfn = error !== 0 ? error : writtenPage(sys, task, inode, pgoff);
+    if (pfn < 0) return done > 0 ? done : pfn;
+    writePart(sys, pfn, from, done, to, nrHere);
+    putUserPage(sys, pfn, task.cpu);
+    done += nrHere;
+    if (position + nrHere > inode.sizeBytes) inode.sizeBytes = position + nrHere;
+  }
+  return from.length;
+}
+
+/** fcntl(2) F_ADD_SEALS. Returns 0, -EBADF, -EINVAL, -EPERM, or -EBUSY while somebody could write through a mapping. */
+export function sysAddSeals(sys: System, fileId: number, seals: number): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null) return -EBADF;
+  const { inode, mode } = file;
+  if ((mode & FMODE_WRITE) === 0) return -EPERM;
+  if ((seals & ~F_ALL_SEALS) !== 0 || !inode.isShmem) return -EINVAL;
+  if ((inode.seals & F_SEAL_SEAL) !== 0) return -EPERM;
+  let added = seals;
+  // What is executable and stays so must not change any more.
+  if ((seals & F_SEAL_EXEC) !== 0 && (inode.seals & F_SEAL_EXEC) === 0) {
+    added |= F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+  }
+  if ((added & ~inode.seals & F_SEAL_WRITE) !== 0 && isMappedWritable(sys, inode)) return -EBUSY;
+  inode.seals |= added;
+  return 0;
+}
+
+/** fcntl(2) F_GET_SEALS: the seals, -EBADF or -EINVAL. */
+export function sysGetSeals(sys: System, fileId: number): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null) return -EBADF;
+  return file.inode.isShmem ? file.inode.seals : -EINVAL;
+}
+
+function writeError(inode: Inode, endBytes: number): number {
+  if ((inode.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0) return -EPERM;
+  return (inode.seals & F_SEAL_GROW) !== 0 && endBytes > inode.sizeBytes ? -EPERM : 0;
+}
+
+function writtenPage(sys: System, task: Task, inode: Inode, pgoff: number): number {
+  return inode.isShmem
+    ? shmemGetPage(sys, task, inode, pgoff, SGP_WRITE)
+    : getFilePage(sys, task, pgoff, inode, pgoff);
+}
+
+/** Copies bytes into a page; what else a new page has becomes zeros. */
+function writePart(
+  sys: System,
+  pfn: Pfn,
+  from: Uint8Array,
+  start: number,
+  to: number,
+  nrBytes: number,
+): void {
+  const { contents, memmap } = sys;
+  if (!memmap.hasFlags(pfn, PG_UPTODATE) && nrBytes < PAGE_SIZE) contents.zeroPage(pfn);
+  if (nrBytes === PAGE_SIZE) contents.writePage(pfn, from.subarray(start, start + nrBytes));
+  else for (let at = 0; at < nrBytes; at++) contents.writeByte(pfn, to + at, from[start + at]);
+  memmap.setFlags(pfn, PG_UPTODATE | PG_DIRTY);
+}
+
+/** Is there a shared mapping through which the inode can be written, or could be after mprotect()? */
+function isMappedWritable(sys: System, inode: Inode): boolean {
+  if (inode.nrMappings === 0) return false;
+  for (const mm of sys.mms) {
+    if (mm === null) continue;
+    const { pool } = mm.space;
+    for (let vma = mm.space.firstVma; vma !== NO_VMA; vma = mm.space.nextVma(vma)) {
+      const fileId = pool.fileId[vma];
+      if (fileId < 0 || sys.files.inodeOf(fileId) !== inode) continue;
+      const wanted = VM_SHARED | VM_MAYWRITE;
+      if ((pool.vmFlags[vma] & wanted) === wanted) return true;
+    }
+  }
+  return false;
+}
