@@ -1,5 +1,5 @@
 /** /proc/PID/{smaps,status,pagemap}, kpageflags and kpagecount, against what was done. */
-import { MADV_DONTNEED, MAP_FIXED, MAP_PRIVATE } from "@pageframe/contracts";
+import { MADV_DONTNEED, MADV_HUGEPAGE, MAP_FIXED, MAP_PRIVATE } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import {
   KPF_ANON,
@@ -144,6 +144,22 @@ describe("/proc/PID/smaps", () => {
     const nrOthers = [...inode.swapped.keys()].filter((pgoff) => pgoff !== swapped).length;
     expect(smapsAt(kernel, other, 0)["Swap"]).toBe(4 * nrOthers);
     kernel.audit();
+  });
+
+  it("says THPeligible where MADV_HUGEPAGE was given and a whole 2 MiB fits", () => {
+    const kernel = boot();
+    const task = kernel.spawn("thp");
+    // [500, 1524) holds [512, 1024); [2000, 2300) holds no 512 pages at all; the third was not advised.
+    for (const [page, nrPages] of [
+      [500, 1024],
+      [2000, 300],
+    ]) {
+      mapPages(kernel, task, page, nrPages);
+      kernel.madvise(task, at(page), nrPages * 4096, MADV_HUGEPAGE);
+    }
+    mapPages(kernel, task, 4096, 512);
+    const eligible = kernel.proc.smaps(task).map((entry) => entry.isThpEligible);
+    expect(eligible.slice(0, 3)).toEqual([true, false, false]);
   });
 
   it("sums to what status says, over all mappings and in smaps_rollup", () => {

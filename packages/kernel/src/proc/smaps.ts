@@ -8,11 +8,13 @@ import {
   NO_ENTRY,
   NO_VMA,
   PAGE_SIZE,
+  PAGES_PER_LEVEL,
   type Pfn,
   PG_ANON,
   PG_DIRTY,
   PG_REFERENCED,
   PG_SWAPBACKED,
+  PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   PTE_A,
   PTE_D,
@@ -23,6 +25,7 @@ import {
   pteMarkers,
   pteSwpPfn,
   pteToSwapEntry,
+  VM_HUGEPAGE,
   VM_LOCKED,
   VM_SHARED,
   VM_WRITE,
@@ -30,6 +33,7 @@ import {
 } from "@pageframe/contracts";
 import {
   emptyMemSizeStats,
+  type MapsEntry,
   type MemSizeStats,
   PSS_SHIFT,
   type SmapsEntry,
@@ -41,6 +45,7 @@ import { type System } from "../system.ts";
 import { type Mm, type Task } from "../task.ts";
 import { gateEntry, mapsEntry } from "./maps.ts";
 
+const PAGES_PER_PMD: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 const PSS_OF_PAGE: number = PAGE_SIZE * 2 ** PSS_SHIFT;
 /** Flags of the vsyscall page: VM_EXEC alone. */
 const GATE_VM_FLAGS = 4;
@@ -52,10 +57,11 @@ export function smapsEntries(sys: System, task: Task): SmapsEntry[] {
   for (let vma = mm.space.firstVma; vma !== NO_VMA; vma = mm.space.nextVma(vma)) {
     const stats = emptyMemSizeStats();
     gatherStats(sys, mm, vma, stats);
-    entries.push(smapsEntry(mapsEntry(sys, mm, vma), stats, mm.space.pool.vmFlags[vma]));
+    const isThpEligible = isThpAllowable(mm, vma);
+    entries.push(smapsEntry(mapsEntry(sys, mm, vma), stats, mm.space.pool.vmFlags[vma], isThpEligible));
   }
   const gate = gateEntry(sys, task);
-  if (gate !== null) entries.push(smapsEntry(gate, emptyMemSizeStats(), GATE_VM_FLAGS));
+  if (gate !== null) entries.push(smapsEntry(gate, emptyMemSizeStats(), GATE_VM_FLAGS, false));
   return entries;
 }
 
@@ -73,15 +79,31 @@ export function smapsRollup(sys: System, task: Task): SmapsRollup {
   return { startVpn, endVpn, stats };
 }
 
-function smapsEntry(line: ReturnType<typeof mapsEntry>, stats: MemSizeStats, vmFlags: number): SmapsEntry {
+function smapsEntry(
+  line: MapsEntry,
+  stats: MemSizeStats,
+  vmFlags: number,
+  isThpEligible: boolean,
+): SmapsEntry {
   return {
     ...line,
     stats,
     kernelPageBytes: PAGE_SIZE,
     mmuPageBytes: PAGE_SIZE,
-    isThpEligible: false,
+    isThpEligible,
     vmFlags,
   };
+}
+
+/**
+ * May the mapping have huge pages, as settings are by default (madvise; none of shared memory): anonymous, with
+ * MADV_HUGEPAGE, and with a whole 2 MiB (thp_vma_allowable_orders). It gets none here.
+ */
+function isThpAllowable(mm: Mm, vma: VmaId): boolean {
+  const { pool, isThpEnabled } = mm.space;
+  if (!isThpEnabled || pool.fileId[vma] !== NO_FILE || (pool.vmFlags[vma] & VM_HUGEPAGE) === 0) return false;
+  const lastVpn = pool.endVpn[vma] - PAGES_PER_PMD;
+  return lastVpn - (lastVpn % PAGES_PER_PMD) >= pool.startVpn[vma];
 }
 
 /** Adds the pages of one mapping (smap_gather_stats). */
