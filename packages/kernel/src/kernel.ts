@@ -17,6 +17,7 @@ import {
   OOM_SCORE_ADJ_MIN,
   PAGE_SHIFT,
   PAGE_SIZE,
+  pagesOfBytes,
   type Pfn,
   pteIsPresent,
   leafPfn,
@@ -65,6 +66,9 @@ import {
   sysUnlinkTmpfs,
 } from "./syscalls/files.ts";
 import { sysMadvise } from "./syscalls/madvise.ts";
+import { sysMlock, sysMlock2, sysMlockall, sysMunlock, sysMunlockall } from "./syscalls/mlock.ts";
+import { populateGrowth, populateMapping } from "./syscalls/mm-populate.ts";
+import { sysMprotect } from "./syscalls/mprotect.ts";
 import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
@@ -228,7 +232,9 @@ export class Kernel {
     offsetBytes = 0,
   ): number {
     this.enter(task);
-    return this.afterSyscall(sysMmap(this.sys, task, address, lengthBytes, prot, flags, fileId, offsetBytes));
+    const result = sysMmap(this.sys, task, address, lengthBytes, prot, flags, fileId, offsetBytes);
+    if (result >= 0) populateMapping(this.sys, task, result, lengthBytes, flags);
+    return this.afterSyscall(result);
   }
 
   /** munmap(2): 0 or -errno. */
@@ -238,18 +244,16 @@ export class Kernel {
 
   /** mprotect(2): 0 or -errno. */
   mprotect(task: Task, address: Vaddr, lengthBytes: number, prot: number): number {
-    const { mm } = this.enter(task);
-    const { gather } = this.sys;
-    // One flush for all mappings that the call changes.
-    gather.begin(mm);
-    const result = mm.space.mprotect(address, lengthBytes, prot);
-    gather.finish();
-    return this.afterSyscall(result);
+    return this.afterSyscall(sysMprotect(this.sys, this.enter(task), address, lengthBytes, prot));
   }
 
   /** brk(2): the new break, or the old one when it cannot be moved. */
   brk(task: Task, address: Vaddr): Vaddr {
-    return this.afterSyscall(this.enter(task).mm.space.brk(address));
+    const { space } = this.enter(task).mm;
+    const oldEndVpn = pagesOfBytes(space.brkAddress);
+    const result = space.brk(address);
+    populateGrowth(this.sys, task, oldEndVpn, pagesOfBytes(result));
+    return this.afterSyscall(result);
   }
 
   /** mremap(2): the address of the resized or moved mapping, or -errno. */
@@ -261,14 +265,42 @@ export class Kernel {
     flags: number,
     newAddress: Vaddr = 0,
   ): number {
-    return this.afterSyscall(
-      this.enter(task).mm.space.mremap(address, oldBytes, newBytes, flags, newAddress),
-    );
+    const result = this.enter(task).mm.space.mremap(address, oldBytes, newBytes, flags, newAddress);
+    if (result >= 0) {
+      const vpn = vpnOfAddress(result);
+      populateGrowth(this.sys, task, vpn + pagesOfBytes(oldBytes), vpn + pagesOfBytes(newBytes));
+    }
+    return this.afterSyscall(result);
   }
 
   /** madvise(2) with MADV_*: 0 or -errno; -ENOMEM over holes after doing the rest. */
   madvise(task: Task, address: Vaddr, lengthBytes: number, advice: number): number {
     return this.afterSyscall(sysMadvise(this.sys, this.enter(task), address, lengthBytes, advice));
+  }
+
+  /** mlock(2): 0 or -errno; the pages are in memory then, and stay there. */
+  mlock(task: Task, address: Vaddr, lengthBytes: number): number {
+    return this.afterSyscall(sysMlock(this.sys, this.enter(task), address, lengthBytes));
+  }
+
+  /** mlock2(2) with MLOCK_ONFAULT or 0: 0 or -errno. */
+  mlock2(task: Task, address: Vaddr, lengthBytes: number, flags: number): number {
+    return this.afterSyscall(sysMlock2(this.sys, this.enter(task), address, lengthBytes, flags));
+  }
+
+  /** munlock(2): 0 or -errno. */
+  munlock(task: Task, address: Vaddr, lengthBytes: number): number {
+    return this.afterSyscall(sysMunlock(this.sys, this.enter(task), address, lengthBytes));
+  }
+
+  /** mlockall(2) with MCL_*: 0 or -errno. */
+  mlockall(task: Task, flags: number): number {
+    return this.afterSyscall(sysMlockall(this.sys, this.enter(task), flags));
+  }
+
+  /** munlockall(2). */
+  munlockall(task: Task): number {
+    return this.afterSyscall(sysMunlockall(this.sys, this.enter(task)));
   }
 
   /** Accesses a page as a user instruction would (RUN_READ, RUN_WRITE, RUN_EXEC). Null, or the signal that it raises. */

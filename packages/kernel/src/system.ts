@@ -116,6 +116,8 @@ export class System {
   /** anon_vma identities that have a slab object. */
   nrAnonVmas = 0;
   nrOomKills = 0;
+  /** Locked mappings of pages that more than one holds in memory (mlock_count, mlock-pages.ts). */
+  readonly mlockCounts = new Map<Pfn, number>();
   /** References that get_user_pages and pin_user_pages hold, by frame (pins.ts). For audits. */
   readonly gupRefs = new Map<Pfn, number>();
   /** The frame that reads of untouched anonymous memory map (empty_zero_page). */

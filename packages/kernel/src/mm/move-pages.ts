@@ -17,8 +17,6 @@ import {
   PT_LEVEL_PTE,
   type Vpn,
 } from "@pageframe/contracts";
-import { COUNT_NONE } from "./rss-stat.ts";
-import { addRmap, removeRmap } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 
@@ -67,7 +65,8 @@ function moveEntry(sys: System, mm: Mm, newVpn: Vpn, endVpn: Vpn): void {
   copyCursor.set(lo | (isPresent ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY), hi);
   if (isPresent && (lo & PTE_SPECIAL) === 0) {
     const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
-    removeRmap(sys, mm, vpn, pfn, COUNT_NONE);
-    addRmap(sys, mm, newVpn, pfn, COUNT_NONE);
+    // Nothing else changes for the page: it is counted as before, and locked when the mapping is.
+    sys.rmap.remove(pfn, mm.id, vpn);
+    sys.rmap.add(pfn, mm.id, newVpn);
   }
 }

@@ -43,6 +43,7 @@ import { NO_LINK } from "@pageframe/memmap";
 import { dropFilePage, writeBackFilePage } from "../files/file-pages.ts";
 import { dropShmemPage } from "../files/shmem.ts";
 import { moveShmemToSwap } from "../files/shmem-swap.ts";
+import { isInLockedVma, mlockPage } from "./mlock-pages.ts";
 import { countSwapEntries, putUserPage, removeRmap } from "./pages.ts";
 import { addPageToSwap, writeToSwap } from "./swap-pages.ts";
 import { type System } from "../system.ts";
@@ -102,7 +103,22 @@ export class Evictor implements ReclaimHost {
     const flags = this.sys.memmap.flags[pfn];
     if ((flags & PG_UNEVICTABLE) !== 0) return EVICT_UNEVICTABLE;
     if ((flags & (PG_LOCKED | PG_WRITEBACK)) !== 0) return EVICT_BUSY;
+    if (this.isMappedLocked(pfn)) {
+      // The lock got lost on the way (try_to_unmap_one).
+      mlockPage(this.sys, pfn);
+      return EVICT_UNEVICTABLE;
+    }
     return (flags & PG_ANON) !== 0 ? this.evictAnon(pfn) : this.evictFile(pfn);
+  }
+
+  /** Does a locked mapping hold the page? */
+  private isMappedLocked(pfn: Pfn): boolean {
+    const { sys } = this;
+    const { rmap } = sys;
+    for (let link = rmap.head[pfn]; link !== NO_LINK; link = rmap.linkNext[link]) {
+      if (isInLockedVma(sys.mmOf(rmap.linkMm[link]), rmap.linkVpn[link])) return true;
+    }
+    return false;
   }
 
   private evictAnon(pfn: Pfn): number {

@@ -15,6 +15,7 @@ import {
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_LRU,
+  PG_MLOCKED,
   PG_REFERENCED,
   PG_SWAPBACKED,
   PG_SWAPCACHE,
@@ -39,6 +40,7 @@ import {
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
 import { type System } from "../system.ts";
+import { clearMlocked, isInLockedVma, mlockPage, munlockPage } from "./mlock-pages.ts";
 import { type Mm } from "../task.ts";
 import { COUNT_NOW, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from "../mm/rss-stat.ts";
 
@@ -134,6 +136,7 @@ export function addRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: number =
   const isAnon = (memmap.flags[pfn] & PG_ANON) !== 0;
   if (memmap.mapcount[pfn] === 0) sys.vmstat.modNode(sys.nodeOf(pfn), isAnon ? NR_ANON_PAGES : NR_MAPPED, 1);
   sys.rmap.add(pfn, mm.id, vpn);
+  if (mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn)) mlockPage(sys, pfn);
   mm.rssStat.add(counterOf(memmap.flags[pfn]), 1, sys.currentCpu, count);
 }
 
@@ -142,6 +145,7 @@ export function removeRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: numbe
   const { memmap } = sys;
   const isAnon = (memmap.flags[pfn] & PG_ANON) !== 0;
   sys.rmap.remove(pfn, mm.id, vpn);
+  if (mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn)) munlockPage(sys, pfn);
   if (memmap.mapcount[pfn] === 0) {
     sys.vmstat.modNode(sys.nodeOf(pfn), isAnon ? NR_ANON_PAGES : NR_MAPPED, -1);
   }
@@ -161,6 +165,7 @@ function releaseUserPage(sys: System, pfn: Pfn, cpu: CpuId): void {
   if (memmap.mapping[pfn] !== NO_MAPPING)
     bug(`pfn ${pfn} is freed in the page cache of file ${memmap.mapping[pfn]}`);
   if ((memmap.flags[pfn] & PG_LRU) !== 0) sys.reclaimPolicy.removePage(pfn);
+  if ((memmap.flags[pfn] & PG_MLOCKED) !== 0) clearMlocked(sys, pfn);
   memmap.flags[pfn] &= ~USER_PAGE_FLAGS;
   memmap.index[pfn] = 0;
   sys.contents.zeroPage(pfn);

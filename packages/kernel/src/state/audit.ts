@@ -13,11 +13,13 @@ import {
   NR_FILE_PAGES,
   NR_FREE_PAGES,
   NR_MAPPED,
+  NR_MLOCK,
   NR_PAGE_TABLE_PAGES,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
   PG_HEAD,
   PG_LRU,
+  PG_MLOCKED,
   PG_RESERVED,
   PG_SLAB,
   PG_SWAPCACHE,
@@ -276,11 +278,14 @@ function auditCounters(sys: System, nrUserTables: number): void {
   let nrMapped = 0;
   let nrFile = 0;
   let nrTables = 0;
+  let nrMlocked = 0;
   for (let pfn = 0; pfn < memmap.nrFrames; pfn++) {
     const flags = memmap.flags[pfn];
     if ((flags & PG_TABLE) !== 0) nrTables++;
     else if ((flags & PG_SWAPCACHE) !== 0) nrFile++;
     else if ((flags & (PG_TAIL | PG_RESERVED)) === 0 && memmap.mapping[pfn] !== NO_MAPPING) nrFile++;
+    if ((flags & PG_MLOCKED) !== 0) nrMlocked++;
+    else if (sys.mlockCounts.has(pfn)) bug(`pfn ${pfn} is not locked and counts locked mappings`);
     if (memmap.mapcount[pfn] > 0) {
       if ((flags & PG_ANON) !== 0) nrAnon++;
       else nrMapped++;
@@ -288,6 +293,7 @@ function auditCounters(sys: System, nrUserTables: number): void {
   }
   expectCount("nr_anon_pages", vmstat.globalNode(NR_ANON_PAGES), nrAnon);
   expectCount("nr_mapped", vmstat.globalNode(NR_MAPPED), nrMapped);
+  expectCount("nr_mlock", vmstat.globalZone(NR_MLOCK), nrMlocked);
   expectCount("nr_file_pages", vmstat.globalNode(NR_FILE_PAGES), nrFile);
   expectCount("nr_page_table_pages", vmstat.globalNode(NR_PAGE_TABLE_PAGES), nrTables);
   expectCount("nr_free_pages", vmstat.globalZone(NR_FREE_PAGES), sys.frames.nrFreePages());
