@@ -8,6 +8,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { infoCommand, type InfoOptions } from "./commands/info.ts";
 import { recordCommand, type RecordOptions } from "./commands/record.ts";
 import { runCommand, type RunOptions } from "./commands/run.ts";
+import { scriptCommand, type ScriptOptions } from "./commands/script.ts";
 import { walkCommand, type WalkOptions } from "./commands/walk.ts";
 import { reportError, usageError } from "./errors.ts";
 import { type Io } from "./io.ts";
@@ -82,6 +83,12 @@ function createProgram(io: Io): Command {
     .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input")
     .option("--json", "print JSON")
     .action((trace: string, options: InfoOptions) => infoCommand(trace, options, io));
+  program
+    .command("script")
+    .description("run a script of memory operations and print what each did, as on a real kernel")
+    .argument("<file>", "script: one operation a line, # begins a comment")
+    .option("-c, --config <file>", "YAML or JSON with settings of the machine (default: that of the records)")
+    .action((file: string, options: ScriptOptions) => scriptCommand(file, options, io));
   program
     .command("demo")
     .description("replay a recorded sort(1) with less and less memory")

@@ -112,7 +112,7 @@ describe("help", () => {
   it("lists commands, options and the occupants of seats on standard output", async () => {
     const all = await pageframe(["--help"]);
     expect(all).toMatchObject({ exitCode: 0, stderr: "" });
-    for (const name of ["run", "walk", "compile", "record", "info", "demo"])
+    for (const name of ["run", "walk", "compile", "record", "info", "script", "demo"])
       expect(all.stdout).toContain(`  ${name} `);
     const run = await pageframe(["run", "--help"]);
     expect(run.exitCode).toBe(0);

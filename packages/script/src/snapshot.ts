@@ -2,11 +2,10 @@
 import { PAGE_SIZE } from "@pageframe/contracts";
 import { type Kernel, type Task } from "@pageframe/kernel";
 import { smapsFields, taskMemFields, vmFlagCodes } from "@pageframe/procfs";
-import { notModelled } from "./not-modelled-error.ts";
 import { type Observation, type SmapsEntry } from "./observation.ts";
 import { isInSmaps, mapsRow, observedMappings } from "./observed-mappings.ts";
 import { pageRuns } from "./page-runs.ts";
-import { placeName } from "./place-names.ts";
+import { isInArena, placeName } from "./place-names.ts";
 import { type OperationOf, type SnapshotPart } from "./script.ts";
 import { type ScriptProcess, STATUS_FIELDS, type StatusValues } from "./script-process.ts";
 import { type World } from "./world.ts";
@@ -45,7 +44,7 @@ function partFields(world: World, process: ScriptProcess, part: SnapshotPart): P
     case "status":
       return { status: statusChange(world, process) };
     case "numa":
-      return notModelled("numa_maps");
+      return { numa_maps: task === null ? [] : numaMaps(world, task) };
     case "oom":
       return { oom_score: task === null ? 0 : kernel.proc.oomScore(task) };
     default:
@@ -70,6 +69,18 @@ function smaps(world: World, task: Task): SmapsEntry[] {
         VmFlags: vmFlagCodes(vmFlags).trimEnd(),
       };
     });
+}
+
+/** Lines of numa_maps in the arena, without the names of files. */
+function numaMaps({ kernel, places }: World, task: Task): string[] {
+  const lines: string[] = [];
+  for (const line of kernel.proc.numaMapsText(task).split("\n")) {
+    const match = /^([0-9a-f]+)(.*)$/.exec(line);
+    if (match === null) continue;
+    const address = Number.parseInt(match[1], 16);
+    if (isInArena(address)) lines.push(placeName(address, places) + match[2].replace(/file=[^ ]*/, ""));
+  }
+  return lines;
 }
 
 /** What has changed since the first process began. Of a process that was waited for, the recorder sees what it saw last. */
