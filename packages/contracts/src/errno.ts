@@ -14,6 +14,7 @@ export const EIO = 5;
 export const ENXIO = 6;
 export const E2BIG = 7;
 export const EBADF = 9;
+export const ECHILD = 10;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
@@ -43,6 +44,7 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [ENXIO]: "ENXIO",
   [E2BIG]: "E2BIG",
   [EBADF]: "EBADF",
+  [ECHILD]: "ECHILD",
   [EAGAIN]: "EAGAIN",
   [ENOMEM]: "ENOMEM",
   [EACCES]: "EACCES",

@@ -385,9 +385,11 @@ function wireSwapAndReclaim(
   sys.vmCommit = new VmCommit(
     frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0),
     sys.swap.nrTotalSlots,
+    config.cpus,
   );
-  sys.vmCommit.overcommitMemory = config.overcommitMemory;
-  sys.vmCommit.overcommitRatio = config.overcommitRatio;
+  sys.vmCommit.setOvercommitRatio(config.overcommitRatio);
+  sys.vmCommit.setOvercommitMemory(config.overcommitMemory);
+  sys.vmCommit.initReserves(frames.nrFreePages());
   frames.setPressureHandler(new MemoryPressure(sys));
 }
 

@@ -49,6 +49,34 @@ export {
   type LoadedSnapshot,
   type SnapshotNote,
 } from "./state/snapshot-file.ts";
+export {
+  ADDR_NO_RANDOMIZE,
+  type Process,
+  RLIM_INFINITY,
+  RLIMIT_AS,
+  RLIMIT_DATA,
+  RLIMIT_MEMLOCK,
+  RLIMIT_STACK,
+} from "./process.ts";
+export { type Rlimit } from "./syscalls/prlimit.ts";
+export {
+  PR_GET_DUMPABLE,
+  PR_GET_MDWE,
+  PR_GET_NO_NEW_PRIVS,
+  PR_GET_THP_DISABLE,
+  PR_MDWE_NO_INHERIT,
+  PR_MDWE_REFUSE_EXEC_GAIN,
+  PR_SET_DUMPABLE,
+  PR_SET_MDWE,
+  PR_SET_MM,
+  PR_SET_MM_BRK,
+  PR_SET_MM_START_BRK,
+  PR_SET_NO_NEW_PRIVS,
+  PR_SET_THP_DISABLE,
+  PR_THP_DISABLE_EXCEPT_ADVISED,
+} from "./syscalls/prctl.ts";
+export { SYSCTL_NAMES } from "./sysctl.ts";
+export { type WaitResult } from "./mm/lifecycle.ts";
 export { type Cpu, type System } from "./system.ts";
 export { type TableFormat, tableFormat } from "./kernel-space/table-format.ts";
 export { type Mm, Task, type TaskSignal } from "./task.ts";

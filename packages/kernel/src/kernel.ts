@@ -5,6 +5,7 @@
 import {
   bug,
   type CpuId,
+  EBUSY,
   EFAULT,
   EINTR,
   EINVAL,
@@ -47,7 +48,17 @@ import { handleUserFault } from "./pages/fault.ts";
 import { getUserPages, pinUserPages, putUserPages, unpinUserPages } from "./pages/gup.ts";
 import { canonicalVpn, NOT_CANONICAL } from "./kernel-space/kernel-layout.ts";
 import { enterKernelMode, exitToUserMode } from "./tlb/kpti.ts";
-import { cloneThread, createTask, exitTask, forkTask, goIdle, switchTo } from "./mm/lifecycle.ts";
+import {
+  cloneThread,
+  createTask,
+  exitTask,
+  forkTask,
+  goIdle,
+  switchTo,
+  vforkTask,
+  type WaitResult,
+  waitForChild,
+} from "./mm/lifecycle.ts";
 import { runDaemons } from "./pages/pressure.ts";
 import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./state/snapshot.ts";
 import { mapVdso } from "./mm/special-mappings.ts";
@@ -69,6 +80,10 @@ import { sysMadvise } from "./syscalls/madvise.ts";
 import { sysMlock, sysMlock2, sysMlockall, sysMunlock, sysMunlockall } from "./syscalls/mlock.ts";
 import { populateGrowth, populateMapping } from "./syscalls/mm-populate.ts";
 import { sysMprotect } from "./syscalls/mprotect.ts";
+import { sysSetresuid } from "./syscalls/credentials.ts";
+import { sysPrctl } from "./syscalls/prctl.ts";
+import { type Rlimit, sysGetrlimit, sysPrlimit } from "./syscalls/prlimit.ts";
+import { readSysctl, writeSysctl } from "./sysctl.ts";
 import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
@@ -105,6 +120,18 @@ export class Kernel {
   }
 
   /**
+   * vfork(2): a child in the parent's address space. The parent stands still, and calls for it throw EBUSY, until the child
+   * exits or executes a program. Throws ENOMEM or EINTR as fork() does.
+   */
+  vfork(parent: Task): Task {
+    this.enter(parent);
+    this.sys.time.spend(CAUSE_SYSCALL, 1);
+    const child = vforkTask(this.sys, parent);
+    this.leave();
+    return this.taskOrThrow(child, `vfork of task ${parent.pid}`);
+  }
+
+  /**
    * clone(2) with CLONE_VM | CLONE_THREAD: a task of its own in the address space of another. Throws ENOMEM or EINTR as
    * fork() does.
    */
@@ -123,10 +150,66 @@ export class Kernel {
     goIdle(this.sys, this.sys.cpus[cpu]);
   }
 
-  /** _exit(2) of one task; the memory goes with the last that uses it. */
-  exit(task: Task): void {
-    exitTask(this.sys, task);
+  /** _exit(2) of one task with an exit code of 0 to 255; the memory goes with the last that uses it. */
+  exit(task: Task, exitCode = 0): void {
+    exitTask(this.sys, task, (exitCode & 0xff) << 8);
     runDaemons(this.sys);
+  }
+
+  /** Ends a task by a signal that it does not handle. */
+  kill(task: Task, signal: number = SIGKILL): void {
+    exitTask(this.sys, task, signal);
+    runDaemons(this.sys);
+  }
+
+  /** wait(2): reaps a child that has ended. Returns 0 while all children run still, -ECHILD without children. */
+  wait(task: Task): WaitResult | number {
+    this.enter(task);
+    const result = waitForChild(this.sys, task);
+    this.afterSyscall(0);
+    return result;
+  }
+
+  /**
+   * prlimit(2): sets both limits of a resource (RLIMIT_*) of a process, in bytes or pieces, Infinity for none. 0, -EINVAL, or
+   * -EPERM.
+   */
+  prlimit(task: Task, resource: number, soft: number, hard: number): number {
+    return this.afterSyscall(sysPrlimit(this.enter(task), resource, soft, hard));
+  }
+
+  /** getrlimit(2): both limits of a resource, or -EINVAL. */
+  getrlimit(task: Task, resource: number): Rlimit | number {
+    return sysGetrlimit(task, resource);
+  }
+
+  /** prctl(2) of the kinds that are about memory (PR_*): 0, a value, or -errno. */
+  prctl(task: Task, option: number, arg2 = 0, arg3 = 0, arg4 = 0, arg5 = 0): number {
+    return this.afterSyscall(sysPrctl(this.sys, this.enter(task), option, arg2, arg3, arg4, arg5));
+  }
+
+  /** setresuid(2) to one user id: with any but 0, root loses its capabilities. 0, -EINVAL or -EPERM. */
+  setuid(task: Task, uid: number): number {
+    return this.afterSyscall(sysSetresuid(this.enter(task), uid, uid, uid));
+  }
+
+  /** personality(2): sets the bits, ADDR_NO_RANDOMIZE among them; returns those before. Counts from the next exec on. */
+  personality(task: Task, bits: number): number {
+    const before = task.process.personality;
+    task.process.personality = bits;
+    return this.afterSyscall(before);
+  }
+
+  /** Reads a file of /proc/sys by its path there, such as `vm/swappiness`: its text without newline, -ENOENT or -EACCES. */
+  sysctl(name: string): string | number {
+    return readSysctl(this.sys, name);
+  }
+
+  /** Writes a file of /proc/sys: 0, -ENOENT or -EINVAL. */
+  setSysctl(name: string, value: string): number {
+    const result = writeSysctl(this.sys, name, value);
+    runDaemons(this.sys);
+    return result;
   }
 
   /** Writes /proc/PID/oom_score_adj: -1000 (never killed) to 1000. Throws EINVAL outside. */
@@ -614,8 +697,11 @@ export class Kernel {
   }
 }
 
-/** The task itself. Throws ESRCH when it has exited: its memory is gone. */
+/** The task itself. Throws ESRCH when it has exited: its memory is gone; EBUSY while it waits for a child of vfork. */
 function living(task: Task): Task {
   if (task.hasExited) throw new KernelError(ESRCH, `task ${task.pid} has exited`);
+  if (task.vforkChildPid !== 0) {
+    throw new KernelError(EBUSY, `task ${task.pid} waits for its vfork child ${task.vforkChildPid}`);
+  }
   return task;
 }

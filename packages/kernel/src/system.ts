@@ -32,6 +32,8 @@ import { type VmaPool, type VmCommit } from "@pageframe/vma";
 import { type Gather, type ReclaimFlushes, type TlbFlushes } from "./tlb/coherence.ts";
 import { type KernelConfig } from "./config.ts";
 import { type Files } from "./files/files.ts";
+import { type Zombie } from "./process.ts";
+import { Sysctls } from "./sysctl.ts";
 import { type Mm, type Task } from "./task.ts";
 import { type TimeAccount } from "./time.ts";
 import { type Vmalloc } from "./kernel-space/vmalloc.ts";
@@ -84,6 +86,7 @@ export class System {
   readonly vmstat: VmStat;
   readonly time: TimeAccount;
   readonly files: Files;
+  readonly sysctls: Sysctls;
   frames!: FrameAllocator;
   slab!: ObjectAllocator;
   caches!: KernelCaches;
@@ -110,6 +113,8 @@ export class System {
   readonly mms: (Mm | null)[] = [];
   /** Living tasks by pid, oldest first. */
   readonly tasks = new Map<number, Task>();
+  /** Tasks that have exited and that their parents have not waited for, by pid. */
+  readonly zombies = new Map<number, Zombie>();
   nextPid = 1;
   /** CPU that the kernel works on. */
   currentCpu: CpuId = 0;
@@ -145,6 +150,7 @@ export class System {
     this.vmstat = vmstat;
     this.time = time;
     this.files = files;
+    this.sysctls = new Sysctls(config.maxMapCount);
   }
 
   /** Node that a frame belongs to. */

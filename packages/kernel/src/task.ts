@@ -8,11 +8,13 @@ import {
   type PageTable,
   type PageTableCursor,
   type Pfn,
+  type Vaddr,
   type Vpn,
 } from "@pageframe/contracts";
 import { type UserRoot } from "@pageframe/pagetable";
 import { type AddressSpace } from "@pageframe/vma";
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, RssStat } from "./mm/rss-stat.ts";
+import { type Process } from "./process.ts";
 import { CpuMask } from "./tlb/cpu-mask.ts";
 
 /** An address space with its page table and counts (mm_struct). */
@@ -29,6 +31,14 @@ export class Mm {
   readonly copyCursor: PageTableCursor;
   /** Resident pages and swap entries. */
   readonly rssStat: RssStat;
+  /** Program that runs in it. */
+  image: MmImage = noImage();
+  /** SUID_DUMP_*: may others look into it? */
+  dumpable: number = SUID_DUMP_USER;
+  /** Answer of PR_GET_THP_DISABLE: 0, 1 or 3 (MMF_DISABLE_THP_COMPLETELY, MMF_DISABLE_THP_EXCEPT_ADVISED). */
+  thpDisable = 0;
+  /** PR_MDWE_* bits (MMF_HAS_MDWE, MMF_HAS_MDWE_NO_INHERIT). */
+  mdwe = 0;
   /** Was a page of it ever pinned (MMF_HAS_PINNED)? Fork then looks at each page. */
   hasPinned = false;
   /** Slab addresses of the anon_vmas made for its mappings; freed with it. */
@@ -98,6 +108,36 @@ export class Mm {
   }
 }
 
+/** Values of mm.dumpable (include/linux/sched/coredump.h). */
+export const SUID_DUMP_DISABLE = 0;
+export const SUID_DUMP_USER = 1;
+
+/** Where the parts of a program lie, in bytes; all 0 before the first exec. Set by exec and PR_SET_MM. */
+export interface MmImage {
+  readonly startCode: Vaddr;
+  readonly endCode: Vaddr;
+  readonly startData: Vaddr;
+  readonly endData: Vaddr;
+  readonly argStart: Vaddr;
+  readonly argEnd: Vaddr;
+  readonly envStart: Vaddr;
+  readonly envEnd: Vaddr;
+}
+
+/** No program yet. A new object each time: snapshots tell shared objects from equal ones. */
+function noImage(): MmImage {
+  return {
+    startCode: 0,
+    endCode: 0,
+    startData: 0,
+    endData: 0,
+    argStart: 0,
+    argEnd: 0,
+    envStart: 0,
+    envEnd: 0,
+  };
+}
+
 /** A signal that ended a task, or that a fault raised. */
 export interface TaskSignal {
   /** SIGSEGV, SIGBUS or SIGKILL. */
@@ -111,9 +151,17 @@ export interface TaskSignal {
 /** A process, or one thread of it (task_struct). */
 export class Task {
   readonly pid: number;
-  readonly parentPid: number;
-  readonly name: string;
-  readonly mm: Mm;
+  parentPid: number;
+  name: string;
+  mm: Mm;
+  /** What it shares with the other threads of its process. */
+  readonly process: Process;
+  /** Is it a thread beside the first of its process? Nobody waits for those. */
+  readonly isThread: boolean;
+  /** Task that this one lives in the memory of, and that waits until it exits or executes (vfork); 0: none. */
+  vforkParentPid = 0;
+  /** Child of vfork that this task waits for; 0: none. */
+  vforkChildPid = 0;
   cpu: CpuId;
   oomScoreAdj = 0;
   readonly startTimeNs: number;
@@ -134,6 +182,8 @@ export class Task {
     parentPid: number,
     name: string,
     mm: Mm,
+    process: Process,
+    isThread: boolean,
     cpu: CpuId,
     startTimeNs: number,
     objects: Int32Array,
@@ -144,6 +194,8 @@ export class Task {
     this.parentPid = parentPid;
     this.name = name;
     this.mm = mm;
+    this.process = process;
+    this.isThread = isThread;
     this.cpu = cpu;
     this.startTimeNs = startTimeNs;
     this.objects = objects;

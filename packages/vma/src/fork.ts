@@ -53,6 +53,8 @@ export function forkAddressSpace(mm: MmStruct, child: MmStruct): number {
 function copyLayout(mm: MmStruct, child: MmStruct): void {
   child.mmapBase = mm.mmapBase;
   child.maxMapCount = mm.maxMapCount;
+  child.mmapMinVpn = mm.mmapMinVpn;
+  child.isMdwe = mm.isMdwe;
   child.startBrk = mm.startBrk;
   child.brkAddress = mm.brkAddress;
   child.dataBytes = mm.dataBytes;

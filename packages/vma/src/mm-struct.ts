@@ -7,10 +7,13 @@ import {
   DEFAULT_MAX_MAP_COUNT,
   EINVAL,
   KernelError,
+  MMAP_MIN_VPN,
   NO_PAGES_HOST,
   NO_VMA,
   PAGE_SIZE,
   TASK_SIZE_VPN,
+  VM_EXEC,
+  VM_WRITE,
   bug,
   type AddressSpaceHost,
   type MmId,
@@ -86,6 +89,10 @@ export class MmStruct {
   stackVm = 0;
   /** Most pages mapped when some were about to go (hiwater_vm). Set by fork and munmap. */
   hiwaterVm = 0;
+  /** First page that programs without CAP_SYS_RAWIO may map (vm.mmap_min_addr). Set by sysctl. */
+  mmapMinVpn: Vpn = MMAP_MIN_VPN;
+  /** Must no mapping be writable and executable, none become executable (PR_SET_MDWE)? Set by prctl. */
+  isMdwe = false;
   /** VM_* bits that every new mapping gets (mlockall MCL_FUTURE). Set by the kernel. */
   defFlags = 0;
 
@@ -207,6 +214,12 @@ export class MmStruct {
   mayLock(vmFlags: number, nrPages: number): boolean {
     if ((vmFlags & VM_LOCKED_MASK) === 0 || this.isPrivileged) return true;
     return this.lockedVm + nrPages <= Math.floor(this.rlimitMemlockBytes / PAGE_SIZE);
+  }
+
+  /** Does PR_SET_MDWE forbid that a mapping with the first flags gets the second (map_deny_write_exec)? */
+  deniesWriteExec(oldFlags: number, newFlags: number): boolean {
+    if (!this.isMdwe || (newFlags & VM_EXEC) === 0) return false;
+    return (newFlags & VM_WRITE) !== 0 || (oldFlags & VM_EXEC) === 0;
   }
 
   /** Adds `nrPages` (may be negative) to the counts that the flags belong to (vm_stat_account). */

@@ -18,7 +18,6 @@ import {
   MAP_PRIVATE,
   MAP_SHARED,
   MAP_SHARED_VALIDATE,
-  MMAP_MIN_VPN,
   NO_VMA,
   PAGE_SIZE,
   PROT_WRITE,
@@ -164,7 +163,7 @@ function placeMapping(
     vpn = address / PAGE_SIZE;
     if (isHugetlb && vpn % PMD_PAGES !== 0) return -EINVAL;
   } else {
-    const hintVpn = hintOf(address);
+    const hintVpn = hintOf(mm, address);
     const isFile = (flags & MAP_ANONYMOUS) === 0;
     const isAnonThp = (flags & (MAP_ANONYMOUS | MAP_SHARED)) === MAP_ANONYMOUS && !isHugetlb;
     if (isHugetlb) {
@@ -178,13 +177,13 @@ function placeMapping(
     }
   }
   vpn = checkArea(mm, vpn, nrPages);
-  return vpn >= 0 && vpn < MMAP_MIN_VPN && !mm.isPrivileged ? -EPERM : vpn;
+  return vpn >= 0 && vpn < mm.mmapMinVpn && !mm.isPrivileged ? -EPERM : vpn;
 }
 
 /** Page of a hint, rounded down but not below mmap_min_addr; 0 is no hint (round_hint_to_min). */
-function hintOf(address: Vaddr): Vpn {
+function hintOf(mm: MmStruct, address: Vaddr): Vpn {
   const vpn = Math.floor(address / PAGE_SIZE);
-  return vpn === 0 ? 0 : Math.max(vpn, MMAP_MIN_VPN);
+  return vpn === 0 ? 0 : Math.max(vpn, mm.mmapMinVpn);
 }
 
 /**
@@ -202,6 +201,7 @@ function mapRegion(
   isHugetlb: boolean,
 ): number {
   const { pool, tree, commit } = mm;
+  if (mm.deniesWriteExec(vmFlagsAsked, vmFlagsAsked)) return -EACCES;
   let vmFlags = vmFlagsAsked;
   const nrPages = endVpn - startVpn;
   const first = findOverlap(mm, startVpn, endVpn);

@@ -60,6 +60,7 @@ export function doMprotect(mm: MmStruct, address: Vaddr, lengthBytes: number, pr
     const vmFlags = vmFlagsOfProt(prot) | (mm.pool.vmFlags[vma] & ~VM_ACCESS_FLAGS);
     // VM_MAYREAD and its siblings lie four bits above VM_READ.
     if ((vmFlags & ~(vmFlags >> 4) & VM_ACCESS_FLAGS) !== 0) return -EACCES;
+    if (mm.deniesWriteExec(mm.pool.vmFlags[vma], vmFlags)) return -EACCES;
     const protectedEnd = Math.min(mm.pool.endVpn[vma], endVpn);
     const protectedVma = protectVma(mm, vma, at, protectedEnd, vmFlags);
     if (protectedVma < 0) return protectedVma;

@@ -10,7 +10,6 @@ import {
   EINVAL,
   ENOMEM,
   EPERM,
-  MMAP_MIN_VPN,
   MREMAP_DONTUNMAP,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
@@ -248,7 +247,7 @@ function findTarget(
     vpn = findUnmappedArea(mm, to, nrPages, 1, false);
   }
   vpn = checkArea(mm, vpn, nrPages);
-  return vpn >= 0 && vpn < MMAP_MIN_VPN && !mm.isPrivileged ? -EPERM : vpn;
+  return vpn >= 0 && vpn < mm.mmapMinVpn && !mm.isPrivileged ? -EPERM : vpn;
 }
 
 /** Copies the VMA to `to`, moves its pages and unmaps the old place, unless MREMAP_DONTUNMAP. Returns `to`. */
@@ -280,7 +279,7 @@ function move(mm: MmStruct, from: Vpn, nrOld: number, nrNew: number, flags: numb
     // What was promised for the old place is promised for the new one.
     const left = findHolding(mm, from);
     if (splitForUnmap(mm, left, from, from + nrOld) === 0) removeRange(mm, left, from + nrOld);
-    else if (isAccounted) commit.committedPages += nrOld;
+    else if (isAccounted) commit.uncharge(-nrOld);
   }
   // More was mapped for a moment than ever will have been.
   mm.hiwaterVm = hiwaterVm;

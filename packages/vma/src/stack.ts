@@ -6,7 +6,6 @@ import {
   EFAULT,
   ENOMEM,
   EPERM,
-  MMAP_MIN_VPN,
   NO_VMA,
   PAGE_SIZE,
   STACK_GUARD_GAP_PAGES,
@@ -44,7 +43,7 @@ export function expandDownwards(mm: MmStruct, vma: VmaId, vpn: Vpn): number {
   const { pool, tree } = mm;
   const vmFlags = pool.vmFlags[vma];
   if ((vmFlags & VM_GROWSDOWN) === 0) return -EFAULT;
-  if (vpn < MMAP_MIN_VPN) return -EPERM;
+  if (vpn < mm.mmapMinVpn) return -EPERM;
   const prev = pool.prev[vma];
   if (
     prev !== NO_VMA &&

@@ -6,7 +6,6 @@
 import {
   EINVAL,
   ENOMEM,
-  MMAP_MIN_VPN,
   NO_VMA,
   STACK_GUARD_GAP_PAGES,
   VM_GROWSDOWN,
@@ -43,8 +42,10 @@ export function findUnmappedArea(
       if (vma === NO_VMA || hint + nrPages <= startWithGap(tree, vma)) return hint;
     }
   }
-  const area = findAreaTopDown(tree, MMAP_MIN_VPN, mm.mmapBase, nrPages, alignPages);
-  return area >= 0 ? area : findAreaBottomUp(tree, mm.mmapLegacyBase, mm.taskSizeVpn, nrPages, alignPages);
+  const area = findAreaTopDown(tree, mm.mmapMinVpn, mm.mmapBase, nrPages, alignPages);
+  return area >= 0
+    ? area
+    : findAreaBottomUp(tree, Math.max(mm.mmapLegacyBase, mm.mmapMinVpn), mm.taskSizeVpn, nrPages, alignPages);
 }
 
 /**
@@ -88,7 +89,7 @@ function findAreaBottomUp(
   alignPages: number,
 ): Vpn {
   const nrSearched = nrPages + alignPages - 1;
-  let low = Math.max(lowVpn, MMAP_MIN_VPN);
+  let low = lowVpn;
   for (;;) {
     const gapStart = tree.findGapBottomUp(low, highVpn, nrSearched);
     if (gapStart === NO_GAP) return -ENOMEM;

@@ -1,40 +1,55 @@
 /**
- * Tasks come and go: creating the first, fork, exit, context switches.
- * Source: Linux 6.18 kernel/fork.c, copy_process(), dup_task_struct(); kernel/exit.c, exit_mm(); mm/mmap.c, exit_mmap().
+ * Tasks come and go: creating the first, fork, vfork, exit, wait, context switches.
+ *
+ * A child that has exited stays as a zombie until its parent waits for it; init's are reaped at once, and so are those of
+ * tasks that the machine's user started, which have no parent. A zombie has no memory: of the task its task_struct,
+ * signal_struct and sighand_struct are left.
+ * Source: Linux 6.18 kernel/fork.c, copy_process(), copy_mm(), dup_task_struct(), kernel_clone(); kernel/exit.c, exit_mm(),
+ * forget_original_parent(), exit_notify(), release_task(), wait_consider_task().
  */
 import {
   type CpuId,
+  ECHILD,
   EINTR,
   ENOMEM,
-  findOccupant,
   GFP_KERNEL,
-  KernelError,
   NO_PFN,
   NR_KERNEL_STACK,
   NUMA_NO_NODE,
-  type PageTable,
   type Pfn,
 } from "@pageframe/contracts";
-import { pageTables, type UserRoot } from "@pageframe/pagetable";
-import { AddressSpace } from "@pageframe/vma";
+import { createMm, destroyMm, enterKernel } from "./create-mm.ts";
 import { dupMm } from "./fork.ts";
-import { createUserRoot, enterKernelMode, exitToUserMode } from "../tlb/kpti.ts";
+import { enterKernelMode, exitToUserMode } from "../tlb/kpti.ts";
 import { parseBytes } from "../sizes.ts";
 import { enterLazyTlb, switchMm } from "../tlb/switch-mm.ts";
 import { type Cpu, type System } from "../system.ts";
-import { tableFormat } from "../kernel-space/table-format.ts";
-import { Mm, Task } from "../task.ts";
-import { TRIM_CPUMASK_NS } from "../tlb/tlb-flush.ts";
+import { Process, type Zombie } from "../process.ts";
+import { applyLimits } from "../syscalls/prlimit.ts";
+import { PR_MDWE_NO_INHERIT } from "../syscalls/prctl.ts";
+import { type Mm, Task } from "../task.ts";
 
 /** Pages of a kernel stack: 16 KiB (THREAD_SIZE); and KiB of one, as nr_kernel_stack counts. */
 const KERNEL_STACK_PAGES = 4;
 const KERNEL_STACK_KIB = 16;
+/** Task objects that a zombie keeps: the first ones. */
+const NR_ZOMBIE_OBJECTS = 3;
+/** Process that inherits children whose parent has gone. */
+const INIT_PID = 1;
+
+/** What wait(2) found: a child that ended, and how: exit code times 256, or the number of the signal. */
+export interface WaitResult {
+  readonly pid: number;
+  readonly status: number;
+}
 
 /** Makes a task with an empty address space. Returns it, or a negative errno. */
 export function createTask(sys: System, name: string, cpu: CpuId): Task | number {
   const mm = createMm(sys, cpu);
   if (typeof mm === "number") return mm;
-  const task = createTaskStruct(sys, name, 0, mm, cpu);
+  const process = new Process(parseBytes(sys.config.stackLimit));
+  applyLimits(mm, process);
+  const task = createTaskStruct(sys, name, 0, mm, process, cpu, false);
   if (typeof task === "number") destroyMm(sys, mm, cpu);
   return task;
 }
@@ -48,48 +63,87 @@ export function forkTask(sys: System, parent: Task): Task | number {
     destroyMm(sys, mm, parent.cpu);
     return copied;
   }
-  const child = createTaskStruct(sys, parent.name, parent.pid, mm, parent.cpu);
+  copyMmFlags(parent.mm, mm);
+  const child = createTaskStruct(sys, parent.name, parent.pid, mm, parent.process.fork(), parent.cpu, false);
   if (typeof child === "number") {
     destroyMm(sys, mm, parent.cpu);
     return child;
   }
-  // A parent that was killed meanwhile has lost pages, and the child what it would have shared (fatal_signal_pending).
-  if (parent.killedBy !== null) {
-    exitTask(sys, child);
-    return -EINTR;
-  }
-  child.oomScoreAdj = parent.oomScoreAdj;
-  return child;
+  applyLimits(mm, child.process);
+  return unlessKilled(sys, parent, child);
+}
+
+/**
+ * vfork(2): a child in the parent's address space, which stands still until the child exits or executes a program. Returns
+ * the child, or a negative errno.
+ */
+export function vforkTask(sys: System, parent: Task): Task | number {
+  const { name, pid, mm, process, cpu } = parent;
+  const child = createTaskStruct(sys, name, pid, mm, process.fork(), cpu, false);
+  if (typeof child === "number") return child;
+  child.vforkParentPid = pid;
+  parent.vforkChildPid = child.pid;
+  return unlessKilled(sys, parent, child);
 }
 
 /** clone(2) with CLONE_VM | CLONE_THREAD: a second task in the address space. Returns it, or a negative errno. */
 export function cloneThread(sys: System, leader: Task, cpu: CpuId): Task | number {
-  const thread = createTaskStruct(sys, leader.name, leader.pid, leader.mm, cpu, true);
-  if (typeof thread === "number") return thread;
-  if (leader.killedBy !== null) {
-    exitTask(sys, thread);
-    return -EINTR;
-  }
-  thread.oomScoreAdj = leader.oomScoreAdj;
-  return thread;
+  const thread = createTaskStruct(sys, leader.name, leader.pid, leader.mm, leader.process, cpu, true);
+  return typeof thread === "number" ? thread : unlessKilled(sys, leader, thread);
 }
 
-/** Ends a task: its kernel stack and objects are freed, and with the last of an address space its memory. */
-export function exitTask(sys: System, task: Task): void {
+/**
+ * Ends a task: its kernel stack and objects are freed, and with the last of an address space its memory. `exitStatus` is
+ * what wait(2) will tell; without it, the signal that killed the task, if any.
+ */
+export function exitTask(sys: System, task: Task, exitStatus: number = task.killedBy?.signal ?? 0): void {
   if (task.hasExited) return;
   task.hasExited = true;
+  const { process } = task;
+  if (!task.isThread) process.exitStatus = exitStatus;
   for (const cpu of sys.cpus) {
     if (cpu.current === task) goIdle(sys, cpu);
   }
-  if (--task.mm.nrUsers === 0) destroyMm(sys, task.mm, task.cpu);
-  freeTaskStruct(sys, task.objects, task.objectAddresses, task.stackPfns, task.cpu);
+  releaseMm(sys, task);
+  process.nrThreads--;
   sys.tasks.delete(task.pid);
+  for (const family of [sys.tasks, sys.zombies]) {
+    for (const child of family.values()) if (child.parentPid === task.pid) child.parentPid = INIT_PID;
+  }
+  // Init waits for every child.
+  for (const zombie of sys.zombies.values()) if (zombie.parentPid === INIT_PID) reap(sys, zombie);
+  freeStack(sys, task.stackPfns, task.cpu);
+  freeObjects(sys, task, NR_ZOMBIE_OBJECTS);
+  if (!task.isThread && task.parentPid !== INIT_PID && sys.tasks.has(task.parentPid)) {
+    const { pid, parentPid, cpu, objects, objectAddresses } = task;
+    sys.zombies.set(pid, { pid, parentPid, process, cpu, objects, objectAddresses });
+  } else {
+    freeObjects(sys, task, 0);
+  }
 }
 
-/** The kernel works on a CPU from here on: what it takes for itself comes from this CPU's lists and node. */
-function enterKernel(sys: System, cpu: CpuId): void {
-  sys.currentCpu = cpu;
-  sys.reclaimer.currentCpu = cpu;
+/** Takes a task out of its address space, which goes with the last one; ends the wait of a parent in vfork. */
+export function releaseMm(sys: System, task: Task): void {
+  if (--task.mm.nrUsers === 0) destroyMm(sys, task.mm, task.cpu);
+  const parent = sys.tasks.get(task.vforkParentPid);
+  if (parent?.vforkChildPid === task.pid) parent.vforkChildPid = 0;
+  task.vforkParentPid = 0;
+}
+
+/** wait4(2) with WNOHANG for any child: reaps one that has ended, the oldest; 0 when all run still, or -ECHILD. */
+export function waitForChild(sys: System, task: Task): WaitResult | number {
+  let found: Zombie | null = null;
+  for (const child of sys.zombies.values()) {
+    const isReady = child.parentPid === task.pid && child.process.nrThreads === 0;
+    if (isReady && (found === null || child.pid < found.pid)) found = child;
+  }
+  if (found !== null) {
+    reap(sys, found);
+    return { pid: found.pid, status: found.process.exitStatus };
+  }
+  for (const child of sys.tasks.values()) if (child.parentPid === task.pid && !child.isThread) return 0;
+  for (const child of sys.zombies.values()) if (child.parentPid === task.pid) return 0;
+  return -ECHILD;
 }
 
 /** Lets a task run on a CPU. The CPU that it ran on before, if another, idles. */
@@ -111,69 +165,29 @@ export function goIdle(sys: System, cpu: Cpu): void {
   enterLazyTlb(sys, cpu);
 }
 
-/** Makes an empty address space with its root table. */
-function createMm(sys: System, cpu: CpuId): Mm | number {
-  enterKernel(sys, cpu);
-  let id = sys.mms.indexOf(null);
-  if (id < 0) id = sys.mms.length;
-  const address = sys.allocObject(sys.caches.mm, cpu);
-  if (address < 0) return -ENOMEM;
-  const tables = createPageTable(sys);
-  if (tables === null) {
-    sys.slab.freeObject(sys.caches.mm, address, cpu);
-    return -ENOMEM;
+/** A parent that was killed meanwhile has lost pages, and the child what it would have shared (fatal_signal_pending). */
+function unlessKilled(sys: System, parent: Task, child: Task): Task | number {
+  if (parent.killedBy !== null) {
+    exitTask(sys, child);
+    return -EINTR;
   }
-  const { taskSizeVpn, mmapLegacyBase } = tableFormat(sys.config.seats.pageTable);
-  const space = new AddressSpace(sys.vmaPool, sys.addressSpaceHost, {
-    id,
-    commit: sys.vmCommit,
-    rlimitStackBytes: parseBytes(sys.config.stackLimit),
-    maxMapCount: sys.config.maxMapCount,
-    taskSizeVpn,
-    mmapLegacyBase,
-    isThpEnabled: sys.config.transparentHugepage,
-  });
-  const mm = new Mm(id, space, tables.pageTable, tables.userRoot, address, sys.config.cpus);
-  mm.nextTrimNs = sys.time.nowNs + TRIM_CPUMASK_NS;
-  sys.mms[id] = mm;
-  sys.asids.addMm(id);
-  return mm;
+  child.oomScoreAdj = parent.oomScoreAdj;
+  return child;
 }
 
-/** Makes a page table of the configured kind and its user root, if any; null when there is no frame for the roots. */
-function createPageTable(sys: System): { pageTable: PageTable; userRoot: UserRoot | null } | null {
-  let pageTable: PageTable | null = null;
-  try {
-    pageTable = findOccupant("page table", pageTables, sys.config.seats.pageTable).create({
-      contents: sys.contents,
-      frames: sys.tableFrames,
-      kernelHalf: sys.kernelHalf,
-    });
-    return { pageTable, userRoot: createUserRoot(sys, pageTable) };
-  } catch (error) {
-    if (!(error instanceof KernelError) || error.errno !== ENOMEM) throw error;
-    pageTable?.destroy();
-    return null;
-  }
+/** What a forked address space takes over of its parent's settings (mmf_init_flags). */
+function copyMmFlags(parent: Mm, child: Mm): void {
+  child.image = { ...parent.image };
+  child.dumpable = parent.dumpable;
+  child.thpDisable = parent.thpDisable;
+  child.mdwe = (parent.mdwe & PR_MDWE_NO_INHERIT) !== 0 ? 0 : parent.mdwe;
+  child.space.isMdwe = child.mdwe !== 0;
 }
 
-/** Frees an address space and everything in it (mmput, exit_mmap). */
-function destroyMm(sys: System, mm: Mm, cpu: CpuId): void {
-  const caller = sys.currentCpu;
-  enterKernel(sys, cpu);
-  sys.lru.drain(cpu);
-  sys.gather.begin(mm, true);
-  mm.space.unmapAll();
-  if (sys.gather.isOpen) sys.gather.finish();
-  // Lazy CPUs were told to leave when the tables went; where there were none to free, some are left.
-  for (const processor of sys.cpus) if (processor.loadedMm === mm) switchMm(sys, processor, null);
-  sys.asids.removeMm(mm.id);
-  mm.userRoot?.destroy();
-  mm.pageTable.destroy();
-  for (const address of mm.anonVmaAddresses) sys.slab.freeObject(sys.caches.anonVma, address, cpu);
-  sys.slab.freeObject(sys.caches.mm, mm.objectAddress, cpu);
-  sys.mms[mm.id] = null;
-  enterKernel(sys, caller);
+/** Frees what is left of a zombie (release_task). */
+function reap(sys: System, zombie: Zombie): void {
+  sys.zombies.delete(zombie.pid);
+  freeObjects(sys, zombie, 0);
 }
 
 /** Takes what the kernel keeps of every task; nothing stays when a part is missing. */
@@ -182,8 +196,9 @@ function createTaskStruct(
   name: string,
   parentPid: number,
   mm: Mm,
+  process: Process,
   cpu: CpuId,
-  isThread = false,
+  isThread: boolean,
 ): Task | number {
   const { caches } = sys;
   // A thread shares signal handlers and files with its process.
@@ -197,29 +212,46 @@ function createTaskStruct(
     const pfn = sys.frames.allocPages(GFP_KERNEL, 0, cpu, NUMA_NO_NODE);
     if (pfn !== NO_PFN) stackPfns.push(pfn);
   }
-  if (stackPfns.length < KERNEL_STACK_PAGES || addresses.includes(-1)) {
-    sys.vmstat.modNode(0, NR_KERNEL_STACK, KERNEL_STACK_KIB);
-    freeTaskStruct(sys, objects, addresses, stackPfns, cpu);
+  sys.vmstat.modNode(0, NR_KERNEL_STACK, KERNEL_STACK_KIB);
+  const isComplete = stackPfns.length === KERNEL_STACK_PAGES && !addresses.includes(-1);
+  const pid = isComplete ? sys.nextPid++ : 0;
+  const { nowNs } = sys.time;
+  const task = new Task(
+    pid,
+    parentPid,
+    name,
+    mm,
+    process,
+    isThread,
+    cpu,
+    nowNs,
+    objects,
+    addresses,
+    stackPfns,
+  );
+  if (!isComplete) {
+    freeStack(sys, stackPfns, cpu);
+    freeObjects(sys, task, 0);
     return -ENOMEM;
   }
-  sys.vmstat.modNode(0, NR_KERNEL_STACK, KERNEL_STACK_KIB);
-  const pid = sys.nextPid++;
-  const task = new Task(pid, parentPid, name, mm, cpu, sys.time.nowNs, objects, addresses, stackPfns);
   sys.tasks.set(pid, task);
   mm.nrUsers++;
+  process.nrThreads++;
   return task;
 }
 
-function freeTaskStruct(
-  sys: System,
-  objects: Int32Array,
-  addresses: Float64Array,
-  stackPfns: readonly Pfn[],
-  cpu: CpuId,
-): void {
+function freeStack(sys: System, stackPfns: Pfn[], cpu: CpuId): void {
   for (const pfn of stackPfns) sys.frames.freePages(pfn, 0, cpu);
-  for (let at = 0; at < objects.length; at++) {
-    if (addresses[at] >= 0) sys.slab.freeObject(objects[at], addresses[at], cpu);
-  }
+  stackPfns.length = 0;
   sys.vmstat.modNode(0, NR_KERNEL_STACK, -KERNEL_STACK_KIB);
+}
+
+/** Frees the objects of a task from number `first` on, those that are there. */
+function freeObjects(sys: System, task: Task | Zombie, first: number): void {
+  const { objects, objectAddresses } = task;
+  for (let at = first; at < objects.length; at++) {
+    if (objectAddresses[at] < 0) continue;
+    sys.slab.freeObject(objects[at], objectAddresses[at], task.cpu);
+    objectAddresses[at] = -1;
+  }
 }

@@ -62,6 +62,7 @@ interface MappedState {
 
 /** Checks every invariant of a machine; calls bug() at the first that does not hold. O(frames + entries). */
 export function auditSystem(sys: System): void {
+  sys.vmCommit.checkInvariants();
   sys.frames.checkInvariants();
   sys.slab.checkInvariants();
   sys.swap.checkInvariants();
