@@ -24,7 +24,7 @@ export {
   setFixmap,
   VSYSCALL_PAGE,
 } from "./kernel-space/fixmap.ts";
-export { type Inode, type OpenFile, pathOf } from "./files/files.ts";
+export { type Inode, NO_SHM_ID, type OpenFile, pathOf } from "./files/files.ts";
 export { Kernel } from "./kernel.ts";
 export {
   ADDRESS_AREAS_4,
@@ -82,5 +82,6 @@ export { type TableFormat, tableFormat } from "./kernel-space/table-format.ts";
 export { type Mm, Task, type TaskSignal } from "./task.ts";
 export { CAUSE_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";
 export { accessOk, taskSizeMax, type UserPointer } from "./pages/uaccess.ts";
+export { type ShmidDs } from "./syscalls/shm.ts";
 export { Vmalloc } from "./kernel-space/vmalloc.ts";
 export { VSYSCALL_ADDR } from "./mm/vsyscall.ts";

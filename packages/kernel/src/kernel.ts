@@ -88,6 +88,7 @@ import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
 import { sysMmap } from "./syscalls/mmap.ts";
+import { type ShmidDs, shmStat, sysShmat, sysShmctl, sysShmdt, sysShmget } from "./syscalls/shm.ts";
 import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./pages/uaccess.ts";
 import { availablePages } from "./proc/machine.ts";
 import { Proc } from "./proc/proc.ts";
@@ -302,6 +303,35 @@ export class Kernel {
   getSeals(task: Task, fileId: number): number {
     this.enter(task);
     return this.afterSyscall(sysGetSeals(this.sys, fileId));
+  }
+
+  /** shmget(2): a segment's id, or -errno. `shmFlags`: IPC_CREAT, IPC_EXCL, SHM_NORESERVE and permission bits. */
+  shmget(task: Task, key: number, sizeBytes: number, shmFlags: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysShmget(this.sys, task, key, sizeBytes, shmFlags));
+  }
+
+  /** shmat(2): the address, or -errno. `shmFlags`: SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC. */
+  shmat(task: Task, id: number, address: Vaddr = 0, shmFlags = 0): number {
+    this.enter(task);
+    return this.afterSyscall(sysShmat(this.sys, task, id, address, shmFlags));
+  }
+
+  /** shmdt(2): 0 or -EINVAL. */
+  shmdt(task: Task, address: Vaddr): number {
+    this.enter(task);
+    return this.afterSyscall(sysShmdt(this.sys, task, address));
+  }
+
+  /** shmctl(2) with IPC_RMID: 0 or -errno. */
+  shmctl(task: Task, id: number, command: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysShmctl(this.sys, id, command));
+  }
+
+  /** shmctl(2) with IPC_STAT: what is known of a segment, or -errno. */
+  shmStat(id: number): ShmidDs | number {
+    return shmStat(this.sys, id);
   }
 
   /** mmap(2): returns the address or -errno. `fileId` is -1 for anonymous memory, shared or private. */

@@ -32,6 +32,7 @@ import { type VmaPool, type VmCommit } from "@pageframe/vma";
 import { type Gather, type ReclaimFlushes, type TlbFlushes } from "./tlb/coherence.ts";
 import { type KernelConfig } from "./config.ts";
 import { type Files } from "./files/files.ts";
+import { SysvShm } from "./files/shm-segments.ts";
 import { type Zombie } from "./process.ts";
 import { Sysctls } from "./sysctl.ts";
 import { type Mm, type Task } from "./task.ts";
@@ -87,6 +88,7 @@ export class System {
   readonly time: TimeAccount;
   readonly files: Files;
   readonly sysctls: Sysctls;
+  readonly sysvShm = new SysvShm();
   frames!: FrameAllocator;
   slab!: ObjectAllocator;
   caches!: KernelCaches;

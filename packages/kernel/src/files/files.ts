@@ -16,6 +16,9 @@
 import { bug, NO_PFN, PAGE_SIZE, type Pfn, type SwapEntry } from "@pageframe/contracts";
 import { FMODE_READ, FMODE_WRITE } from "@pageframe/vma";
 
+/** A file that is no attachment of a SysV segment. */
+export const NO_SHM_ID = -1;
+
 /** What provides the pages of an inode. */
 export type InodeKind = "shmem" | "generated" | "special";
 
@@ -62,6 +65,8 @@ export interface OpenFile {
   readonly inode: Inode;
   /** FMODE_READ, FMODE_WRITE. */
   readonly mode: number;
+  /** SysV segment that it is an attachment of, or NO_SHM_ID. */
+  readonly shmId: number;
   /** Has a descriptor: system calls may name it. */
   isOpen: boolean;
   /** The descriptor, and each VMA that maps it (f_count). */
@@ -162,9 +167,9 @@ export class Files {
   }
 
   /** Opens an inode. `mode`: FMODE_* bits. */
-  openInode(inode: Inode, mode: number): OpenFile {
+  openInode(inode: Inode, mode: number, shmId: number = NO_SHM_ID): OpenFile {
     const id = this.freeFileIds.pop() ?? this.opened.length;
-    const file: OpenFile = { id, inode, mode, isOpen: true, nrRefs: 1 };
+    const file: OpenFile = { id, inode, mode, shmId, isOpen: true, nrRefs: 1 };
     this.opened[id] = file;
     inode.nrFiles++;
     return file;

@@ -45,7 +45,7 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { type Gather } from "../tlb/coherence.ts";
-import { evictInode } from "../files/shmem.ts";
+import { putMappedFile } from "../files/sysv-shm.ts";
 import { COUNT_BATCHED } from "./rss-stat.ts";
 import { movePages } from "./move-pages.ts";
 import {
@@ -234,8 +234,7 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
   }
 
   putFile(fileId: number): void {
-    const inode = this.sys.files.unmapFile(fileId);
-    if (inode !== null) evictInode(this.sys, inode);
+    putMappedFile(this.sys, this.sys.files.file(fileId));
   }
 
   allocVmaObject(): Paddr {

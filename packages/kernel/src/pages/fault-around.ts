@@ -19,7 +19,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type Inode } from "../files/files.ts";
+import { type Inode, NO_SHM_ID, type OpenFile } from "../files/files.ts";
 import { pageProtLo } from "./page-prot.ts";
 import { addRmap, linearPageIndex, vmFlagsToPteHi } from "./pages.ts";
 import { type System } from "../system.ts";
@@ -30,9 +30,9 @@ const FAULT_AROUND_PAGES = 16;
 /** Pages that one table of the last level maps. */
 const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
-/** Does a file map pages that nobody asked for? */
-export function shouldFaultAround(inode: Inode): boolean {
-  return inode.isShmem;
+/** Does a file map pages that nobody asked for? Attachments of SysV segments have no map_pages. */
+export function shouldFaultAround(file: OpenFile): boolean {
+  return file.inode.isShmem && file.shmId === NO_SHM_ID;
 }
 
 /**

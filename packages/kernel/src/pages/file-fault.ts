@@ -56,9 +56,10 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
     if (mm.pageTable.lastLevel === 0) return VM_FAULT_OOM;
   }
   if ((vmFlags & VM_PFNMAP) !== 0) return faultPfnMap(sys, mm, vma, vpn);
-  const inode = sys.files.inodeOf(pool.fileId[vma]);
+  const file = sys.files.file(pool.fileId[vma]);
+  const { inode } = file;
   const pgoff = linearPageIndex(mm, vma, vpn);
-  if (!isWrite && shouldFaultAround(inode)) {
+  if (!isWrite && shouldFaultAround(file)) {
     const result = doFaultAround(sys, task, vma, vpn, inode);
     if (result !== 0) return result & ~VM_FAULT_NOPAGE;
   }

@@ -182,6 +182,10 @@ function auditFiles(sys: System, mapped: MappedState): void {
     if (files.inodes[file.inode.id] !== file.inode) bug(`file ${file.id} is open on an inode that is gone`);
     nrFiles.set(file.inode.id, (nrFiles.get(file.inode.id) ?? 0) + 1);
   }
+  for (const { inode } of sys.sysvShm.segments.values()) {
+    nrFiles.set(inode.id, (nrFiles.get(inode.id) ?? 0) + 1);
+    if (files.inodes[inode.id] !== inode) bug(`a SysV segment holds inode ${inode.id}, which is gone`);
+  }
   let nrTmpfsBlocks = 0;
   for (const inode of files.inodes) {
     if (inode === null) continue;
