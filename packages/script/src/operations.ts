@@ -74,7 +74,11 @@ export const OPERATIONS: Readonly<Record<string, OperationSyntax>> = {
   fsync: { usage: "fsync FILE", read: (words) => ({ name: "fsync", file: words.word("a file") }) },
   ftruncate: {
     usage: "ftruncate FILE PAGES",
-    read: (words) => ({ name: "ftruncate", file: words.word("a file"), lengthBytes: words.lengthBytes() }),
+    read: (words) => ({
+      name: "ftruncate",
+      file: words.word("a file"),
+      lengthBytes: words.bytes("a number of pages"),
+    }),
   },
   madvise: {
     usage: `madvise ${RANGE} ADVICE`,
@@ -151,7 +155,7 @@ export const OPERATIONS: Readonly<Record<string, OperationSyntax>> = {
     read: (words) => ({
       name: "pread",
       file: words.word("a file"),
-      offsetBytes: words.lengthBytes("an offset in pages"),
+      offsetBytes: words.bytes("an offset in pages"),
     }),
   },
   punch: { usage: "punch FILE FIRST PAGES", read: (words) => ({ name: "punch", ...fileRange(words) }) },
@@ -160,7 +164,7 @@ export const OPERATIONS: Readonly<Record<string, OperationSyntax>> = {
     read: (words) => ({
       name: "pwrite",
       file: words.word("a file"),
-      offsetBytes: words.lengthBytes("an offset in pages"),
+      offsetBytes: words.bytes("an offset in pages"),
       value: words.integerOr("a byte", 0),
     }),
   },

@@ -5,6 +5,7 @@ import { execute, readPages, writePages } from "./accesses.ts";
 import { notModelled } from "./not-modelled-error.ts";
 import { isInArena } from "./place-names.ts";
 import { exitProcess, forkProcess, waitForChild } from "./processes.ts";
+import { runFileOperation } from "./script-files.ts";
 import { type Operation, type OperationOf } from "./script.ts";
 import { addressResult, numberResult, type StepResult } from "./step-result.ts";
 import { type World } from "./world.ts";
@@ -12,6 +13,13 @@ import { PAGE_SIZE } from "@pageframe/contracts";
 
 /** Result of an operation that is no system call's and no file's. */
 const DONE: StepResult = { ret: 0 };
+
+/** MADV_COLLAPSE, MADV_HWPOISON, MADV_SOFT_OFFLINE. */
+const ADVICES_NOT_MODELLED: ReadonlyMap<number, string> = new Map([
+  [25, "collapse"],
+  [100, "hwpoison"],
+  [101, "soft_offline"],
+]);
 
 /** Runs an operation of the current process, which is alive. Throws NotModelledError. */
 export function runOperation(world: World, operation: Operation): StepResult {
@@ -27,11 +35,31 @@ export function runOperation(world: World, operation: Operation): StepResult {
         kernel.mprotect(task, world.addressOf(operation.at), operation.lengthBytes, operation.prot),
       );
     case "madvise":
+      refuseAdvice(operation.advice);
       return numberResult(
         kernel.madvise(task, world.addressOf(operation.at), operation.lengthBytes, operation.advice),
       );
     case "mremap":
       return mremap(world, kernel, task, operation);
+    case "mlock":
+      return numberResult(kernel.mlock(task, world.addressOf(operation.at), operation.lengthBytes));
+    case "munlock":
+      return numberResult(kernel.munlock(task, world.addressOf(operation.at), operation.lengthBytes));
+    case "mlock2":
+      return numberResult(
+        kernel.mlock2(task, world.addressOf(operation.at), operation.lengthBytes, operation.flags),
+      );
+    case "mlockall":
+      return { ret: kernel.mlockall(task, operation.flags), faults: "hidden" };
+    case "munlockall":
+      return numberResult(kernel.munlockall(task));
+    case "ftruncate":
+    case "fsync":
+    case "fadvise":
+    case "punch":
+    case "pread":
+    case "pwrite":
+      return numberResult(runFileOperation(world, operation));
     case "brk":
       return addressResult(kernel.brk(task, world.places.brk0 + operation.nrPages * PAGE_SIZE));
     case "read":
@@ -52,6 +80,12 @@ export function runOperation(world: World, operation: Operation): StepResult {
     default:
       return notModelled(operation.name);
   }
+}
+
+/** Advices that are about hardware or huge pages end the run. */
+function refuseAdvice(advice: number): void {
+  const what = ADVICES_NOT_MODELLED.get(advice);
+  if (what !== undefined) notModelled(`madvise ${what}`);
 }
 
 function mmap(world: World, kernel: Kernel, task: Task, operation: OperationOf<"mmap">): StepResult {

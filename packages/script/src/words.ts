@@ -61,11 +61,17 @@ export class Words {
     return this.hasMore ? this.integer(expected) : otherwise;
   }
 
-  /** Takes a number of pages, or pages and bytes, as bytes: what the kernel sees of a size_t. */
-  lengthBytes(expected = "a number of pages"): number {
+  /** Takes a number of pages, or pages and bytes, as bytes. */
+  bytes(expected: string): number {
     const word = this.word(expected);
     const nrBytes = bytesOf(word);
     if (nrBytes === null) throw notExpected(word, `${expected} (N, or N.B for N pages and B bytes)`);
+    return nrBytes;
+  }
+
+  /** Takes a length in pages, as the kernel sees it: below zero is near 2^64. */
+  lengthBytes(expected = "a number of pages"): number {
+    const nrBytes = this.bytes(expected);
     return nrBytes < 0 ? nrBytes + TWO_64 : nrBytes;
   }
 

@@ -22,8 +22,8 @@ export interface ScriptFile {
   readonly kind: FileKind;
   /** As maps shows it, or the beginning of that. */
   readonly path: string;
+  /** -1 when it could not be opened. */
   readonly fileId: number;
-  readonly isReadOnly: boolean;
 }
 
 /** State of a script's run. */
@@ -31,6 +31,8 @@ export class World {
   readonly kernel: Kernel;
   readonly files: ScriptFile[] = [];
   readonly processes: ScriptProcess[] = [];
+  /** The recorder's own process, which makes files; null before the first line that needs it. */
+  private driverTask: Task | null = null;
   /** Process that lines run in; null before the first. */
   private currentProcess: ScriptProcess | null = null;
   /** Places, once the first process runs. */
@@ -43,6 +45,12 @@ export class World {
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
+  }
+
+  /** The recorder's own process; started by the first that asks. */
+  get driver(): Task {
+    this.driverTask ??= startDriver(this.kernel);
+    return this.driverTask;
   }
 
   /** The process that lines run in; started by the first that asks. */
@@ -90,7 +98,7 @@ export class World {
   /** Starts the first process, and looks where its parts lie. */
   private start(): ScriptProcess {
     const { kernel } = this;
-    const task = startSubject(kernel, startDriver(kernel));
+    const task = startSubject(kernel, this.driver);
     const brk0 = kernel.brk(task, 0);
     // A mapping and its end: since then VmPeak is a page above VmSize.
     const flags = MAP_PRIVATE | MAP_ANONYMOUS;
