@@ -8,6 +8,7 @@ import { exitProcess, forkProcess, waitForChild } from "./processes.ts";
 import { runFileOperation } from "./script-files.ts";
 import { type Operation, type OperationOf } from "./script.ts";
 import { addressResult, numberResult, type StepResult } from "./step-result.ts";
+import { flushByScratch } from "./subject.ts";
 import { type World } from "./world.ts";
 import { PAGE_SIZE } from "@pageframe/contracts";
 
@@ -74,6 +75,11 @@ export function runOperation(world: World, operation: Operation): StepResult {
       return exitProcess(world, operation);
     case "wait":
       return waitForChild(world);
+    case "clear_refs": {
+      const ret = kernel.proc.clearRefs(task, operation.what);
+      flushByScratch(kernel, task);
+      return { ret, faults: "none" };
+    }
     case "oom_score_adj":
       kernel.setOomScoreAdj(task, operation.value);
       return { ...DONE, faults: "none" };

@@ -84,6 +84,11 @@ export class RssStat {
     if (approximate > this.hiwater) this.hiwater = approximate;
   }
 
+  /** Takes what is resident now as the most ever (reset_mm_hiwater_rss). */
+  resetHiwater(): void {
+    this.hiwater = this.approximate;
+  }
+
   /** Checks the parts against the sum; calls bug() when they differ. */
   checkInvariants(): void {
     for (let counter = 0; counter < NR_MM_COUNTERS; counter++) {

@@ -101,8 +101,13 @@ function readaheadInfo(sys: System, vma: VmaId): number {
   return info === 0 ? SWAP_RA_INITIAL : info;
 }
 
-/** Reads a page that nobody waits for; it does not matter if that fails. */
-export function readNeighbour(sys: System, task: Task, vma: VmaId, vpn: Vpn, swapEntry: SwapEntry): void {
+/** Reads a page that nobody waits for into the swap cache; it does not matter if that fails. */
+export function readUnasked(sys: System, task: Task, vma: VmaId, vpn: Vpn, swapEntry: SwapEntry): void {
+  if (sys.swap.lookupCache(swapEntry) === NO_PFN) readIntoCache(sys, task, vma, vpn, swapEntry);
+}
+
+/** Reads a page beside the one that is waited for, and marks it, to see whether that was of use. */
+function readNeighbour(sys: System, task: Task, vma: VmaId, vpn: Vpn, swapEntry: SwapEntry): void {
   if (sys.swap.lookupCache(swapEntry) !== NO_PFN) return;
   const pfn = readIntoCache(sys, task, vma, vpn, swapEntry);
   if (pfn < 0) return;

@@ -18,6 +18,7 @@ import {
   type TaskStat,
   type TaskStatus,
 } from "@pageframe/procfs";
+import { clearRefs } from "../mm/clear-refs.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { kpagecount, kpageflags } from "./kpage.ts";
@@ -36,6 +37,11 @@ export class Proc {
 
   constructor(sys: System) {
     this.sys = sys;
+  }
+
+  /** Writes a number, CLEAR_REFS_*, to /proc/PID/clear_refs: 0 or -EINVAL. */
+  clearRefs(task: Task, type: number): number {
+    return clearRefs(this.sys, task.mm, type);
   }
 
   /** /proc/PID/maps. */

@@ -23,6 +23,8 @@ import {
   MADV_MERGEABLE,
   MADV_NOHUGEPAGE,
   MADV_NORMAL,
+  MADV_POPULATE_READ,
+  MADV_POPULATE_WRITE,
   MADV_RANDOM,
   MADV_REMOVE,
   MADV_SEQUENTIAL,
@@ -53,6 +55,7 @@ import { isSpecialMapping, NO_FILE, VM_SPECIAL } from "@pageframe/vma";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { advisePages, isGatheredAdvice, isPageAdvice } from "./madvise-pages.ts";
+import { populatePages } from "./madvise-populate.ts";
 
 /** First address that 64 bits cannot hold. */
 const ADDRESS_END: number = 2 ** 64;
@@ -68,11 +71,17 @@ export function sysMadvise(
   lengthBytes: number,
   advice: number,
 ): number {
-  if (!isFlagAdvice(advice, task.mm.space.isThpEnabled) && !isPageAdvice(advice)) return -EINVAL;
+  const isPopulate = advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE;
+  if (!isPopulate && !isFlagAdvice(advice, task.mm.space.isThpEnabled) && !isPageAdvice(advice)) {
+    return -EINVAL;
+  }
   if (address % PAGE_SIZE !== 0) return -EINVAL;
   const endVpn = address / PAGE_SIZE + Math.ceil(lengthBytes / PAGE_SIZE);
   if (endVpn * PAGE_SIZE >= ADDRESS_END) return -EINVAL;
   if (lengthBytes === 0) return 0;
+  if (isPopulate) {
+    return populatePages(sys, task, address / PAGE_SIZE, endVpn, advice === MADV_POPULATE_WRITE);
+  }
   const isFlushedAtOnce = isGatheredAdvice(advice);
   if (isFlushedAtOnce) sys.gather.begin(task.mm);
   const result = walkVmas(sys, task, address / PAGE_SIZE, endVpn, advice);

@@ -15,7 +15,9 @@ import {
   NO_VMA,
   PAGE_SIZE,
   pagesOfBytes,
+  PG_DIRTY,
   PT_LEVEL_PTE,
+  PTE_D,
   PTE_RW,
   PTE_SPECIAL,
   pteIsPresent,
@@ -105,8 +107,8 @@ export function populateVma(sys: System, task: Task, vma: VmaId, startVpn: Vpn, 
   return error;
 }
 
-/** Makes one page present, writable when `isWrite`, and marks it as used. Returns 0 or -errno. */
-function populatePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrite: boolean): number {
+/** Makes one page present, writable when `isWrite`, and marks it as used. Returns 0, -EFAULT, -ENOMEM or -EINTR. */
+export function populatePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrite: boolean): number {
   for (let nrFaults = 0; nrFaults < MAX_FAULTS_PER_PAGE; nrFaults++) {
     if (isKilled(task)) return -EINTR;
     if (touchPage(sys, task, vpn, isWrite)) return 0;
@@ -126,7 +128,9 @@ function touchPage(sys: System, task: Task, vpn: Vpn, isWrite: boolean): boolean
   const lo = pageTable.entryLo(entry);
   if (!pteIsPresent(lo) || (isWrite && (lo & PTE_RW) === 0)) return false;
   if ((lo & PTE_SPECIAL) === 0) {
-    sys.reclaimPolicy.markAccessed(leafPfn(lo, pageTable.entryHi(entry), PT_LEVEL_PTE));
+    const pfn = leafPfn(lo, pageTable.entryHi(entry), PT_LEVEL_PTE);
+    if (isWrite && (lo & PTE_D) === 0) sys.memmap.setFlags(pfn, PG_DIRTY);
+    sys.reclaimPolicy.markAccessed(pfn);
   }
   return true;
 }
