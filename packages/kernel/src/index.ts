@@ -81,6 +81,7 @@ export { type Cpu, type System } from "./system.ts";
 export { type TableFormat, tableFormat } from "./kernel-space/table-format.ts";
 export { type Mm, Task, type TaskSignal } from "./task.ts";
 export { CAUSE_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";
+export { type AdvisedRange } from "./syscalls/process-madvise.ts";
 export { accessOk, taskSizeMax, type UserPointer } from "./pages/uaccess.ts";
 export { type ShmidDs } from "./syscalls/shm.ts";
 export { Vmalloc } from "./kernel-space/vmalloc.ts";

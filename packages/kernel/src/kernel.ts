@@ -79,11 +79,15 @@ import {
 import { sysMadvise } from "./syscalls/madvise.ts";
 import { sysMlock, sysMlock2, sysMlockall, sysMunlock, sysMunlockall } from "./syscalls/mlock.ts";
 import { populateGrowth, populateMapping } from "./syscalls/mm-populate.ts";
+import { sysMincore } from "./syscalls/mincore.ts";
 import { sysMprotect } from "./syscalls/mprotect.ts";
 import { sysSetresuid } from "./syscalls/credentials.ts";
 import { sysPrctl } from "./syscalls/prctl.ts";
 import { type Rlimit, sysGetrlimit, sysPrlimit } from "./syscalls/prlimit.ts";
 import { readSysctl, writeSysctl } from "./sysctl.ts";
+import { sysMseal } from "./syscalls/mseal.ts";
+import { sysMsync } from "./syscalls/msync.ts";
+import { type AdvisedRange, sysProcessMadvise } from "./syscalls/process-madvise.ts";
 import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
@@ -414,6 +418,26 @@ export class Kernel {
   /** munlockall(2). */
   munlockall(task: Task): number {
     return this.afterSyscall(sysMunlockall(this.sys, this.enter(task)));
+  }
+
+  /** msync(2) with MS_*: 0 or -errno. */
+  msync(task: Task, address: Vaddr, lengthBytes: number, flags: number): number {
+    return this.afterSyscall(sysMsync(this.enter(task), address, lengthBytes, flags));
+  }
+
+  /** mincore(2): 0 or -errno; a byte of `vec` for each page, 1 when it is in memory. */
+  mincore(task: Task, address: Vaddr, lengthBytes: number, vec: Uint8Array): number {
+    return this.afterSyscall(sysMincore(this.sys, this.enter(task), address, lengthBytes, vec));
+  }
+
+  /** mseal(2): 0 or -errno. */
+  mseal(task: Task, address: Vaddr, lengthBytes: number, flags = 0): number {
+    return this.afterSyscall(sysMseal(this.enter(task), address, lengthBytes, flags));
+  }
+
+  /** process_madvise(2): `task` advises on ranges of `target`'s memory. Bytes done, or -errno. */
+  processMadvise(task: Task, target: Task, ranges: readonly AdvisedRange[], advice: number): number {
+    return this.afterSyscall(sysProcessMadvise(this.sys, this.enter(task), target, ranges, advice));
   }
 
   /** Accesses a page as a user instruction would (RUN_READ, RUN_WRITE, RUN_EXEC). Null, or the signal that it raises. */

@@ -3,6 +3,7 @@ import {
   EACCES,
   EINVAL,
   ENOMEM,
+  EPERM,
   NO_VMA,
   PAGE_SIZE,
   PROT_EXEC,
@@ -15,6 +16,7 @@ import {
   VM_GROWSDOWN,
   VM_HUGETLB,
   VM_NORESERVE,
+  VM_SEALED,
   VM_SHARED,
   VM_WRITE,
   type Vaddr,
@@ -73,6 +75,7 @@ export function doMprotect(mm: MmStruct, address: Vaddr, lengthBytes: number, pr
 function protectVma(mm: MmStruct, vma: VmaId, startVpn: Vpn, endVpn: Vpn, vmFlagsAsked: number): VmaId {
   const { pool, commit } = mm;
   const oldFlags = pool.vmFlags[vma];
+  if ((oldFlags & VM_SEALED) !== 0) return -EPERM;
   let vmFlags = vmFlagsAsked;
   if (vmFlags === oldFlags) return vma;
   const nrPages = endVpn - startVpn;

@@ -21,7 +21,11 @@ import {
   VM_LOCKED,
   VM_MAYSHARE,
   VM_PFNMAP,
+  VM_SEALED,
   VM_SHARED,
+  VM_UFFD_MINOR,
+  VM_UFFD_MISSING,
+  VM_UFFD_WP,
   type Vaddr,
   type VmaId,
   type Vpn,
@@ -36,6 +40,8 @@ import { checkArea, findThpAlignedArea, findUnmappedArea } from "./unmapped-area
 import { VM_LOCKED_MASK } from "./vma-flags.ts";
 import { NO_ANON_VMA, NO_FILE } from "./vma-pool.ts";
 
+/** A userfaultfd watches the mapping (__VM_UFFD_FLAGS). */
+const VM_UFFD_FLAGS: number = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR;
 const KNOWN_FLAGS: number = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
 /** VMAs that a move keeps in reserve below max_map_count. */
 const MAP_COUNT_RESERVE = 3;
@@ -81,6 +87,9 @@ function moveAll(mm: MmStruct, from: Vpn, nrPages: number, flags: number, to: Vp
     if (vma === NO_VMA || mm.pool.startVpn[vma] >= end) break;
     const start = Math.max(at, mm.pool.startVpn[vma]);
     if (at === from && start > from) return -EFAULT;
+    // A userfaultfd is told of moves, which several mappings at once do not allow for (vma_multi_allowed).
+    const isAlone = at === from && mm.pool.endVpn[vma] >= end;
+    if (!isAlone && (mm.pool.vmFlags[vma] & VM_UFFD_FLAGS) !== 0) return -EFAULT;
     const nr = Math.min(end, mm.pool.endVpn[vma]) - start;
     const moved = remapOne(mm, start, nr, nr, flags, to + (start - from), 0);
     if (moved < 0) return moved;
@@ -106,6 +115,7 @@ function remapOne(
   const vma = findHolding(mm, from);
   if (vma === NO_VMA) return -EFAULT;
   const vmFlags = pool.vmFlags[vma];
+  if ((vmFlags & VM_SEALED) !== 0) return -EPERM;
   const isToNewPlace = (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0;
   if ((vmFlags & VM_HUGETLB) !== 0) {
     nrOld = Math.ceil(nrOld / PMD_PAGES) * PMD_PAGES;

@@ -5,9 +5,11 @@
 import {
   EINVAL,
   ENOMEM,
+  EPERM,
   NO_VMA,
   PAGE_SIZE,
   VM_ACCOUNT,
+  VM_SEALED,
   type Vaddr,
   type VmaId,
   type Vpn,
@@ -26,7 +28,7 @@ export function doMunmap(mm: MmStruct, address: Vaddr, lengthBytes: number): num
   return unmapRange(mm, address / PAGE_SIZE, address / PAGE_SIZE + nrPages);
 }
 
-/** Unmaps [startVpn, endVpn). Returns 0, -ENOMEM, or -EINVAL when it would cut a huge page. */
+/** Unmaps [startVpn, endVpn). Returns 0, -ENOMEM, -EPERM for sealed mappings, -EINVAL for what cannot be cut. */
 export function unmapRange(mm: MmStruct, startVpn: Vpn, endVpn: Vpn): number {
   const first = findOverlap(mm, startVpn, endVpn);
   if (first === NO_VMA) return 0;
@@ -45,18 +47,22 @@ export function findOverlap(mm: MmStruct, startVpn: Vpn, endVpn: Vpn): VmaId {
 
 /**
  * Makes VMAs begin and end at the borders of the range; `first` is the lowest that overlaps and stays so. On an
- * error, a split at the start may stay, as in Linux.
+ * error, a split at the start may stay, as in Linux. O(VMAs in the range).
  */
 export function splitForUnmap(mm: MmStruct, first: VmaId, startVpn: Vpn, endVpn: Vpn): number {
   if (mm.pool.startVpn[first] < startVpn) {
     // One more than the limit is allowed for a moment, but not to stay.
     if (endVpn < mm.pool.endVpn[first] && mm.mapCount >= mm.maxMapCount) return -ENOMEM;
+    if ((mm.pool.vmFlags[first] & VM_SEALED) !== 0) return -EPERM;
     const error = splitVma(mm, first, startVpn, true);
     if (error !== 0) return error;
   }
-  const last = mm.pool.endVpn[first] >= endVpn ? first : findOverlap(mm, endVpn - 1, endVpn);
-  if (last === NO_VMA || mm.pool.endVpn[last] === endVpn) return 0;
-  return splitVma(mm, last, endVpn, false);
+  const { pool } = mm;
+  for (let vma = first; vma !== NO_VMA && pool.startVpn[vma] < endVpn; vma = pool.next[vma]) {
+    if ((pool.vmFlags[vma] & VM_SEALED) !== 0) return -EPERM;
+    if (pool.endVpn[vma] > endVpn) return splitVma(mm, vma, endVpn, false);
+  }
+  return 0;
 }
 
 /** Counts pages of the VMAs from `first` (or NO_VMA) up to `endVpn`, which no VMA crosses. */
