@@ -18,11 +18,12 @@ import {
   type SmapsEntry,
   smapsFields,
   taskMemFields,
+  vmFlagCodes,
 } from "@pageframe/procfs";
 import { FMODE_READ, FMODE_WRITE } from "@pageframe/vma";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ARENA_VPN, at, fill, mapPages, READ_WRITE, SHARED_ANON, spawnWith } from "./helpers.ts";
+import { ARENA_VPN, at, fill, HEAP_START, mapPages, READ_WRITE, SHARED_ANON, spawnWith } from "./helpers.ts";
 
 function boot(config: KernelConfigInput = {}): Kernel {
   return bootKernel({ memory: "4MiB", swap: [{ size: "8MiB" }], contents: "sparse", ...config });
@@ -144,6 +145,59 @@ describe("/proc/PID/smaps", () => {
     const nrOthers = [...inode.swapped.keys()].filter((pgoff) => pgoff !== swapped).length;
     expect(smapsAt(kernel, other, 0)["Swap"]).toBe(4 * nrOthers);
     kernel.audit();
+  });
+
+  it("counts the share of locked pages as Locked", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "locker", 8);
+    fill(kernel, task, 0, 2);
+    kernel.fork(task);
+    expect(kernel.mlock(task, at(0), 4 * 4096)).toBe(0);
+    const [locked, rest] = kernel.proc.smaps(task);
+    // Locking faults four pages in for writing: two are copied, and all are the task's own.
+    expect([nonZero(locked)["Locked"], nonZero(rest)["Locked"]]).toEqual([16, undefined]);
+    expect(vmFlagCodes(locked.vmFlags)).toBe("rd wr mr mw me lo ac sd ");
+    expect(kernel.proc.statusText(task)).toContain("VmLck:\t      16 kB\n");
+  });
+
+  it("writes the heap as Linux does", () => {
+    const kernel = boot();
+    const task = kernel.spawn("heap");
+    task.mm.space.startBrk = HEAP_START;
+    task.mm.space.brkAddress = HEAP_START;
+    kernel.brk(task, HEAP_START + 3 * 4096);
+    kernel.write(task, HEAP_START + 4096, 7);
+    kernel.fork(task);
+    const [first] = kernel.proc.smapsText(task).split("VmFlags");
+    expect(first).toBe(`\
+00500000-00503000 rw-p 00000000 00:00 0                                  [heap]
+Size:                 12 kB
+KernelPageSize:        4 kB
+MMUPageSize:           4 kB
+Rss:                   4 kB
+Pss:                   2 kB
+Pss_Dirty:             2 kB
+Shared_Clean:          0 kB
+Shared_Dirty:          4 kB
+Private_Clean:         0 kB
+Private_Dirty:         0 kB
+Referenced:            4 kB
+Anonymous:             4 kB
+KSM:                   0 kB
+LazyFree:              0 kB
+AnonHugePages:         0 kB
+ShmemPmdMapped:        0 kB
+FilePmdMapped:         0 kB
+Shared_Hugetlb:        0 kB
+Private_Hugetlb:       0 kB
+Swap:                  0 kB
+SwapPss:               0 kB
+Locked:                0 kB
+THPeligible:           0
+`);
+    expect(kernel.proc.smapsRollupText(task).split("\n")[0]).toBe(
+      "00500000-00503000 ---p 00000000 00:00 0                                  [rollup]",
+    );
   });
 
   it("says THPeligible where MADV_HUGEPAGE was given and a whole 2 MiB fits", () => {
