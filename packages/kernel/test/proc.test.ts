@@ -1,5 +1,12 @@
 /** /proc/PID/{smaps,status,pagemap}, kpageflags and kpagecount, against what was done. */
-import { MADV_DONTNEED, MADV_HUGEPAGE, MAP_FIXED, MAP_PRIVATE } from "@pageframe/contracts";
+import {
+  MADV_DONTNEED,
+  MADV_HUGEPAGE,
+  MAP_FIXED,
+  MAP_PRIVATE,
+  PROT_EXEC,
+  PROT_READ,
+} from "@pageframe/contracts";
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import {
   KPF_ANON,
@@ -311,7 +318,6 @@ describe("/proc/PID/status", () => {
 
   it("gives the threads of a process one Tgid and count", () => {
     const kernel = boot();
-    kernel.spawn("init");
     const leader = spawnWith(kernel, "many", 1);
     const thread = kernel.thread(leader);
     const { tgid, pid, nrThreads } = kernel.proc.status(thread);
@@ -329,6 +335,23 @@ describe("/proc/PID/stat and statm", () => {
     // 64 pages of 70 have reached the common counter: two batches of 32.
     expect([vsizeBytes, rssPages, nrMinorFaults]).toEqual([100 * 4096, 64, 70]);
     expect(kernel.proc.statmText(task)).toBe("100 70 0 0 0 100 0\n");
+  });
+});
+
+describe("VmExe and VmLib", () => {
+  it("part executable pages into the program's text and the rest", () => {
+    const kernel = boot();
+    const task = kernel.spawn("text");
+    const flags = MAP_PRIVATE | MAP_FIXED;
+    mapPages(kernel, task, 0, 5, PROT_READ | PROT_EXEC, flags, kernel.openFile("/bin/text"));
+    mapPages(kernel, task, 100, 7, PROT_READ | PROT_EXEC, flags, kernel.openFile("/lib/libc.so.6"));
+    // Code from the middle of page 1 to the first byte of page 3: three pages.
+    task.mm.image = { ...task.mm.image, startCode: at(1) + 2048, endCode: at(3) + 1 };
+    expect(/VmExe.*\n.*/.exec(kernel.proc.statusText(task))?.[0]).toBe(
+      "VmExe:\t      12 kB\nVmLib:\t      36 kB",
+    );
+    expect(kernel.proc.statmText(task).split(" ")[3]).toBe("3");
+    expect(kernel.proc.stat(task).startCode).toBe(at(1) + 2048);
   });
 });
 
@@ -352,7 +375,6 @@ describe("all files of /proc/PID", () => {
     fc.assert(
       fc.property(fc.array(operation, { minLength: 5, maxLength: 60 }), (operations) => {
         const kernel = boot({ memory: "2MiB" });
-        kernel.spawn("init");
         const tasks = [spawnWith(kernel, "p0", 64)];
         mapPages(kernel, tasks[0], 100, 16, READ_WRITE, SHARED_ANON);
         for (const [kind, nth, page] of operations) {
@@ -406,3 +428,21 @@ function checkFiles(kernel: Kernel, task: Task): void {
   expect(4 * nrFile).toBe(mem["RssFile"] + mem["RssShmem"]);
   expect(pss).toBe(pssOfPages);
 }
+
+describe("/proc/PID/oom_score", () => {
+  it("is two thirds of a thousand and the thousandths of memory, 0 for init and for a child of vfork", () => {
+    const kernel = boot({ memory: "16MiB", swap: [] });
+    const init = kernel.sys.tasks.get(1)!;
+    const task = spawnWith(kernel, "big", 2000);
+    fill(kernel, task, 0, 2000);
+    const total = kernel.sys.frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0);
+    const points = task.mm.rss + task.mm.nrTablePages - 1;
+    const score = Math.trunc(((1000 + Math.trunc((points * 1000) / total)) * 2) / 3);
+    expect(kernel.proc.oomScore(task)).toBe(score);
+    kernel.setOomScoreAdj(task, -1000);
+    const child = kernel.vfork(spawnWith(kernel, "parent", 1));
+    expect([kernel.proc.oomScore(task), kernel.proc.oomScore(init), kernel.proc.oomScore(child)]).toEqual([
+      0, 0, 0,
+    ]);
+  });
+});

@@ -1,7 +1,6 @@
 /**
  * /proc/PID/stat. Source: Linux 6.18 fs/proc/array.c, do_task_stat().
- * Differs: 0 for process group, session, terminal, PF_* flags, faults of children, CPU times, signals, exit code, and
- * the addresses of arguments and environment.
+ * Differs: 0 for process group, session, terminal, PF_* flags, faults of children, CPU times, signals and exit code.
  */
 
 /** What a process's line shows. Addresses in bytes. */
@@ -25,6 +24,10 @@ export interface TaskStat {
   readonly startData: number;
   readonly endData: number;
   readonly startBrk: number;
+  readonly argStart: number;
+  readonly argEnd: number;
+  readonly envStart: number;
+  readonly envEnd: number;
 }
 
 const NS_PER_TICK = 1e7;
@@ -52,6 +55,7 @@ export function formatStat(stat: TaskStat): string {
   ];
   const signals = [0, 0, 0, 0, 0, 0, 0, 0, 0, SIGCHLD];
   const scheduling = [stat.cpu, 0, 0, 0, 0, 0];
-  const layout = [stat.startData, stat.endData, stat.startBrk, 0, 0, 0, 0, 0];
+  const { startData, endData, startBrk, argStart, argEnd, envStart, envEnd } = stat;
+  const layout = [startData, endData, startBrk, argStart, argEnd, envStart, envEnd, 0];
   return `${[identity, faults, times, memory, signals, scheduling, layout].flat().join(" ")}\n`;
 }

@@ -73,7 +73,8 @@ export function oomCandidate(task: Task): OomCandidate {
     pageTablePages: task.mm.nrTablePages - task.mm.nrPgdPages,
     oomScoreAdj: task.oomScoreAdj,
     startTimeNs: task.startTimeNs,
-    isUnkillable: task.pid === INIT_PID || task.killedBy !== null,
+    // A child of vfork lives in its parent's memory: killing it would free nothing (in_vfork).
+    isUnkillable: task.pid === INIT_PID || task.killedBy !== null || task.vforkParentPid !== 0,
   };
 }
 

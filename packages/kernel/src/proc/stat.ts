@@ -8,9 +8,11 @@ import { taskStatus } from "./status.ts";
 /** What stat says of a task; faults are those of all living threads of its process. */
 export function taskStat(sys: System, task: Task): TaskStat {
   const { name, state, pid, ppid, nrThreads } = taskStatus(sys, task);
-  const { space, rssStat } = task.mm;
+  const { space, rssStat, image } = task.mm;
   const isAlive = !task.hasExited;
-  const threads = isAlive ? [...sys.tasks.values()].filter((other) => other.mm === task.mm) : [task];
+  const threads = isAlive
+    ? [...sys.tasks.values()].filter((other) => other.process === task.process)
+    : [task];
   return {
     pid,
     name,
@@ -22,12 +24,16 @@ export function taskStat(sys: System, task: Task): TaskStat {
     startTimeNs: task.startTimeNs,
     vsizeBytes: isAlive ? space.totalVm * PAGE_SIZE : 0,
     rssPages: isAlive ? rssStat.approximate : 0,
-    startCode: 0,
-    endCode: 0,
+    startCode: isAlive ? image.startCode : 0,
+    endCode: isAlive ? image.endCode : 0,
     startStack: isAlive ? space.startStack : 0,
     cpu: task.cpu,
-    startData: 0,
-    endData: 0,
+    startData: isAlive ? image.startData : 0,
+    endData: isAlive ? image.endData : 0,
     startBrk: isAlive ? space.startBrk : 0,
+    argStart: isAlive ? image.argStart : 0,
+    argEnd: isAlive ? image.argEnd : 0,
+    envStart: isAlive ? image.envStart : 0,
+    envEnd: isAlive ? image.envEnd : 0,
   };
 }

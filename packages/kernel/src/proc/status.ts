@@ -2,6 +2,7 @@
  * /proc/PID/status and statm.
  * Source: Linux 6.18 fs/proc/array.c, proc_pid_status(); fs/proc/task_mmu.c, task_mem().
  */
+import { pagesOfBytes, vpnOfAddress } from "@pageframe/contracts";
 import { type TaskMem, type TaskStatus } from "@pageframe/procfs";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
@@ -16,14 +17,15 @@ export function taskStatus(sys: System, task: Task): TaskStatus {
     tgid: leader.pid,
     pid: task.pid,
     ppid: leader.parentPid,
-    nrThreads: task.hasExited ? 1 : task.mm.nrUsers,
+    nrThreads: Math.max(1, task.process.nrThreads),
     mem: taskMem(task),
   };
 }
 
-/** First living thread of a task's process. Differs: Linux keeps the first one of all until the last has ended. */
+/** First living task of a task's process. Differs: Linux keeps the first one of all until the last has ended. */
 function leaderOf(sys: System, task: Task): Task {
-  for (const other of sys.tasks.values()) if (other.mm === task.mm) return other;
+  if (!task.isThread) return task;
+  for (const other of sys.tasks.values()) if (other.process === task.process) return other;
   return task;
 }
 
@@ -31,7 +33,7 @@ function leaderOf(sys: System, task: Task): Task {
 export function taskMem(task: Task): TaskMem | null {
   if (task.hasExited) return null;
   const { mm } = task;
-  const { space } = mm;
+  const { space, image } = mm;
   return {
     hiwaterVm: space.hiwaterVm,
     totalVm: space.totalVm,
@@ -44,7 +46,7 @@ export function taskMem(task: Task): TaskMem | null {
     dataVm: space.dataVm,
     stackVm: space.stackVm,
     execVm: space.execVm,
-    textPages: 0,
+    textPages: pagesOfBytes(image.endCode) - vpnOfAddress(image.startCode),
     pageTablePages: mm.nrTablePages - mm.nrPgdPages,
     swapEntries: mm.nrSwapEntries,
     hugetlbPages: 0,
