@@ -13,6 +13,7 @@ export const EINTR = 4;
 export const EIO = 5;
 export const ENXIO = 6;
 export const E2BIG = 7;
+export const ENOEXEC = 8;
 export const EBADF = 9;
 export const ECHILD = 10;
 export const EAGAIN = 11;
@@ -43,6 +44,7 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [EIO]: "EIO",
   [ENXIO]: "ENXIO",
   [E2BIG]: "E2BIG",
+  [ENOEXEC]: "ENOEXEC",
   [EBADF]: "EBADF",
   [ECHILD]: "ECHILD",
   [EAGAIN]: "EAGAIN",

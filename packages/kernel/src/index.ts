@@ -58,6 +58,8 @@ export {
   RLIMIT_MEMLOCK,
   RLIMIT_STACK,
 } from "./process.ts";
+export { type ElfImage, type ElfSegment } from "./mm/elf-map.ts";
+export { type ExecLayout } from "./syscalls/execve.ts";
 export { type Rlimit } from "./syscalls/prlimit.ts";
 export {
   PR_GET_DUMPABLE,

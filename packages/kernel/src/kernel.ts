@@ -82,6 +82,7 @@ import { populateGrowth, populateMapping } from "./syscalls/mm-populate.ts";
 import { sysMincore } from "./syscalls/mincore.ts";
 import { sysMprotect } from "./syscalls/mprotect.ts";
 import { sysSetresuid } from "./syscalls/credentials.ts";
+import { type ExecLayout, sysExecve } from "./syscalls/execve.ts";
 import { sysPrctl } from "./syscalls/prctl.ts";
 import { type Rlimit, sysGetrlimit, sysPrlimit } from "./syscalls/prlimit.ts";
 import { readSysctl, writeSysctl } from "./sysctl.ts";
@@ -173,6 +174,14 @@ export class Kernel {
     const result = waitForChild(this.sys, task);
     this.afterSyscall(0);
     return result;
+  }
+
+  /**
+   * execve(2): runs another program in place of the one that runs; its layout is random by the machine's seed, unless
+   * kernel.randomize_va_space or the task's personality says no. 0 or -errno.
+   */
+  execve(task: Task, layout: ExecLayout): number {
+    return this.inKernel(task, () => sysExecve(this.sys, task, layout));
   }
 
   /**

@@ -117,6 +117,8 @@ export class System {
   readonly tasks = new Map<number, Task>();
   /** Tasks that have exited and that their parents have not waited for, by pid. */
   readonly zombies = new Map<number, Zombie>();
+  /** Random numbers that were drawn from the seed (aslr.ts). */
+  nrRandoms = 0;
   nextPid = 1;
   /** CPU that the kernel works on. */
   currentCpu: CpuId = 0;

@@ -52,6 +52,7 @@ export function forkAddressSpace(mm: MmStruct, child: MmStruct): number {
 
 function copyLayout(mm: MmStruct, child: MmStruct): void {
   child.mmapBase = mm.mmapBase;
+  child.mmapLegacyBase = mm.mmapLegacyBase;
   child.maxMapCount = mm.maxMapCount;
   child.mmapMinVpn = mm.mmapMinVpn;
   child.isMdwe = mm.isMdwe;

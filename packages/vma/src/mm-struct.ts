@@ -66,8 +66,8 @@ export class MmStruct {
   readonly isThpEnabled: boolean;
   /** First page past what programs may have (TASK_SIZE). */
   readonly taskSizeVpn: Vpn;
-  /** Page where bottom-up placement starts (TASK_UNMAPPED_BASE). */
-  readonly mmapLegacyBase: Vpn;
+  /** Page where bottom-up placement starts (TASK_UNMAPPED_BASE). Set by exec. */
+  mmapLegacyBase: Vpn;
 
   /** Page below which mmap places. Set by exec. */
   mmapBase: Vpn;

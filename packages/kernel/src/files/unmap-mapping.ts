@@ -13,12 +13,18 @@ import {
   leafPfn,
   PT_LEVEL_PTE,
   type Vpn,
+  PAGES_PER_LEVEL,
+  PT_LEVEL_PMD,
 } from "@pageframe/contracts";
 import { type Inode } from "./files.ts";
+import { COUNT_BATCHED } from "../mm/rss-stat.ts";
 import { zapPages } from "../mm/zap.ts";
 import { putUserPage, removeRmap } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
+
+/** Pages that one level-1 table maps. */
+const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
 /**
  * Unmaps pages [startPgoff, endPgoff) of an inode everywhere; with `evenCows` the private copies of them too, which are
@@ -56,17 +62,24 @@ export function unmapMapping(
 function zapFilePages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
   const { memmap, gather } = sys;
   const { cursor } = mm;
+  let tableEndVpn: Vpn = 0;
+  mm.rssStat.updateHiwater();
   cursor.reset(startVpn, endVpn);
   while (cursor.next()) {
     const { vpn, lo, hi } = cursor;
+    if (vpn >= tableEndVpn) {
+      mm.rssStat.flushVec(sys.currentCpu);
+      tableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
+    }
     if (!pteIsPresent(lo) || (lo & PTE_SPECIAL) !== 0) continue;
     const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
     if (memmap.hasFlags(pfn, PG_ANON)) continue;
     cursor.clear();
     gather.takeEntries(vpn, vpn + 1);
     if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
-    removeRmap(sys, mm, vpn, pfn);
+    removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED);
     putUserPage(sys, pfn, sys.currentCpu);
     gather.takePage();
   }
+  mm.rssStat.flushVec(sys.currentCpu);
 }

@@ -20,6 +20,7 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { type Inode, NO_SHM_ID, type OpenFile } from "../files/files.ts";
+import { COUNT_BATCHED } from "../mm/rss-stat.ts";
 import { pageProtLo } from "./page-prot.ts";
 import { addRmap, linearPageIndex, vmFlagsToPteHi } from "./pages.ts";
 import { type System } from "../system.ts";
@@ -65,6 +66,7 @@ export function doFaultAround(sys: System, task: Task, vma: VmaId, vpn: Vpn, ino
     const entry = mm.pageTable.allocEntry(at, PT_LEVEL_PTE);
     if (entry === NO_ENTRY || task.killedBy !== null) {
       memmap.putPageTestzero(pfn);
+      mm.rssStat.flushVec(sys.currentCpu);
       return VM_FAULT_OOM;
     }
     if (mm.pageTable.entryLo(entry) !== 0 || mm.pageTable.entryHi(entry) !== 0) {
@@ -76,8 +78,9 @@ export function doFaultAround(sys: System, task: Task, vma: VmaId, vpn: Vpn, ino
       flagsHi = vmFlagsToPteHi(vmFlags);
     }
     mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, flagsHi));
-    addRmap(sys, mm, at, pfn);
+    addRmap(sys, mm, at, pfn, COUNT_BATCHED);
     if (at === vpn) result = VM_FAULT_NOPAGE;
   }
+  mm.rssStat.flushVec(sys.currentCpu);
   return result;
 }

@@ -59,6 +59,7 @@ import {
   X86_PF_USER,
   X86_PF_WRITE,
 } from "@pageframe/contracts";
+import { COUNT_NONE, COUNT_NOW } from "../mm/rss-stat.ts";
 import { doFilePage } from "./file-fault.ts";
 import { allocZeroedPage, copyContents, mapWritten, prepareAnonVma } from "./own-page.ts";
 import {
@@ -220,11 +221,13 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
     if (!isZeroPage) putUserPage(sys, old, cpu);
     return VM_FAULT_OOM;
   }
+  // One anonymous page in the place of another changes no count (wp_page_copy).
+  const copyCount = !isZeroPage && memmap.hasFlags(old, PG_ANON) ? COUNT_NONE : COUNT_NOW;
   const isUnchanged = mm.pageTable.entryLo(entry) === lo && mm.pageTable.entryHi(entry) === hi;
   if (!isZeroPage) {
     if (isUnchanged) {
       copyContents(sys, copy, old);
-      removeRmap(sys, mm, vpn, old);
+      removeRmap(sys, mm, vpn, old, copyCount);
       memmap.putPageTestzero(old);
       if (memmap.hasFlags(old, PG_SWAPCACHE) && memmap.mapcount[old] === 0) freeSwapOfPage(sys, old);
     }
@@ -242,7 +245,7 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
   } else {
     mapWritten(sys, task, vpn, entry, copy, vmFlags);
   }
-  addNewAnonPage(sys, mm, vma, vpn, copy, cpu);
+  addNewAnonPage(sys, mm, vma, vpn, copy, cpu, copyCount);
   // Other CPUs may still read the old page (ptep_clear_flush).
   sys.tlbFlusher.flushPage(mm, vpn);
   return 0;
