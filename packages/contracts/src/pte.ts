@@ -168,12 +168,12 @@ export function flipHi(lo: number, hi: number, newLo: number, newHi: number, lev
 
 /**
  * Low half of a present leaf that gets the protection `protLo`, `protHi` (vm_page_prot): keeps frame, cache mode, A, D and
- * software bits, takes P RW US G NX and the protection key. Source: Linux 6.18 arch/x86/include/asm/pgtable.h,
+ * software bits, also where `protLo` has A, takes P RW US G NX and the protection key. Source: Linux 6.18 arch/x86/include/asm/pgtable.h,
  * pte_modify(), pmd_modify(). Differs: no saved-dirty without shadow stacks.
  */
 export function modifyLo(lo: number, hi: number, level: number, protLo: number, protHi: number): number {
   const kept = lo & (PTE_LO_KEPT | pfnMaskLo(level) | (level === 1 ? PTE_PAT : PTE_PS | PTE_PAT_LARGE));
-  return flipLo(lo, hi, kept | protLo, modifiedHi(hi, protHi), level);
+  return flipLo(lo, hi, kept | (protLo & ~PTE_LO_KEPT), modifiedHi(hi, protHi), level);
 }
 
 /** High half to modifyLo(). */

@@ -127,6 +127,11 @@ describe("PROT_NONE entries", () => {
     expect([flipLo(0x5025, 0, 0, 0, 1), flipHi(0x5025, 0, 0, 0, 1)]).toEqual([0, 0]);
   });
 
+  it("do not become accessed by a change of protection, whose own bits have A", () => {
+    // Frame 0x12345, D US P: as fork leaves it in the child.
+    expect(joined(modifyLo(0x12345045, 0, 1, PTE_P | PTE_US | PTE_A, 0), 0)).toBe(0x12345045n);
+  });
+
   it("give back every frame at every level", () => {
     fc.assert(
       fc.property(

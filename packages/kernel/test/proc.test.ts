@@ -154,6 +154,16 @@ describe("/proc/PID/smaps", () => {
     kernel.audit();
   });
 
+  it("counts what a child has not used yet as not referenced, also after mprotect", () => {
+    const kernel = boot();
+    const task = spawnWith(kernel, "parent", 4);
+    fill(kernel, task, 0, 4);
+    const child = kernel.fork(task);
+    kernel.mprotect(child, at(0), 4 * 4096, PROT_READ);
+    kernel.read(child, at(3));
+    expect(smapsAt(kernel, child, 0)["Referenced"]).toBe(4);
+  });
+
   it("counts the share of locked pages as Locked", () => {
     const kernel = boot();
     const task = spawnWith(kernel, "locker", 8);
