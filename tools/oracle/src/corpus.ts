@@ -32,6 +32,14 @@ export function collectCorpus(paths: readonly string[], only = ""): CorpusEntry[
   return entries;
 }
 
+/** Collects the scripts of directories (and single scripts), with records or without. Throws InputError. */
+export function collectScripts(paths: readonly string[]): string[] {
+  const problems: string[] = [];
+  const scripts = paths.flatMap((path) => scriptsAt(path, problems));
+  if (problems.length > 0) throw new InputError(problems);
+  return scripts;
+}
+
 function scriptsAt(path: string, problems: string[]): string[] {
   try {
     if (!statSync(path).isDirectory()) {

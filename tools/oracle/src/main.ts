@@ -8,4 +8,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.exitCode = runCommand(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
+  freshSeed: () => Date.now() % 1_000_000,
 });

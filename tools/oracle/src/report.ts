@@ -25,6 +25,12 @@ export function textReport(result: Score, nrDifferences: number): string {
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
+/** What the kernel itself was of two minds about; empty when nothing. */
+export function twoAnswersText(fields: readonly string[]): string {
+  if (fields.length === 0) return "";
+  return `Left out, because the kernel gave two answers: ${fields.length} fields: ${fields.join(", ")}\n`;
+}
+
 function crashText({ scripts }: Score): string {
   return scripts
     .flatMap(({ name, crash }) => (crash === null ? [] : [`${name}: the model failed: ${crash}`]))

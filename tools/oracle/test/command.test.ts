@@ -97,6 +97,39 @@ describe("the scoreboard", () => {
   });
 });
 
+describe("the scoreboard on the model", () => {
+  it("counts what the model answers", () => {
+    const record = '{"l":1,"p":"P0","op":"mmap 0 4 rw private,anon","ret":"A+1","min":0,"maj":0}\n';
+    const directory = directoryWith({ "1.mm": "mmap 0 4 rw private,anon\n", "1.jsonl": record });
+    const { exitCode, out } = run(directory, "--json");
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ equal: 2, different: 1, notModelled: 0 });
+  });
+
+  it("counts what comes after the first thing that is not modelled apart", () => {
+    const script = "mmap 0 4 rw private,anon\nmbind 0 4 0 0 0\nread 0\n";
+    const record = [
+      MAPPED.trim(),
+      '{"l":2,"p":"P0","op":"mbind 0 4 0 0 0","ret":0,"min":0,"maj":0}',
+      '{"l":3,"p":"P0","op":"read 0","ret":0,"min":1,"maj":0}',
+    ].join("\n");
+    const directory = directoryWith({ "1.mm": script, "1.jsonl": record });
+    const { exitCode, out } = run(directory);
+    expect(exitCode).toBe(0);
+    expect(out).toContain("not modelled from there on: mbind is not modelled: 1.mm:2");
+    expect(out).toContain("3 of 3 fields equal, 6 not modelled");
+  });
+
+  it("names every line that is no operation", () => {
+    const directory = directoryWith({ "1.mm": "frobnicate 1\nmmap 0\n", "1.jsonl": MAPPED });
+    const { exitCode, err } = run(directory);
+    expect(exitCode).toBe(2);
+    expect(err).toContain("1.mm:1: ");
+    expect(err).toContain("frobnicate");
+    expect(err).toContain("1.mm:2: ");
+  });
+});
+
 describe("bad input", () => {
   const machine = '{"release":"6.18.44","softDirty":true}';
   it.each([
@@ -154,10 +187,13 @@ describe("bad input", () => {
   });
 
   it.each([
-    [["--differences", "-1"], "It must be an integer from 0."],
+    [["--differences", "-1"], "It must be an integer from 0 to"],
     [["--ignore", "faults"], 'There is no "faults"; there are soft-dirty'],
     [["--only", "no such script"], 'no script\'s name has "no such script" in it'],
     [["--wrong"], "unknown option"],
+    [["--generate", "x"], "It must be an integer from 0 to"],
+    [["--generate", "1", "--count", "0"], "It must be an integer from 1 to"],
+    [["--generate", "1", "--count", "2"], "several scripts need a directory: --out DIR"],
   ])("%j exits with 2", (args, sentence) => {
     const directory = directoryWith({ "1.mm": SCRIPT, "1.jsonl": MAPPED });
     const { exitCode, err } = run(directory, "--against", directory, ...args);

@@ -25,6 +25,7 @@ export function run(...args: string[]): Outcome {
   const exitCode = runCommand(args, {
     out: (text) => (written.out += text),
     err: (text) => (written.err += text),
+    freshSeed: () => 1,
   });
   return { exitCode, ...written };
 }

@@ -1,0 +1,51 @@
+/** Random scripts: a seed gives one, always the same. */
+import { type Scribe } from "./operations.ts";
+import { profiles, weightedOperations } from "./profiles.ts";
+import { Random } from "./random.ts";
+import { Sketch } from "./sketch.ts";
+
+/** Operations of a script when nothing else is asked for. */
+export const DEFAULT_OPERATIONS = 60;
+
+const FILE_PAGES = 24;
+/** Operations between two snapshots. */
+const SNAP_EVERY = 7;
+const SNAP = "snap maps,pagemap,mapcount,smaps,status";
+const LAST_SNAP = "snap maps,pagemap,mapcount,kpf,smaps,status";
+
+/** Writes the script of a seed. */
+export function generateScript(seed: number, nrOperations = DEFAULT_OPERATIONS): string {
+  const random = new Random(seed);
+  const scribe: Scribe = { random, sketch: new Sketch(), lines: [] };
+  const [profile, weights] = random.pick(Object.entries(profiles));
+  scribe.lines.push(`# seed ${seed}, ${profile}`);
+  begin(scribe);
+  const choices = weightedOperations(weights);
+  for (let done = 0; done < nrOperations; done++) {
+    while (!random.pickWeighted(choices)(scribe));
+    if (done % SNAP_EVERY === SNAP_EVERY - 1) scribe.lines.push(SNAP);
+  }
+  for (const { name } of scribe.sketch.alive) scribe.lines.push(`on ${name}`, LAST_SNAP);
+  return `${scribe.lines.join("\n")}\n`;
+}
+
+/** Files, and a mapping of each kind, so that the first operations find something. */
+function begin({ random, sketch, lines }: Scribe): void {
+  const kinds = random.oneIn(4) ? ["memfd", "tmpfs", "tmpfs"] : ["tmpfs", "memfd"];
+  for (const [index, kind] of kinds.entries()) {
+    const isReadOnly = index === 2;
+    const name = `f${index}`;
+    const options = [...(random.oneIn(4) ? [] : [" fill"]), ...(isReadOnly ? [" ro"] : [])].join("");
+    lines.push(`file ${name} ${kind} ${FILE_PAGES}${options}`);
+    sketch.files.push({ name, isReadOnly, nrPages: FILE_PAGES });
+  }
+  const { current } = sketch;
+  const plain = { canRead: true, canWrite: true, file: null };
+  lines.push("mmap 0 20 rw private,anon", "mmap 24 10 rw shared f0 4", "mmap 36 10 rw private f1 2");
+  lines.push("mmap 48 8 rw shared,anon", "mmap 58 6 r private,anon");
+  current.set(0, 20, { ...plain, isShared: false });
+  current.set(24, 10, { ...plain, isShared: true, file: "f0" });
+  current.set(36, 10, { ...plain, isShared: false, file: "f1" });
+  current.set(48, 8, { ...plain, isShared: true });
+  current.set(58, 6, { ...plain, isShared: false, canWrite: false });
+}

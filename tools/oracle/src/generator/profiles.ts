@@ -1,0 +1,105 @@
+/** How often which operation comes: a seed takes one of these. */
+import * as operations from "./operations.ts";
+import { type WriteOperation } from "./operations.ts";
+
+/** Names of operations, as scripts and the table of weights have them. */
+const WRITERS = {
+  mmap: operations.mmap,
+  munmap: operations.munmap,
+  mprotect: operations.mprotect,
+  mremap: operations.mremap,
+  brk: operations.brk,
+  read: operations.read,
+  write: operations.write,
+  fillArea: operations.fillArea,
+  exec: operations.exec,
+  madvise: operations.madvise,
+  pageOutAndIn: operations.pageOutAndIn,
+  pmadvise: operations.pmadvise,
+  lock: operations.lock,
+  msync: operations.msync,
+  mincore: operations.mincore,
+  ftruncate: operations.ftruncate,
+  punch: operations.punch,
+  transfer: operations.transfer,
+  fork: operations.fork,
+  on: operations.on,
+  exit: operations.exit,
+  wait: operations.wait,
+  rlimit: operations.rlimit,
+  dropcaps: operations.dropcaps,
+  clearRefs: operations.clearRefs,
+  oomScoreAdj: operations.oomScoreAdj,
+  drain: operations.drain,
+} satisfies Record<string, WriteOperation>;
+
+type Weights = Readonly<Record<keyof typeof WRITERS, number>>;
+
+const MIXED: Weights = {
+  mmap: 16,
+  munmap: 4,
+  mprotect: 9,
+  mremap: 7,
+  brk: 4,
+  read: 20,
+  write: 22,
+  fillArea: 5,
+  exec: 1,
+  madvise: 16,
+  pageOutAndIn: 2,
+  pmadvise: 1,
+  lock: 4,
+  msync: 2,
+  mincore: 3,
+  ftruncate: 2,
+  punch: 1,
+  transfer: 2,
+  fork: 3,
+  on: 5,
+  exit: 1,
+  wait: 2,
+  rlimit: 1,
+  dropcaps: 0,
+  clearRefs: 1,
+  oomScoreAdj: 1,
+  drain: 1,
+};
+
+const VMAS: Weights = {
+  ...MIXED,
+  mmap: 30,
+  munmap: 10,
+  mprotect: 24,
+  mremap: 20,
+  brk: 6,
+  read: 12,
+  write: 14,
+  fork: 1,
+};
+const COPYING: Weights = { ...MIXED, fork: 8, on: 16, write: 34, read: 24, exit: 3, wait: 4, fillArea: 8 };
+const SWAPPING: Weights = {
+  ...MIXED,
+  pageOutAndIn: 18,
+  fillArea: 12,
+  mincore: 6,
+  madvise: 24,
+  on: 8,
+  pmadvise: 3,
+};
+const FILES: Weights = { ...MIXED, ftruncate: 8, punch: 6, transfer: 10, msync: 4, mmap: 22 };
+const LIMITS: Weights = { ...MIXED, rlimit: 6, dropcaps: 3, lock: 18, mmap: 24, brk: 10 };
+
+/** The profiles, in the order in which seeds take turns. */
+export const profiles: Readonly<Record<string, Weights>> = {
+  mixed: MIXED,
+  vmas: VMAS,
+  copying: COPYING,
+  swapping: SWAPPING,
+  files: FILES,
+  limits: LIMITS,
+};
+
+/** A profile's operations with their weights. */
+export function weightedOperations(weights: Weights): (readonly [number, WriteOperation])[] {
+  return (Object.keys(WRITERS) as (keyof typeof WRITERS)[]).map((name) => [weights[name], WRITERS[name]]);
+}

@@ -1,0 +1,143 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseScript } from "@pageframe/script";
+import { describe, expect, it } from "vitest";
+import { generateScript } from "../src/generator/generate.ts";
+import { Random } from "../src/generator/random.ts";
+import { directoryWith, run } from "./helpers.ts";
+
+const MANY = Array.from({ length: 300 }, (_, seed) => generateScript(seed));
+const LINES = MANY.flatMap((script) => script.split("\n"));
+
+/** Words that stand at a place of the lines that begin with `operation`; lists with commas count each. */
+function wordsOf(operation: string, place: number): Set<string> {
+  const words = LINES.map((line) => line.split(" ")).filter(([first]) => first === operation);
+  return new Set(words.flatMap((line) => (line[place] ?? "").split(",")));
+}
+
+describe("the generator", () => {
+  it("writes the same script for the same seed, and others for others", () => {
+    expect(generateScript(7)).toBe(generateScript(7));
+    expect(new Set(MANY).size).toBe(MANY.length);
+  });
+
+  it("writes what the parser reads", () => {
+    for (const [seed, script] of MANY.entries()) {
+      expect(() => parseScript(script, `${seed}.mm`)).not.toThrow();
+    }
+  });
+
+  it("makes scripts as long as asked for", () => {
+    const snapsOf = (script: string) => script.split("\n").filter((line) => line.startsWith("snap")).length;
+    expect(snapsOf(generateScript(3, 700))).toBeGreaterThanOrEqual(100);
+  });
+
+  it("uses every operation whose answer is the kernel's alone", () => {
+    const operations = new Set(LINES.filter((line) => /^[a-z]/.test(line)).map((line) => line.split(" ")[0]));
+    expect([...operations].sort()).toEqual(
+      [
+        ...["brk", "clear_refs", "drain", "dropcaps", "exec", "exit", "file", "fork", "ftruncate", "madvise"],
+        ...["mincore", "mlock", "mlock2", "mlockall", "mmap", "mprotect", "mremap", "msync", "munlock"],
+        ...["munlockall", "munmap", "on", "oom_score_adj", "pmadvise", "pread", "punch", "pwrite", "read"],
+        ...["rlimit", "sleep", "snap", "wait", "write"],
+      ].sort(),
+    );
+  });
+
+  it("uses every flag of mmap, every advice and every form of mremap", () => {
+    expect(wordsOf("mmap", 4)).toEqual(
+      new Set([
+        ...["anon", "fixed", "growsdown", "hint", "locked", "nonblock", "noreserve", "populate", "private"],
+        ...["shared", "stack", "validate"],
+      ]),
+    );
+    for (const advice of [
+      ...["normal", "random", "sequential", "willneed", "dontneed", "free", "remove", "dontfork", "dofork"],
+      ...[
+        "mergeable",
+        "unmergeable",
+        "hugepage",
+        "nohugepage",
+        "dontdump",
+        "dodump",
+        "wipeonfork",
+        "keeponfork",
+      ],
+      ...["cold", "pageout", "populate_read", "populate_write", "dontneed_locked"],
+      ...["guard_install", "guard_remove"],
+    ]) {
+      expect(wordsOf("madvise", 3)).toContain(advice);
+    }
+    const forms = new Set(
+      LINES.filter((line) => line.startsWith("mremap")).map((line) => line.split(" ")[4]),
+    );
+    expect(forms).toEqual(
+      new Set(["-", "maymove", "maymove,fixed", "maymove,dontunmap", "maymove,fixed,dontunmap", "fixed"]),
+    );
+  });
+
+  it("reaches every place of an address space", () => {
+    const places = new Set(
+      LINES.map((line) => /^(?:read|write|madvise|mprotect) ([bms@]?)/.exec(line)?.[1]).filter(
+        (each) => each !== undefined,
+      ),
+    );
+    expect(places).toEqual(new Set(["", "b", "m", "s", "@"]));
+  });
+
+  it("never lets a process go on that has exited", () => {
+    for (const script of MANY) {
+      const gone = new Set<string>();
+      let current = "P0";
+      for (const line of script.split("\n")) {
+        const [operation, name] = line.split(" ");
+        if (operation === "on") {
+          expect(gone).not.toContain(name);
+          current = name;
+        }
+        if (operation === "exit") gone.add(current);
+      }
+    }
+  });
+});
+
+describe("--generate", () => {
+  it("prints one script", () => {
+    const { exitCode, out } = run("--generate", "5", "--operations", "10");
+    expect([exitCode, out]).toEqual([0, generateScript(5, 10)]);
+  });
+
+  it("writes many scripts, named after their seeds", () => {
+    const directory = directoryWith({});
+    expect(run("--generate", "5", "--count", "3", "--out", directory).exitCode).toBe(0);
+    expect(readdirSync(directory).sort()).toEqual(["5.mm", "6.mm", "7.mm"]);
+    expect(readFileSync(join(directory, "6.mm"), "utf8")).toBe(generateScript(6));
+  });
+});
+
+describe("Random", () => {
+  it("is mulberry32, two numbers on", () => {
+    const random = new Random(1);
+    expect([random.next(), random.next(), random.next()]).toEqual([2265367787, 4213581821, 4159151403]);
+  });
+
+  it("stays within bounds and reaches both ends", () => {
+    const random = new Random(2);
+    const drawn = new Set(Array.from({ length: 200 }, () => random.between(3, 6)));
+    expect([...drawn].sort()).toEqual([3, 4, 5, 6]);
+  });
+
+  it("heeds weights", () => {
+    const random = new Random(3);
+    const drawn = Array.from({ length: 1000 }, () =>
+      random.pickWeighted([
+        [9, "often"],
+        [1, "seldom"],
+        [0, "never"],
+      ]),
+    );
+    expect(drawn.filter((word) => word === "often").length).toBeGreaterThan(850);
+    expect(drawn).toContain("seldom");
+    expect(drawn).not.toContain("never");
+  });
+});
