@@ -6,9 +6,6 @@ import { type StepResult } from "./step-result.ts";
 import { warm } from "./subject.ts";
 import { type World } from "./world.ts";
 
-/** No child to wait for. */
-const ECHILD = 10;
-
 /** Forks the current process; both sides then touch their own memory, the parent first. */
 export function forkProcess(world: World, operation: OperationOf<"fork">): StepResult {
   const { kernel, current } = world;
@@ -27,20 +24,16 @@ export function forkProcess(world: World, operation: OperationOf<"fork">): StepR
 
 /** Ends the current process. */
 export function exitProcess({ kernel, current }: World, operation: OperationOf<"exit">): StepResult {
-  kernel.exit(current.task!);
-  current.waitStatus = (operation.code & 0xff) << 8;
+  kernel.exit(current.task!, operation.code);
   return { ret: 0, isGone: true };
 }
 
 /** Waits for a child of the current process. One that never ends lets the recorder give the process up. */
-export function waitForChild({ processes, current }: World): StepResult {
-  const children = processes.filter(
-    ({ parent, task, isReaped }) => parent === current && task !== null && !isReaped,
-  );
-  if (children.length === 0) return { ret: -ECHILD, waitStatus: current.waitedStatus };
-  const ended = children.find(({ task }) => task!.hasExited);
-  if (ended === undefined) return { ret: 0, isGone: true };
-  ended.isReaped = true;
-  current.waitedStatus = ended.waitStatus;
-  return { ret: 0, waitStatus: ended.waitStatus };
+export function waitForChild({ kernel, processes, current }: World): StepResult {
+  const waited = kernel.wait(current.task!);
+  if (waited === 0) return { ret: 0, isGone: true };
+  if (typeof waited === "number") return { ret: waited, waitStatus: current.waitedStatus };
+  for (const process of processes) if (process.task?.pid === waited.pid) process.isReaped = true;
+  current.waitedStatus = waited.status;
+  return { ret: 0, waitStatus: waited.status };
 }

@@ -1,19 +1,23 @@
 /** Runs one operation in the current process, as a system call or as accesses. */
-import { type Vaddr } from "@pageframe/contracts";
-import { type Kernel, type Task } from "@pageframe/kernel";
+import { EINVAL, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, PAGE_SIZE, type Vaddr } from "@pageframe/contracts";
+import {
+  type Kernel,
+  RLIMIT_AS,
+  RLIMIT_DATA,
+  RLIMIT_MEMLOCK,
+  RLIMIT_STACK,
+  type Task,
+} from "@pageframe/kernel";
 import { execute, readPages, writePages } from "./accesses.ts";
 import { notModelled } from "./not-modelled-error.ts";
 import { isInArena } from "./place-names.ts";
 import { exitProcess, forkProcess, waitForChild } from "./processes.ts";
 import { runFileOperation } from "./script-files.ts";
-import { type Operation, type OperationOf } from "./script.ts";
+import { type LimitName, type Operation, type OperationOf } from "./script.ts";
+import { statusValues } from "./snapshot.ts";
 import { addressResult, numberResult, type StepResult } from "./step-result.ts";
 import { flushByScratch } from "./subject.ts";
 import { type World } from "./world.ts";
-import { PAGE_SIZE } from "@pageframe/contracts";
-
-/** Result of an operation that is no system call's and no file's. */
-const DONE: StepResult = { ret: 0 };
 
 /** MADV_COLLAPSE, MADV_HWPOISON, MADV_SOFT_OFFLINE. */
 const ADVICES_NOT_MODELLED: ReadonlyMap<number, string> = new Map([
@@ -21,6 +25,19 @@ const ADVICES_NOT_MODELLED: ReadonlyMap<number, string> = new Map([
   [100, "hwpoison"],
   [101, "soft_offline"],
 ]);
+
+/** Numbers of the limits that scripts set. */
+const LIMITS: Readonly<Record<LimitName, number>> = {
+  data: RLIMIT_DATA,
+  stack: RLIMIT_STACK,
+  memlock: RLIMIT_MEMLOCK,
+  as: RLIMIT_AS,
+};
+const KIB = 1024;
+/** User id without rights. */
+const NOBODY = 65534;
+/** Kinds of prctl that the kernel package has: dumpable, PR_SET_MM, no_new_privs, THP_DISABLE, MDWE. */
+const PRCTLS_MODELLED: ReadonlySet<number> = new Set([3, 4, 35, 38, 39, 41, 42, 65, 66]);
 
 /** Runs an operation of the current process, which is alive. Throws NotModelledError. */
 export function runOperation(world: World, operation: Operation): StepResult {
@@ -80,9 +97,14 @@ export function runOperation(world: World, operation: Operation): StepResult {
       flushByScratch(kernel, task);
       return { ret, faults: "none" };
     }
+    case "rlimit":
+      return numberResult(setLimit(kernel, task, operation));
+    case "prctl":
+      return numberResult(prctl(kernel, task, operation));
+    case "dropcaps":
+      return { ret: kernel.setuid(task, NOBODY), faults: "hidden" };
     case "oom_score_adj":
-      kernel.setOomScoreAdj(task, operation.value);
-      return { ...DONE, faults: "none" };
+      return { ret: setOomScoreAdj(kernel, task, operation.value), faults: "none" };
     default:
       return notModelled(operation.name);
   }
@@ -109,4 +131,24 @@ function mremap(world: World, kernel: Kernel, task: Task, operation: OperationOf
   const ret = kernel.mremap(task, world.addressOf(operation.at), oldBytes, newBytes, flags, target);
   if (ret >= 0 && !isInArena(ret)) world.lastMap = ret;
   return addressResult(ret);
+}
+
+/** Sets both limits of a resource; relative ones are added to what status tells. */
+function setLimit(kernel: Kernel, task: Task, operation: OperationOf<"rlimit">): number {
+  const { limit, kib, isRelative } = operation;
+  const used = isRelative ? statusValues(kernel, task)[limit === "as" ? "VmSize" : "VmData"] : 0;
+  const nrBytes = (used + kib) * KIB;
+  return kernel.prlimit(task, LIMITS[limit], nrBytes, nrBytes);
+}
+
+function prctl(kernel: Kernel, task: Task, { option, arg2, arg3 }: OperationOf<"prctl">): number {
+  if (!PRCTLS_MODELLED.has(option)) notModelled(`prctl ${option}`);
+  return kernel.prctl(task, option, arg2, arg3);
+}
+
+/** Writes oom_score_adj. Returns 0, or -EINVAL out of range. */
+function setOomScoreAdj(kernel: Kernel, task: Task, value: number): number {
+  if (value < OOM_SCORE_ADJ_MIN || value > OOM_SCORE_ADJ_MAX) return -EINVAL;
+  kernel.setOomScoreAdj(task, value);
+  return 0;
 }

@@ -32,8 +32,6 @@ export class ScriptProcess {
   isAlive: boolean;
   /** Has its end been waited for? */
   isReaped = false;
-  /** What wait tells of its end. */
-  waitStatus = 0;
   /** What the last wait told it; a wait without children tells it again. */
   waitedStatus = 0;
 
