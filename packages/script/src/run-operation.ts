@@ -1,5 +1,12 @@
 /** Runs one operation in the current process, as a system call or as accesses. */
-import { EINVAL, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, PAGE_SIZE, type Vaddr } from "@pageframe/contracts";
+import {
+  EINVAL,
+  ESRCH,
+  OOM_SCORE_ADJ_MAX,
+  OOM_SCORE_ADJ_MIN,
+  PAGE_SIZE,
+  type Vaddr,
+} from "@pageframe/contracts";
 import {
   type Kernel,
   RLIMIT_AS,
@@ -34,6 +41,8 @@ const LIMITS: Readonly<Record<LimitName, number>> = {
   as: RLIMIT_AS,
 };
 const KIB = 1024;
+/** Pages that mincore is asked for at most: the recorder has no room for more. */
+const MAX_MINCORE_PAGES = 2048;
 /** User id without rights. */
 const NOBODY = 65534;
 /** Kinds of prctl that the kernel package has: dumpable, PR_SET_MM, no_new_privs, THP_DISABLE, MDWE. */
@@ -71,6 +80,14 @@ export function runOperation(world: World, operation: Operation): StepResult {
       return { ret: kernel.mlockall(task, operation.flags), faults: "hidden" };
     case "munlockall":
       return numberResult(kernel.munlockall(task));
+    case "msync":
+      return numberResult(
+        kernel.msync(task, world.addressOf(operation.at), operation.lengthBytes, operation.flags),
+      );
+    case "mincore":
+      return mincore(kernel, task, world.addressOf(operation.at), operation.lengthBytes);
+    case "pmadvise":
+      return numberResult(adviseProcess(world, operation));
     case "ftruncate":
     case "fsync":
     case "fadvise":
@@ -151,4 +168,21 @@ function setOomScoreAdj(kernel: Kernel, task: Task, value: number): number {
   if (value < OOM_SCORE_ADJ_MIN || value > OOM_SCORE_ADJ_MAX) return -EINVAL;
   kernel.setOomScoreAdj(task, value);
   return 0;
+}
+
+function mincore(kernel: Kernel, task: Task, address: Vaddr, lengthBytes: number): StepResult {
+  const nrPages = Math.ceil(lengthBytes / PAGE_SIZE);
+  const vec = new Uint8Array(Math.min(nrPages, MAX_MINCORE_PAGES));
+  const ret = kernel.mincore(task, address, lengthBytes, vec);
+  return { ret, vec };
+}
+
+/** Advises on the memory of a process. */
+function adviseProcess(world: World, operation: OperationOf<"pmadvise">): number {
+  const { kernel, current } = world;
+  const { task } = world.processOf(operation.process);
+  refuseAdvice(operation.advice);
+  if (task === null) return -ESRCH;
+  const { at, lengthBytes, advice } = operation;
+  return kernel.processMadvise(current.task!, task, [[world.addressOf(at), lengthBytes]], advice);
 }
