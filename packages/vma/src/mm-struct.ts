@@ -89,6 +89,8 @@ export class MmStruct {
   stackVm = 0;
   /** Most pages mapped when some were about to go (hiwater_vm). Set by fork and munmap. */
   hiwaterVm = 0;
+  /** Pages that `lockedVm` counts though no mapping is locked any more: MREMAP_DONTUNMAP leaves them so. */
+  lockedVmDrift = 0;
   /** First page that programs without CAP_SYS_RAWIO may map (vm.mmap_min_addr). Set by sysctl. */
   mmapMinVpn: Vpn = MMAP_MIN_VPN;
   /** Must no mapping be writable and executable, none become executable (PR_SET_MDWE)? Set by prctl. */
@@ -268,7 +270,9 @@ export class MmStruct {
       else if (isDataMapping(vmFlags)) dataVm += nrPages;
     }
     if (totalVm !== this.totalVm) bug(`totalVm is ${this.totalVm}, the VMAs hold ${totalVm} pages`);
-    if (lockedVm !== this.lockedVm) bug(`lockedVm is ${this.lockedVm}, the VMAs hold ${lockedVm} pages`);
+    if (lockedVm + this.lockedVmDrift !== this.lockedVm) {
+      bug(`lockedVm is ${this.lockedVm}, the VMAs hold ${lockedVm} pages, ${this.lockedVmDrift} are astray`);
+    }
     if (dataVm !== this.dataVm) bug(`dataVm is ${this.dataVm}, the VMAs hold ${dataVm} pages`);
     if (execVm !== this.execVm) bug(`execVm is ${this.execVm}, the VMAs hold ${execVm} pages`);
     if (stackVm !== this.stackVm) bug(`stackVm is ${this.stackVm}, the VMAs hold ${stackVm} pages`);

@@ -1,8 +1,7 @@
 /**
  * mremap(2): shrinking, growing and moving mappings. Source: Linux 6.18 mm/mremap.c, do_mremap(), remap_move(),
  * mremap_to(), move_vma(); mm/vma.c, copy_vma().
- * Differs: the overcommit and lock accounts stay exact where Linux's drift (a shrinking move, MREMAP_DONTUNMAP of
- * locked memory).
+ * Differs: the overcommit account stays exact where Linux's drifts, on a shrinking move.
  */
 import {
   EAGAIN,
@@ -341,7 +340,8 @@ function leaveSource(mm: MmStruct, from: Vpn, nrPages: number): void {
   const source = findHolding(mm, from);
   const start = pool.startVpn[source];
   const end = pool.endVpn[source];
-  if ((pool.vmFlags[source] & VM_LOCKED_MASK) !== 0) mm.lockedVm -= end - start;
+  // Linux forgets to count these pages out; VmLck is too high from here on.
+  if ((pool.vmFlags[source] & VM_LOCKED_MASK) !== 0) mm.lockedVmDrift += end - start;
   pool.vmFlags[source] &= ~VM_LOCKED_MASK;
   if (start === from && end === from + nrPages) {
     pool.anonVma[source] = NO_ANON_VMA;

