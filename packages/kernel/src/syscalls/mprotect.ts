@@ -6,6 +6,7 @@ import {
   NO_VMA,
   PAGE_SIZE,
   pagesOfBytes,
+  PROT_GROWSDOWN,
   type Vaddr,
   VM_LOCKED,
   VM_SHARED,
@@ -30,7 +31,8 @@ export function sysMprotect(
 ): number {
   const { mm } = task;
   const endVpn = address / PAGE_SIZE + pagesOfBytes(lengthBytes);
-  const readOnly = mm.space.lockedVm === 0 ? [] : lockedReadOnly(mm.space, address / PAGE_SIZE, endVpn);
+  const readOnly =
+    mm.space.lockedVm === 0 ? [] : lockedReadOnly(mm.space, startOf(mm.space, address, prot), endVpn);
   // One flush for all mappings that the call changes.
   sys.gather.begin(mm);
   const result = mm.space.mprotect(address, lengthBytes, prot);
@@ -40,6 +42,13 @@ export function sysMprotect(
     if ((mm.space.pool.vmFlags[vma] & VM_WRITE) !== 0) populateVma(sys, task, vma, startVpn, end);
   }
   return result;
+}
+
+/** First page that the call changes: with PROT_GROWSDOWN the start of the stack. */
+function startOf(space: AddressSpace, address: Vaddr, prot: number): Vpn {
+  const vpn = address / PAGE_SIZE;
+  const vma = (prot & PROT_GROWSDOWN) === 0 ? NO_VMA : space.findVma(vpn);
+  return vma === NO_VMA ? vpn : Math.min(vpn, space.pool.startVpn[vma]);
 }
 
 /** Parts of a range that are private, locked and not writable. */
