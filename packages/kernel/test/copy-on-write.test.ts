@@ -4,6 +4,7 @@ import {
   PAGE_SIZE,
   PG_ANON_EXCLUSIVE,
   PROT_READ,
+  PTE_A,
   PTE_RW,
   ptePfn,
   SIGSEGV,
@@ -349,5 +350,32 @@ describe("a task that has exited", () => {
     expect(kernel.read(task, at(0))).toMatchObject({ signal: SIGSEGV });
     kernel.exit(task);
     expect(task.killedBy).toBeNull();
+  });
+});
+
+describe("fork and page tables", () => {
+  it("gives the child a table wherever the parent has one in a mapping that is copied, even if it is empty there", () => {
+    const kernel = bootKernel({ memory: "4MiB", contents: "sparse" });
+    const parent = spawnWith(kernel, "parent", 4);
+    kernel.write(parent, at(0), 1);
+    // MADV_DONTNEED leaves the table; the mapping has an anon_vma, so fork copies what there is: nothing but the table.
+    kernel.madvise(parent, at(0), PAGE_SIZE, MADV_DONTNEED);
+    const child = kernel.fork(parent);
+    expect(child.mm.nrTablePages).toBe(parent.mm.nrTablePages);
+    const before = child.mm.nrTablePages;
+    kernel.write(child, at(1), 1);
+    expect(child.mm.nrTablePages).toBe(before);
+    kernel.audit();
+  });
+
+  it("lets mprotect keep what it knows of the use of pages", () => {
+    const kernel = bootKernel({ memory: "4MiB", contents: "sparse" });
+    const parent = spawnWith(kernel, "parent", 4);
+    kernel.write(parent, at(0), 1);
+    const child = kernel.fork(parent);
+    kernel.mprotect(child, at(0), PAGE_SIZE, PROT_READ);
+    const { pageTable } = child.mm;
+    expect(pageTable.entryLo(pageTable.findEntry(at(0) / PAGE_SIZE)) & PTE_A).toBe(0);
+    kernel.audit();
   });
 });

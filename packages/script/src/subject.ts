@@ -77,7 +77,9 @@ export function startDriver(kernel: Kernel): Task {
     else check(kernel.mmap(task, address, nrBytes, prot, PRIVATE_FIXED | MAP_ANONYMOUS));
   }
   check(space.setupStack());
-  kernel.mapVdso(task);
+  // Start-up looks for functions in the vdso.
+  const vdsoVpn = kernel.mapVdso(task) / PAGE_SIZE;
+  touch(kernel, task, vdsoVpn, vdsoVpn + 1, RUN_READ);
   space.startBrk = HEAP_START * PAGE_SIZE;
   space.brkAddress = space.startBrk;
   kernel.brk(task, HEAP_END * PAGE_SIZE);

@@ -28,6 +28,8 @@ import {
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   pteToSwapEntry,
+  VM_MIXEDMAP,
+  VM_PFNMAP,
   VM_SHARED,
   type VmaId,
   type Vpn,
@@ -52,12 +54,19 @@ export function dupMm(sys: System, parent: Mm, child: Mm, cpu: CpuId): number {
   const { pool } = child.space;
   let copied = 0;
   for (let vma = child.space.firstVma; vma !== NO_VMA; vma = child.space.nextVma(vma)) {
-    if (pool.anonVma[vma] < 0) continue;
-    // The child's mappings have anon_vmas of their own (anon_vma_fork), in ascending order.
-    sys.nrAnonVmas = pool.anonVma[vma] + 1;
-    const address = sys.allocObject(sys.caches.anonVma, cpu);
-    if (address >= 0) child.anonVmaAddresses.push(address);
-    copied = address < 0 ? -ENOMEM : copyEntries(sys, parent, child, vma, cpu);
+    if (pool.anonVma[vma] >= 0) {
+      // The child's mappings have anon_vmas of their own (anon_vma_fork), in ascending order.
+      sys.nrAnonVmas = pool.anonVma[vma] + 1;
+      const address = sys.allocObject(sys.caches.anonVma, cpu);
+      copied = address < 0 ? -ENOMEM : 0;
+      if (copied < 0) break;
+      child.anonVmaAddresses.push(address);
+    } else if ((pool.vmFlags[vma] & (VM_PFNMAP | VM_MIXEDMAP)) === 0) {
+      // Faults find the pages again in the file (vma_needs_copy).
+      continue;
+    }
+    copied = copyTables(parent, child, vma);
+    if (copied === 0) copied = copyEntries(sys, parent, child, vma, cpu);
     child.rssStat.flushVec(cpu);
     if (copied < 0) break;
   }
@@ -66,6 +75,23 @@ export function dupMm(sys: System, parent: Mm, child: Mm, cpu: CpuId): number {
   child.rssStat.hiwater = child.rssStat.approximate;
   child.space.hiwaterVm = child.space.totalVm;
   return copied;
+}
+
+/**
+ * Makes a table for the child wherever the parent has one that covers a part of the mapping, be it empty there
+ * (copy_pmd_range). 0 or -ENOMEM. O(tables).
+ */
+function copyTables(parent: Mm, child: Mm, vma: VmaId): number {
+  const { pageTable } = parent;
+  if (pageTable.nrLevels === 1) return 0;
+  const { startVpn, endVpn } = child.space.pool;
+  for (let vpn = startVpn[vma]; vpn < endVpn[vma];) {
+    const isThere = pageTable.findEntry(vpn) !== NO_ENTRY;
+    const covered = pageTable.pagesPerLevel[isThere ? PT_LEVEL_PMD : pageTable.lastLevel];
+    if (isThere && child.pageTable.allocEntry(vpn, PT_LEVEL_PTE) === NO_ENTRY) return -ENOMEM;
+    vpn += covered - (vpn % covered);
+  }
+  return 0;
 }
 
 /** Copies the entries of one mapping. Pages become shared: read-only on both sides until somebody writes. */

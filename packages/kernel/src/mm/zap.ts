@@ -197,7 +197,8 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
     const target = sys.mmOf(mm);
     const { cursor, space } = target;
     const vma = space.findVma(startVpn);
-    const protLo = pageProtLo(sys, vmFlags, vma === NO_VMA ? NO_FILE : space.pool.fileId[vma]);
+    // Whether a page was used is no right: it stays as it was.
+    const protLo = pageProtLo(sys, vmFlags, vma === NO_VMA ? NO_FILE : space.pool.fileId[vma]) & ~PTE_A;
     const protHi = vmFlagsToPteHi(vmFlags);
     const mayWrite = (vmFlags & VM_WRITE) !== 0;
     const isOneOfMany = sys.gather.isOpen;
