@@ -57,32 +57,38 @@ export function moveShmemToSwap(sys: System, pfn: Pfn): boolean {
 export function swapInShmem(sys: System, task: Task, inode: Inode, pgoff: number): number {
   const { memmap, swap } = sys;
   const entry = inode.swapped.get(pgoff) ?? bug(`page ${pgoff} of inode ${inode.id} is not in swap`);
-  let pfn = swap.lookupCache(entry);
+  let pfn: number = swap.lookupCache(entry);
   if (pfn === NO_PFN) {
-    pfn = allocUserPage(sys, task.cpu, task.pid, pgoff);
-    if (pfn === NO_PFN || task.killedBy !== null) {
-      if (pfn !== NO_PFN) putUserPage(sys, pfn, task.cpu);
-      return -ENOMEM;
-    }
     sys.files.nrReads++;
-    sys.time.spend(CAUSE_SWAP_IN, 1);
-    if (swap.readPage(entry, pfn) < 0) {
-      putUserPage(sys, pfn, task.cpu);
-      return -EIO;
-    }
-    memmap.setFlags(pfn, PG_SWAPBACKED | PG_UPTODATE);
-    sys.lru.addPage(pfn, task.cpu);
-  } else {
-    // The swap cache's reference becomes the inode's.
-    memmap.getPage(pfn);
-    swap.deleteFromCache(pfn);
-    memmap.putPageTestzero(pfn);
+    pfn = readShmemSwap(sys, task, entry, pgoff);
+    if (pfn < 0) return pfn;
   }
+  // The swap cache's reference becomes the inode's.
+  swap.deleteFromCache(pfn);
   inode.swapped.delete(pgoff);
   swap.swapFree(entry);
   addToCache(sys, inode, pgoff, pfn);
   memmap.setFlags(pfn, PG_DIRTY);
   memmap.getPage(pfn);
+  return pfn;
+}
+
+/** Reads a slot that is not in the swap cache into a page there. Returns the frame, -ENOMEM or -EIO. */
+export function readShmemSwap(sys: System, task: Task, entry: SwapEntry, pgoff: number): number {
+  const pfn = allocUserPage(sys, task.cpu, task.pid, pgoff);
+  if (pfn === NO_PFN || task.killedBy !== null) {
+    if (pfn !== NO_PFN) putUserPage(sys, pfn, task.cpu);
+    return -ENOMEM;
+  }
+  sys.time.spend(CAUSE_SWAP_IN, 1);
+  if (sys.swap.readPage(entry, pfn) < 0) {
+    putUserPage(sys, pfn, task.cpu);
+    return -EIO;
+  }
+  sys.memmap.setFlags(pfn, PG_SWAPBACKED | PG_UPTODATE);
+  // The reference that came with the page becomes the cache's.
+  sys.swap.addToCache(entry, pfn);
+  sys.lru.addPage(pfn, task.cpu);
   return pfn;
 }
 

@@ -12,6 +12,7 @@ import {
   MADV_GUARD_INSTALL,
   MADV_GUARD_REMOVE,
   MADV_PAGEOUT,
+  MADV_REMOVE,
   MADV_WILLNEED,
   VM_HUGETLB,
   VM_LOCKED,
@@ -20,6 +21,7 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { NO_FILE } from "@pageframe/vma";
+import { removeFileRange, willneedFile } from "./madvise-files.ts";
 import { installGuards, removeGuards } from "./madvise-guard.ts";
 import { coldPages, freePages, pageoutPages, willneedAnon } from "./madvise-lru.ts";
 import { zapPages } from "../mm/zap.ts";
@@ -29,6 +31,7 @@ import { type Task } from "../task.ts";
 /** Does advisePages() know the advice? */
 export function isPageAdvice(advice: number): boolean {
   switch (advice) {
+    case MADV_REMOVE:
     case MADV_WILLNEED:
     case MADV_DONTNEED:
     case MADV_DONTNEED_LOCKED:
@@ -59,9 +62,11 @@ export function advisePages(
 ): number {
   switch (advice) {
     case MADV_WILLNEED:
-      // A file's pages are brought in when they are asked for: there is nothing that reading ahead would save.
-      if (task.mm.space.pool.fileId[vma] !== NO_FILE) return 0;
-      return willneedAnon(sys, task, vma, startVpn, endVpn);
+      return task.mm.space.pool.fileId[vma] === NO_FILE
+        ? willneedAnon(sys, task, vma, startVpn, endVpn)
+        : willneedFile(sys, task, vma, startVpn, endVpn);
+    case MADV_REMOVE:
+      return removeFileRange(sys, task, vma, startVpn, endVpn);
     case MADV_DONTNEED:
     case MADV_DONTNEED_LOCKED:
     case MADV_FREE:
