@@ -1,0 +1,107 @@
+/**
+ * Four programs that use every system call on memory, byte for byte against a plain model. `PAGEFRAME_STEPS` sets the
+ * steps of each machine (default 100,000 together), `PAGEFRAME_SEED` the seed.
+ */
+import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EIO, PAGE_SIZE, type SwapBackend } from "@pageframe/contracts";
+import { bootKernel, type KernelConfigInput } from "@pageframe/kernel";
+import { FaultySwapBackend } from "@pageframe/swap";
+import { afterAll, describe, expect, it } from "vitest";
+import { ProgramWorld } from "./program-world.ts";
+
+const NR_STEPS = Number(process.env["PAGEFRAME_STEPS"] ?? 100_000);
+const SEED = Number(process.env["PAGEFRAME_SEED"] ?? 42);
+const STEPS_PER_BATCH = 200;
+const SWAP_PAGES = 1024;
+const SWAP = [{ size: "4MiB" }];
+
+const directory = mkdtempSync(join(tmpdir(), "pageframe-programs-"));
+const openFiles: number[] = [];
+afterAll(() => {
+  for (const fd of openFiles) closeSync(fd);
+  rmSync(directory, { recursive: true });
+});
+
+/** Swap in a file of the host: bytes really leave the process. */
+class FileBackend implements SwapBackend {
+  readonly name = "file";
+  readonly nrPages = SWAP_PAGES;
+  private readonly fd: number;
+
+  constructor(path: string) {
+    this.fd = openSync(path, "w+");
+    openFiles.push(this.fd);
+    ftruncateSync(this.fd, SWAP_PAGES * PAGE_SIZE);
+  }
+
+  readPage(offset: number, into: Uint8Array): number {
+    return readSync(this.fd, into, 0, PAGE_SIZE, offset * PAGE_SIZE) === PAGE_SIZE ? 0 : -EIO;
+  }
+
+  writePage(offset: number, from: Uint8Array): number {
+    return writeSync(this.fd, from, 0, PAGE_SIZE, offset * PAGE_SIZE) === PAGE_SIZE ? 0 : -EIO;
+  }
+
+  close(): void {
+    // Closed when all tests are done.
+  }
+}
+
+function runPrograms(
+  nrSteps: number,
+  config: KernelConfigInput,
+  backend: SwapBackend | null,
+  isSwapFaulty: boolean,
+): { world: ProgramWorld; counters: Record<string, number> } {
+  const kernel = bootKernel(config, { swapBackends: backend === null ? [] : [backend] });
+  const world = new ProgramWorld(kernel, { seed: SEED, isSwapFaulty });
+  for (let done = 0; done < nrSteps; done += STEPS_PER_BATCH) {
+    world.run(Math.min(STEPS_PER_BATCH, nrSteps - done));
+    kernel.audit();
+  }
+  world.compareAll();
+  kernel.audit();
+  return { world, counters: kernel.vmstat() };
+}
+
+describe(`programs that use every system call on memory (seed ${SEED})`, () => {
+  it("read what a plain model says, with memory for all", () => {
+    const { world, counters } = runPrograms(
+      Math.ceil(NR_STEPS * 0.5),
+      { memory: "8MiB", swap: SWAP, contents: "sparse" },
+      null,
+      false,
+    );
+    expect(world.nrKilled).toBe(0);
+    expect(counters["pgfault"]).toBeGreaterThan(NR_STEPS / 10);
+  });
+
+  it("read it under memory pressure too, with swap in a file of the host", () => {
+    const { counters } = runPrograms(
+      Math.ceil(NR_STEPS * 0.3),
+      { memory: "320KiB", cpus: 2, swap: SWAP, contents: "sparse" },
+      new FileBackend(join(directory, "swap")),
+      false,
+    );
+    expect(counters["pswpout"]).toBeGreaterThan(0);
+    expect(counters["pswpin"]).toBeGreaterThan(0);
+  });
+
+  it("lose nothing when the swap file fails now and then: its owner gets SIGBUS", () => {
+    const faulty = new FaultySwapBackend(new FileBackend(join(directory, "faulty")), {
+      probability: 0.05,
+      seed: SEED,
+    });
+    const { world, counters } = runPrograms(
+      Math.ceil(NR_STEPS * 0.2),
+      { memory: "320KiB", swap: SWAP, contents: "sparse" },
+      faulty,
+      true,
+    );
+    expect(faulty.nrFaults).toBeGreaterThan(0);
+    expect(world.nrSwapErrors).toBeGreaterThan(0);
+    expect(counters["pswpin"]).toBeGreaterThan(0);
+  });
+});
