@@ -32,11 +32,12 @@ export class PlainObject {
   }
 }
 
-/** A private page that was written. */
+/** A private page that was written, or that locking or populating may have copied. */
 interface OwnByte {
-  byte: number;
-  /** MADV_FREE: it may read as zero from some moment on. */
-  mayBeZero: boolean;
+  /** What it may hold: one byte when that is known. */
+  readonly bytes: readonly number[];
+  /** Nobody wrote it: it may still be the object's page. */
+  readonly mayFollow: boolean;
 }
 
 /** A page of a mapping. */
@@ -98,20 +99,10 @@ export class PlainProgram {
 
   private expectByte(page: PlainPage): Expected {
     if (page.isGuard) return SIGSEGV_MAPERR;
-    if (page.own !== null) {
-      return { kind: "byte", bytes: page.own.mayBeZero ? [page.own.byte, 0] : [page.own.byte] };
-    }
+    if (page.own !== null && !page.own.mayFollow) return { kind: "byte", bytes: page.own.bytes };
     if (page.object === null) return { kind: "byte", bytes: [0] };
     if (page.index >= page.object.nrPages) return SIGBUS_ADRERR;
-    return { kind: "byte", bytes: [page.object.bytes.get(page.index) ?? 0] };
-  }
-
-  /** A byte that was read: from now on it is known. */
-  noteRead(page: number, byte: number): void {
-    const found = this.pages.get(page);
-    if (found?.own?.mayBeZero === true && byte === 0 && found.own.byte !== 0) {
-      found.own = { byte: 0, mayBeZero: false };
-    }
+    return { kind: "byte", bytes: [objectByte(page), ...(page.own?.bytes ?? [])] };
   }
 
   /** Signal that a write raises, or null when it is done. */
@@ -126,7 +117,7 @@ export class PlainProgram {
   write(page: number, byte: number): void {
     const found = this.pages.get(page)!;
     if (found.isShared && found.object !== null) found.object.bytes.set(found.index, byte);
-    else found.own = { byte, mayBeZero: false };
+    else found.own = { bytes: [byte], mayFollow: false };
   }
 
   unmap(page: number, nrPages: number): void {
@@ -139,6 +130,7 @@ export class PlainProgram {
       const found = this.pages.get(at);
       if (found === undefined) return -ENOMEM;
       found.prot = prot;
+      if (found.isLocked) noteCopy(found);
     }
     return 0;
   }
@@ -149,6 +141,7 @@ export class PlainProgram {
       const found = this.pages.get(at);
       if (found === undefined) return -ENOMEM;
       found.isLocked = isLocked;
+      if (isLocked) noteCopy(found);
     }
     return 0;
   }
@@ -168,6 +161,14 @@ export class PlainProgram {
     return result;
   }
 
+  /** MADV_POPULATE_WRITE: private pages of objects become copies, up to the first page that cannot be reached. */
+  populateWrite(page: number, nrPages: number): void {
+    for (let at = page; at < page + nrPages; at++) {
+      const found = this.pages.get(at);
+      if (found !== undefined) noteCopy(found);
+    }
+  }
+
   /** Would MADV_POPULATE_READ or _WRITE reach every page? */
   canPopulate(page: number, nrPages: number, isWrite: boolean): boolean {
     for (let at = page; at < page + nrPages; at++) {
@@ -183,7 +184,6 @@ export class PlainProgram {
     for (const [at, page] of this.pages) {
       if (page.isDontFork) continue;
       const copy = { ...page, isLocked: false };
-      if (page.own !== null) copy.own = { ...page.own };
       if (page.isWipeOnFork) {
         copy.own = null;
         copy.isGuard = false;
@@ -201,6 +201,18 @@ export class PlainProgram {
   }
 }
 
+function objectByte(page: PlainPage): number {
+  return page.object?.bytes.get(page.index) ?? 0;
+}
+
+/** A private page of an object that is populated for writing holds, from now on, what the object holds now. */
+export function noteCopy(page: PlainPage): void {
+  const isCopied = !page.isShared && page.object !== null && (page.prot & PROT_WRITE) !== 0;
+  if (!isCopied || page.isGuard || page.index >= page.object.nrPages) return;
+  if (page.own !== null && !page.own.mayFollow) return;
+  page.own = { bytes: [objectByte(page), ...(page.own?.bytes ?? [])], mayFollow: true };
+}
+
 function advisePage(page: PlainPage, advice: number): number {
   const isPrivateAnon = page.object === null && !page.isShared;
   switch (advice) {
@@ -210,7 +222,7 @@ function advisePage(page: PlainPage, advice: number): number {
       return 0;
     case MADV_FREE:
       if (page.isLocked || !isPrivateAnon) return -EINVAL;
-      if (page.own !== null) page.own.mayBeZero = true;
+      if (page.own !== null) page.own = { ...page.own, bytes: [0, ...page.own.bytes] };
       return 0;
     case MADV_REMOVE:
       if (page.isLocked || page.object === null) return -EINVAL;

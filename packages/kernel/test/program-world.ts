@@ -19,7 +19,6 @@ import {
   MADV_POPULATE_READ,
   MADV_POPULATE_WRITE,
   MADV_RANDOM,
-  MADV_REMOVE,
   MADV_WILLNEED,
   MADV_WIPEONFORK,
   MAP_ANONYMOUS,
@@ -37,7 +36,7 @@ import {
 } from "@pageframe/contracts";
 import { type Kernel, type Task, type TaskSignal } from "@pageframe/kernel";
 import { expect } from "vitest";
-import { type Expected, newPage, PlainObject, PlainProgram } from "./plain-memory.ts";
+import { type Expected, newPage, noteCopy, PlainObject, PlainProgram } from "./plain-memory.ts";
 
 const ARENA_VPN = 0x1_0000_0000;
 const ARENA_PAGES = 96;
@@ -55,7 +54,7 @@ const ADVICES = [
   MADV_DONTNEED,
   MADV_DONTNEED,
   MADV_FREE,
-  MADV_REMOVE,
+
   MADV_DONTFORK,
   MADV_DOFORK,
   MADV_WIPEONFORK,
@@ -142,10 +141,9 @@ export class ProgramWorld {
         this.step();
       } catch (error) {
         const what = error instanceof Error ? error.message : String(error);
-        throw new Error(
-          `seed ${this.seed}, step ${this.nrSteps}: ${what}\n${this.lastSteps.join("\n")}`,
-          { cause: error },
-        );
+        throw new Error(`seed ${this.seed}, step ${this.nrSteps}: ${what}\n${this.lastSteps.join("\n")}`, {
+          cause: error,
+        });
       }
       this.nrSteps++;
     }
@@ -242,7 +240,6 @@ export class ProgramWorld {
     }
     const expected = program.memory.expectRead(page);
     expect(expected.kind === "byte" ? expected.bytes : expected, `read of page ${page}`).toContain(found);
-    program.memory.noteRead(page, found);
   }
 
   private write(program: Program, page: number, byte: number): void {
@@ -302,8 +299,8 @@ export class ProgramWorld {
     let nrOld = 1;
     while (nrOld < nr) {
       const next = pages.get(page + nrOld);
-      if (next === undefined || next.object !== first.object || next.isShared !== first.isShared) break;
-      if (first.object !== null && next.index !== first.index + nrOld) break;
+      if (next?.object !== first.object || next?.isShared !== first.isShared) break;
+      if (first.object !== null && next?.index !== first.index + nrOld) break;
       nrOld++;
     }
     const nrNew = 1 + this.below(MAX_RANGE_PAGES);
@@ -332,17 +329,17 @@ export class ProgramWorld {
     const last = pages.get(page + nrOld - 1)!;
     for (let at = 0; at < nrNew; at++) {
       const moved = at < nrOld ? pages.get(page + at)! : undefined;
-      pages.set(
-        to + at,
-        moved ?? { ...last, index: last.index + at - nrOld + 1, own: null, isGuard: false },
-      );
+      pages.set(to + at, moved ?? { ...last, index: last.index + at - nrOld + 1, own: null, isGuard: false });
     }
     program.memory.unmap(page, nrOld);
+    for (let at = to; at < to + nrNew; at++) if (pages.get(at)!.isLocked) noteCopy(pages.get(at)!);
   }
 
   private madvise(program: Program, page: number, nr: number, advice: number): void {
+    this.lastSteps[this.lastSteps.length - 1] += ` advice ${advice}`;
     const isPopulate = advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE;
     const canPopulate = program.memory.canPopulate(page, nr, advice === MADV_POPULATE_WRITE);
+    if (advice === MADV_POPULATE_WRITE) program.memory.populateWrite(page, nr);
     const expected = isPopulate ? 0 : program.memory.advise(page, nr, advice);
     const result = this.kernel.madvise(program.task, addressOf(page), nr * PAGE_SIZE, advice);
     if (!isPopulate) this.check(program, result, expected);
@@ -398,17 +395,26 @@ export class ProgramWorld {
     expect(result).toBe(expected);
   }
 
+  /** Starts a program in a place; when there is no memory even for that, others end first. */
   private fresh(at: number): Program {
-    const task = this.kernel.spawn(`p${at}`, at % this.kernel.sys.cpus.length);
-    return { task, memory: new PlainProgram() };
+    const cpu = at % this.kernel.sys.cpus.length;
+    for (const other of [null, ...this.programs.map(({ task }) => task)]) {
+      if (other?.hasExited === false) this.kernel.exit(other);
+      try {
+        return { task: this.kernel.spawn(`p${at}`, cpu), memory: new PlainProgram() };
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error;
+      }
+    }
+    throw new Error(`no memory for p${at} with no other program there`);
   }
 
   private replaceKilled(): void {
-    this.programs.forEach(({ task }, at) => {
-      if (!task.hasExited) return;
+    const findKilled = (): number => this.programs.findIndex(({ task }) => task.hasExited);
+    for (let at = findKilled(); at >= 0; at = findKilled()) {
       this.nrKilled++;
       this.programs[at] = this.fresh(at);
-    });
+    }
   }
 
   private pick<Item>(items: readonly Item[]): Item {

@@ -1,6 +1,6 @@
 /**
  * Four programs that use every system call on memory, byte for byte against a plain model. `PAGEFRAME_STEPS` sets the
- * steps of each machine (default 100,000 together), `PAGEFRAME_SEED` the seed.
+ * steps of each machine (default 100,000), `PAGEFRAME_SEED` the seed.
  */
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,8 +13,9 @@ import { ProgramWorld } from "./program-world.ts";
 
 const NR_STEPS = Number(process.env["PAGEFRAME_STEPS"] ?? 100_000);
 const SEED = Number(process.env["PAGEFRAME_SEED"] ?? 42);
-const STEPS_PER_BATCH = 200;
-const SWAP_PAGES = 1024;
+const STEPS_PER_BATCH = 500;
+/** Header included. */
+const SWAP_PAGES = 1025;
 const SWAP = [{ size: "4MiB" }];
 
 const directory = mkdtempSync(join(tmpdir(), "pageframe-programs-"));
@@ -63,13 +64,13 @@ function runPrograms(
   }
   world.compareAll();
   kernel.audit();
-  return { world, counters: kernel.vmstat() };
+  return { world, counters: kernel.proc.vmstat() };
 }
 
 describe(`programs that use every system call on memory (seed ${SEED})`, () => {
   it("read what a plain model says, with memory for all", () => {
     const { world, counters } = runPrograms(
-      Math.ceil(NR_STEPS * 0.5),
+      NR_STEPS,
       { memory: "8MiB", swap: SWAP, contents: "sparse" },
       null,
       false,
@@ -80,7 +81,7 @@ describe(`programs that use every system call on memory (seed ${SEED})`, () => {
 
   it("read it under memory pressure too, with swap in a file of the host", () => {
     const { counters } = runPrograms(
-      Math.ceil(NR_STEPS * 0.3),
+      NR_STEPS,
       { memory: "320KiB", cpus: 2, swap: SWAP, contents: "sparse" },
       new FileBackend(join(directory, "swap")),
       false,
@@ -95,7 +96,7 @@ describe(`programs that use every system call on memory (seed ${SEED})`, () => {
       seed: SEED,
     });
     const { world, counters } = runPrograms(
-      Math.ceil(NR_STEPS * 0.2),
+      NR_STEPS,
       { memory: "320KiB", swap: SWAP, contents: "sparse" },
       faulty,
       true,

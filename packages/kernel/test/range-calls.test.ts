@@ -18,16 +18,7 @@ import {
 } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type KernelConfigInput, type Task } from "@pageframe/kernel";
 import { describe, expect, it } from "vitest";
-import {
-  ARENA_VPN,
-  at,
-  fill,
-  mapPages,
-  mapsOf,
-  READ_WRITE,
-  SHARED_ANON,
-  spawnWith,
-} from "./helpers.ts";
+import { ARENA_VPN, at, fill, mapPages, mapsOf, READ_WRITE, SHARED_ANON, spawnWith } from "./helpers.ts";
 
 function boot(config: KernelConfigInput = {}): { kernel: Kernel; task: Task } {
   const kernel = bootKernel({ memory: "16MiB", contents: "sparse", ...config });
