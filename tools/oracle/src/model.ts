@@ -3,7 +3,7 @@ import { observationLine, parseScript, type Script, ScriptError, ScriptRunner } 
 import { type CorpusEntry, readScript } from "./corpus.ts";
 import { InputError } from "./input-error.ts";
 import { parseObservations } from "./observations.ts";
-import { type Answer, type Answerer } from "./scoreboard.ts";
+import { type Answer, type Answerer, type Crash } from "./scoreboard.ts";
 
 /** Reads the scripts at once. Throws InputError with every line that cannot be read. */
 export function modelOf(entries: readonly CorpusEntry[]): Answerer {
@@ -25,14 +25,14 @@ export function modelOf(entries: readonly CorpusEntry[]): Answerer {
 export function answer(script: Script): Answer {
   const runner = new ScriptRunner(script);
   const lines: string[] = [];
-  let crash: string | null = null;
+  let crash: Crash | null = null;
   while (crash === null && runner.nextLine !== null) {
     const { number, text } = runner.nextLine;
     try {
       const observation = runner.step();
       if (observation !== null) lines.push(observationLine(observation));
     } catch (error) {
-      crash = `line ${number}, ${text}: ${error instanceof Error ? error.message : String(error)}`;
+      crash = { line: number, message: `${text}: ${error instanceof Error ? error.message : String(error)}` };
     }
   }
   const observations = parseObservations(lines.join("\n"), "the model");

@@ -33,7 +33,9 @@ export function twoAnswersText(fields: readonly string[]): string {
 
 function crashText({ scripts }: Score): string {
   return scripts
-    .flatMap(({ name, crash }) => (crash === null ? [] : [`${name}: the model failed: ${crash}`]))
+    .flatMap(({ name, crash }) =>
+      crash === null ? [] : [`${name}:${crash.line}: the model failed: ${crash.message}`],
+    )
     .join("\n");
 }
 
@@ -53,10 +55,13 @@ function notModelledText({ scripts }: Score): string {
     .join("\n");
 }
 
-function differencesText({ differences }: Score, nrDifferences: number): string {
-  const shown = differences.slice(0, nrDifferences).map(differenceText);
-  const nrHidden = differences.length - shown.length;
-  if (nrHidden > 0) shown.push(`${nrHidden} more; --differences ${differences.length} prints all`);
+/** The first differences. What is missing because the model failed before is counted, but says nothing more. */
+function differencesText({ differences, scripts }: Score, nrDifferences: number): string {
+  const ends = new Map(scripts.map(({ name, crash }) => [name, crash?.line ?? Infinity]));
+  const telling = differences.filter(({ scriptName, line }) => line < ends.get(scriptName)!);
+  const shown = telling.slice(0, nrDifferences).map(differenceText);
+  const nrHidden = telling.length - shown.length;
+  if (nrHidden > 0) shown.push(`${nrHidden} more; --differences ${telling.length} prints all`);
   return shown.join("\n");
 }
 

@@ -12,7 +12,13 @@ export interface Answer {
   /** The first line that it could not do, with everything after it, and why; null when it did all. */
   readonly notModelled: { readonly line: number; readonly reason: string } | null;
   /** The mistake that ended the run before the script did, or null. */
-  readonly crash: string | null;
+  readonly crash: Crash | null;
+}
+
+/** A mistake of the model: everything from its line on is missing. */
+export interface Crash {
+  readonly line: number;
+  readonly message: string;
 }
 
 /** Answers a script. */
@@ -24,7 +30,7 @@ export interface ScriptScore {
   readonly tallies: Tallies;
   readonly nrDifferent: number;
   readonly notModelled: Answer["notModelled"];
-  readonly crash: string | null;
+  readonly crash: Crash | null;
 }
 
 /** Of all scripts. */
