@@ -25,12 +25,9 @@ const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
 /** Moves the entries of `nrPages` pages. Returns 0, or -ENOMEM with every entry where it was. */
 export function movePages(sys: System, mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {
-  const { pageTable, cursor, copyCursor } = mm;
+  const { cursor, copyCursor } = mm;
   const endVpn = fromVpn + nrPages;
-  copyCursor.reset(fromVpn, endVpn);
-  while (copyCursor.next()) {
-    if (pageTable.allocEntry(toVpn + (copyCursor.vpn - fromVpn), 1) === NO_ENTRY) return -ENOMEM;
-  }
+  if (!allocTables(mm, fromVpn, toVpn, nrPages)) return -ENOMEM;
   cursor.reset(fromVpn, endVpn);
   copyCursor.reset(toVpn, toVpn);
   // Pages whose two tables are the same are moved, then flushed together (move_ptes).
@@ -51,6 +48,31 @@ export function movePages(sys: System, mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages
   }
   if (mustFlush) sys.tlbFlusher.flushRange(mm, extentVpn, extentEndVpn);
   return 0;
+}
+
+/**
+ * Makes the tables that the target needs: one wherever the source has one, even without entries (move_page_tables). False
+ * when there is no memory. O(tables of the range).
+ */
+function allocTables(mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages: number): boolean {
+  const { pageTable, copyCursor } = mm;
+  const endVpn = fromVpn + nrPages;
+  if (pageTable.nrLevels > 1) {
+    for (let vpn = fromVpn; vpn < endVpn;) {
+      const newVpn = toVpn + (vpn - fromVpn);
+      const hasTable = pageTable.findEntry(vpn) !== NO_ENTRY;
+      // Where a table above is missing, all below it are.
+      const nrSpanned = hasTable ? PMD_PAGES : PAGES_PER_LEVEL[pageTable.lastLevel];
+      if (hasTable && pageTable.allocEntry(newVpn, 1) === NO_ENTRY) return false;
+      vpn += nrSpanned - Math.max(vpn % nrSpanned, hasTable ? newVpn % PMD_PAGES : 0);
+    }
+    return true;
+  }
+  copyCursor.reset(fromVpn, endVpn);
+  while (copyCursor.next()) {
+    if (pageTable.allocEntry(toVpn + (copyCursor.vpn - fromVpn), 1) === NO_ENTRY) return false;
+  }
+  return true;
 }
 
 /** Moves the entry that `cursor` is on to `newVpn`, with `copyCursor`; a moved page counts as soft-dirty there. */
