@@ -22,6 +22,7 @@ export * from "./object-allocator.ts";
 export * from "./oom-policy.ts";
 export * from "./page-flags.ts";
 export * from "./page-table.ts";
+export * from "./program-memory.ts";
 export * from "./pte.ts";
 export * from "./pte32.ts";
 export * from "./reclaim-policy.ts";

@@ -78,6 +78,7 @@ export {
   PR_THP_DISABLE_EXCEPT_ADVISED,
 } from "./syscalls/prctl.ts";
 export { SYSCTL_NAMES } from "./sysctl.ts";
+export { TaskMemory } from "./program-memory.ts";
 export { type WaitResult } from "./mm/lifecycle.ts";
 export { type Cpu, type System } from "./system.ts";
 export { type TableFormat, tableFormat } from "./kernel-space/table-format.ts";

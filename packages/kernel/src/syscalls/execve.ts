@@ -70,7 +70,7 @@ export function sysExecve(sys: System, task: Task, layout: ExecLayout): number {
   if (typeof mm === "number") return mm;
   applyLimits(mm, task.process);
   const built = buildImage(sys, task, mm, layout);
-  if (typeof built === "number" || task.killedBy !== null) {
+  if (typeof built === "number" || isKilled(task)) {
     destroyMm(sys, mm, task.cpu);
     return typeof built === "number" ? built : -EINTR;
   }
@@ -78,7 +78,12 @@ export function sysExecve(sys: System, task: Task, layout: ExecLayout): number {
   adoptMm(sys, task, mm);
   task.name = (layout.path.split("/").pop() ?? "").slice(0, COMM_LENGTH);
   fillStackAndBss(sys, task, built.plan, built.zeroFrom);
-  return task.killedBy === null ? 0 : -EINTR;
+  return isKilled(task) ? -EINTR : 0;
+}
+
+/** Was the task killed for memory, maybe by the last step? */
+function isKilled(task: Task): boolean {
+  return task.killedBy !== null;
 }
 
 /** Maps everything into an address space that nobody runs in yet. */
