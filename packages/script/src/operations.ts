@@ -120,6 +120,7 @@ export const OPERATIONS: Readonly<Record<string, OperationSyntax>> = {
       to: words.hasMore ? words.address("the new address") : null,
     }),
   },
+  mseal: { usage: `mseal ${RANGE}`, read: (words) => ({ name: "mseal", ...range(words) }) },
   msync: {
     usage: `msync ${RANGE} sync,async,invalidate`,
     read: (words) => ({ name: "msync", ...range(words), flags: flagsOr(words, "flags", MSYNC_WORDS) }),

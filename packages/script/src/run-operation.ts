@@ -72,6 +72,8 @@ export function runOperation(world: World, operation: Operation): StepResult {
       return numberResult(kernel.mlock(task, world.addressOf(operation.at), operation.lengthBytes));
     case "munlock":
       return numberResult(kernel.munlock(task, world.addressOf(operation.at), operation.lengthBytes));
+    case "mseal":
+      return numberResult(kernel.mseal(task, world.addressOf(operation.at), operation.lengthBytes));
     case "mlock2":
       return numberResult(
         kernel.mlock2(task, world.addressOf(operation.at), operation.lengthBytes, operation.flags),

@@ -68,7 +68,7 @@ export type Operation =
       readonly file: string | null;
       readonly offsetPages: number;
     }
-  | (Range & { readonly name: "munmap" | "mlock" | "munlock" | "mincore" })
+  | (Range & { readonly name: "munmap" | "mlock" | "munlock" | "mincore" | "mseal" })
   | (Range & { readonly name: "mprotect"; readonly prot: number })
   | {
       readonly name: "mremap";

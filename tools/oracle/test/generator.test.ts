@@ -37,7 +37,18 @@ describe("the generator", () => {
     expect([...operations].sort()).toEqual(
       [
         ...["brk", "clear_refs", "drain", "dropcaps", "exec", "exit", "file", "fork", "ftruncate", "madvise"],
-        ...["mincore", "mlock", "mlock2", "mlockall", "mmap", "mprotect", "mremap", "msync", "munlock"],
+        ...[
+          "mincore",
+          "mlock",
+          "mlock2",
+          "mlockall",
+          "mmap",
+          "mprotect",
+          "mremap",
+          "mseal",
+          "msync",
+          "munlock",
+        ],
         ...["munlockall", "munmap", "on", "oom_score_adj", "pmadvise", "pread", "punch", "pwrite", "read"],
         ...["rlimit", "sleep", "snap", "wait", "write"],
       ].sort(),

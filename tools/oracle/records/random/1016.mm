@@ -30,53 +30,59 @@ mmap 10 6 rw private,fixed,locked f0 4
 write 10 60 5
 read 5
 drain
-madvise 29 6 pageout
+madvise 0 16 pageout
 sleep 40
-pmadvise P0 1 15 willneed
+madvise 0 16 pageout
+sleep 40
+write 4 49
+munmap 0 4
 snap maps,pagemap,mapcount,smaps,status
-write 49 126
-mremap 39 2 2 maymove,fixed 63
-pwrite f0 5 15
-brk 24
-write 21 133 13
-madvise 15 3 guard_remove
-mremap 20 14 8 -
+mincore 54 15
+madvise 41 2 populate_read
+read 4
+write 6 105 10
+brk 20
+mremap 59 6 6 maymove,fixed,dontunmap 14
+madvise 54 2 dontneed
 snap maps,pagemap,mapcount,smaps,status
-munmap 0 16
-read 60
+write 9 56
+munmap 26 5
 mlockall future
 mmap any 11 rw private f0 19
-mincore 25 1
-mmap 4 9 rw private,anon
-mmap 28 8 rw shared,anon
+mincore 12 1
+mmap 29 9 rw private,anon
+mremap 0 4 11 maymove,fixed 13
 snap maps,pagemap,mapcount,smaps,status
-write 53 171
-mprotect 61 2 rwx
-mmap 42 7 rx shared,hint f1 1
-mprotect 20 19 rw
-mprotect 49 2 rwg
-mremap 64 1 3 -
-read b+11
+mprotect 41 8 -
+write 52 104
+mremap 48 8 11 maymove
+write 12 161
+mlock2 38 10 onfault
+munmap 4 22
+mprotect 65 7 rwg
 snap maps,pagemap,mapcount,smaps,status
-munmap 4 2
-mmap 49 15 rw shared f1 20
-mprotect 20 19 r
-write 55 60
-mremap 64 4 9 -
-mremap 6 5 8 maymove,fixed 22
-read 38
-snap maps,pagemap,mapcount,smaps,status
-munmap b+11 11
-mmap 0 10 r private f1 3
-ftruncate f1 31.4095
-write 25 27 1
-mmap 52 9 rw shared,anon
-madvise 48 8 normal
-mmap 63 5 r shared,anon,hint
-snap maps,pagemap,mapcount,smaps,status
-mprotect 7.1 10 rw
-read 21
-brk 5
-msync 31 8 async,invalidate
+mremap 67 1 3 -
+write b+9 172 2
+mremap 36 10 10 maymove
+fork P1
+on P1
+mmap 34 1 rw shared,fixed f1
+mmap 45 14 rw private,anon,fixed
 on P0
+snap maps,pagemap,mapcount,smaps,status
+write 52 20
+mincore 53 2
+write 55 104
+mremap 48 8 8 maymove,fixed 36
+mmap 3 8 rx private,fixed,populate f1 7
+read 58
+mmap 52 12 rw private,fixed,stack f0 6
+snap maps,pagemap,mapcount,smaps,status
+read 31 2
+mprotect 44 3 w
+exec @0
+mmap 11 9 rw private f0 12
+on P0
+snap maps,pagemap,mapcount,kpf,smaps,status
+on P1
 snap maps,pagemap,mapcount,kpf,smaps,status

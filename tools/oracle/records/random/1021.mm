@@ -42,44 +42,46 @@ mprotect 0 15 r
 write 26 22 8
 mmap 33 2 rw shared,fixed,growsdown f1 14
 read 24.4095
-madvise 55 12 normal
+madvise 53 17 pageout
+sleep 40
+read 68
 snap maps,pagemap,mapcount,smaps,status
-mmap 14 10 rw shared,anon
-munmap 7 5
-drain
-pmadvise P0 51 1 cold
-write 40 198
-mmap 19 7 rwx private,populate f0
-mmap 35 7 rw private,anon,fixed
-snap maps,pagemap,mapcount,smaps,status
+mmap 45 5 r private,anon
+mmap 14 3 rw private,fixed f0 7
+read b+11
+madvise 68 1 populate_write
+mmap 19 9 rw private,hint f0 13
+mprotect 28 9 rw
 mmap 31 15 rw private,anon,hint,noreserve
+snap maps,pagemap,mapcount,smaps,status
 madvise 54 9 willneed
-mprotect 12 8 r
-madvise 25 9 free
+mprotect 0 20 r
+madvise 18 9 free
 write 43 78 3
 write 53 151
-mremap 5 0 4 fixed 29
+mremap 6 0 4 fixed 29
+munmap 38 1
 snap maps,pagemap,mapcount,smaps,status
-munmap 40 1
-munmap 24 16
-mprotect 17 3 rw
-read 18 6
+munmap 24 14
+mprotect 14 3 rw
+read 15 6
 drain
-mlock 48 3
-ftruncate f1 27
-snap maps,pagemap,mapcount,smaps,status
-brk 4
+mseal 42 1
+munmap 56 6
 mprotect 1 14 r
-mmap 22 14 rw private,hint,populate f1 13
-mprotect 22 7 rw
-munmap 24 6
-madvise 18 20 pageout
+snap maps,pagemap,mapcount,smaps,status
+mmap 22 14 rw private,hint,populate f1 12
+mprotect 15 7 rw
+munmap 17 6
+madvise 15 20 pageout
 sleep 40
 mmap 38 15 r shared,anon,noreserve,locked
+madvise 23 13 cold
+punch f1 9 8
 snap maps,pagemap,mapcount,smaps,status
-madvise 30 6 cold
-punch f1 10 8
-read 19
-mmap 6 6 rw private f0
+read 16
+mmap 56 6 rw private f0
+mmap 9 14 rw shared,anon
+mmap 7 15 w validate,anon,fixed
 on P0
 snap maps,pagemap,mapcount,kpf,smaps,status

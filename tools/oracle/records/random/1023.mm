@@ -11,72 +11,70 @@ mremap 48 8 8 maymove
 drain
 mprotect 54 10 rw
 madvise 28 6 guard_remove
-brk 5
-read 50
+read 35
+madvise 54 5 normal
 snap maps,pagemap,mapcount,smaps,status
-mlock 24 22
-msync 38 16 sync
-mremap 51 3 10 maymove
-munmap 47 1
-madvise 14 11 populate_write
-read 44
-write 4.4095 62
-snap maps,pagemap,mapcount,smaps,status
+mprotect 48 8 rw
+mmap 47 7 rw private,anon
+mmap 2 13 rwx private,anon,fixed
+mmap 37 14 rw shared,fixed,stack f1 7
 mremap 16 2 2 -
-write 18 100
-mmap 52 14 rwx shared,anon,fixed
-mmap 59 12 rw private,anon,fixed
-mprotect b+3 1 rw
-mremap 58 3 3 maymove,dontunmap
+write 30 170
+mremap 51 7 7 fixed 30
+snap maps,pagemap,mapcount,smaps,status
+msync 59 5 async
+punch f0 23 5
+mprotect 25.1 8 r
+madvise 0 20 pageout
+sleep 40
+mremap 46 3 3 maymove,dontunmap
 mmap 35 13 rw private,anon
+mprotect 24 27 rw
 snap maps,pagemap,mapcount,smaps,status
-mprotect 24 22 rw
-brk 27
-mprotect b+13 7 rw
-write 53 95
-brk 6
-pmadvise P0 7 6 willneed
-madvise b+4 2 dontneed
+mremap 46 3 3 -
+mmap 5 8 rw private,anon,fixed
+mprotect 0 20 rx
+mmap 58 5 rwx shared,anon,fixed,locked
+madvise 18 11 free
+write 58 102
+munlock 13 3
 snap maps,pagemap,mapcount,smaps,status
-madvise 26 11 free
-write 29 170 17
-mremap 64 7 10 maymove
-write 24 53 22
-munmap 15 6
-mmap 11 1 rw validate,anon,hint
-write b+2 118
+mprotect 12 4 rwx
+read 1
+mmap 28 13 rw private,anon,populate
+madvise 17 2 cold
+mmap 8 2 rx private,anon,fixed
+madvise 34 7 unmergeable
+mmap 3 1 rw private,fixed f0 0
 snap maps,pagemap,mapcount,smaps,status
-madvise 28 2 cold
-mmap 42 14 rx private,anon
-clear_refs 2
-read 53.1 2 2
-read 42 2
-mremap 59 3 3 fixed 0
-mprotect 9 2 rw
+mremap 35 0 3 -
+mmap 30 2 rw shared,anon,fixed
+mremap 16 6 6 maymove,fixed 19
+mprotect 0 20 w
+mremap 5 1 12 maymove,fixed 29
+mremap 15 5 9 maymove
+write 34 167
 snap maps,pagemap,mapcount,smaps,status
-madvise 48 11 dontneed_locked
-write 25 147 6 3
-read 6 6
-madvise 36 6 pageout
-sleep 40
-madvise 36 6 pageout
-sleep 40
-read 41
-write 67 15
-write 50 78
-mmap 14 4 rw private,hint,locked f0 19
-snap maps,pagemap,mapcount,smaps,status
-write 4 73 11
-write 34 160
-mremap 10 8 2 maymove
-mremap 5 6 10 maymove,fixed 56
+write 14.1 49
+mmap 4 16 rx private,anon,populate
+mprotect 37 13 rw
+mremap 9 8 2 maymove
+mremap 4 6 10 maymove,fixed 56
 brk 20
-munmap 48 23
-munmap 4 1
+munmap 56 10
 snap maps,pagemap,mapcount,smaps,status
-mprotect 38 5 rw
+munmap 17 1
+mprotect 39 5 rw
 drain
 read b+8
-mprotect 44 1 rw
+mprotect 49 1 rw
+madvise 24 17 pageout
+sleep 40
+write 37 100 4
+snap maps,pagemap,mapcount,smaps,status
+mmap 60 6 w shared,anon
+write 31 120 2
+mremap 65 7 7 maymove,dontunmap
+write 48 51
 on P0
 snap maps,pagemap,mapcount,kpf,smaps,status

@@ -272,6 +272,12 @@ export function lock({ random, sketch, lines }: Scribe): boolean {
   return true;
 }
 
+/** `mseal`: what is sealed stays, so few pages of it. */
+export function mseal({ random, sketch, lines }: Scribe): boolean {
+  lines.push(`mseal ${rangeText(random, sketch, someRange(random, sketch, 4))}`);
+  return true;
+}
+
 /** `msync` with every combination of flags, wrong ones too. */
 export function msync({ random, sketch, lines }: Scribe): boolean {
   const flags = random.pick([

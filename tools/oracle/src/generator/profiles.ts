@@ -17,6 +17,7 @@ const WRITERS = {
   pageOutAndIn: operations.pageOutAndIn,
   pmadvise: operations.pmadvise,
   lock: operations.lock,
+  mseal: operations.mseal,
   msync: operations.msync,
   mincore: operations.mincore,
   ftruncate: operations.ftruncate,
@@ -49,6 +50,7 @@ const MIXED: Weights = {
   pageOutAndIn: 2,
   pmadvise: 1,
   lock: 4,
+  mseal: 0,
   msync: 2,
   mincore: 3,
   ftruncate: 2,
@@ -67,6 +69,7 @@ const MIXED: Weights = {
 
 const VMAS: Weights = {
   ...MIXED,
+  mseal: 1,
   mmap: 30,
   munmap: 10,
   mprotect: 24,
