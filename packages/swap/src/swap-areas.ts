@@ -7,7 +7,7 @@
  *
  * What is kept of a cached page: `memmap.private` is its entry and PG_SWAPCACHE is set. Its references, its dirty bit
  * and its place on the LRU are the caller's: Linux holds one reference for the cache.
- * Source: Linux 6.18 mm/swapfile.c, mm/swap_state.c, mm/page_io.c. Differs: no slots for whole huge pages, no readahead,
+ * Source: Linux 6.18 mm/swapfile.c, mm/swap_state.c, mm/page_io.c. Differs: no slots for whole huge pages,
  * no memory cgroups; a CPU's own current cluster is one for the machine.
  */
 import {
