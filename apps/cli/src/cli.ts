@@ -87,6 +87,9 @@ function createProgram(io: Io): Command {
     .command("script")
     .description("run a script of memory operations and print what each did, as on a real kernel")
     .argument("<file>", "script: one operation a line, # begins a comment")
+    .addOption(
+      integerOption("--explain <line>", "say what led to one line instead", 1, Number.MAX_SAFE_INTEGER),
+    )
     .option("-c, --config <file>", "YAML or JSON with settings of the machine (default: that of the records)")
     .action((file: string, options: ScriptOptions) => scriptCommand(file, options, io));
   program

@@ -67,4 +67,50 @@ describe("pageframe script", () => {
     expect(stdout.trim().split("\n")).toHaveLength(1);
     expect(stderr).toMatch(/t\.mm:2: set_mempolicy is not modelled\nthe lines before it were run/);
   });
+
+  it("explains a line: faults, mappings, entries, frames and flushes", async () => {
+    const lines = [
+      "mmap 0 8 rw private,anon",
+      "write 0 7",
+      "read 1",
+      "write 1 5",
+      "mprotect 4 2 r",
+      "fork P1",
+      "on P1",
+      "write 0 9",
+      "write 9 1",
+      "read 4 # not explained",
+    ];
+    const script = folder.write("t.mm", lines.join("\n"));
+    const explain = async (line: number): Promise<string[]> => {
+      const { exitCode, stdout, stderr } = await pageframe(["script", script, "--explain", String(line)]);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      return stdout
+        .trimEnd()
+        .replace(/frame [\d,]+/g, "frame N")
+        .split("\n")
+        .slice(2);
+    };
+    expect(await explain(2)).toEqual([
+      "fault       write of A+0, in mapping A+0 A+8 rw-p: anonymous page (minor)",
+      "entries     A+0: empty -> page in frame N P RW US A D soft-dirty NX",
+      "frames      1 page and 3 page tables taken, none given back",
+      "TLB         nothing flushed",
+    ]);
+    expect((await explain(4)).slice(0, 2)).toEqual([
+      "fault       write of A+1, in mapping A+0 A+8 rw-p: page of zeros replaced by a page (minor)",
+      "entries     A+1: page in frame N P US A special NX -> page in frame N P RW US A D soft-dirty NX",
+    ]);
+    expect((await explain(5))[0]).toBe(
+      "mappings    split [A+0 A+8 rw-p] -> [A+0 A+4 rw-p] [A+4 A+6 r--p] [A+6 A+8 rw-p]",
+    );
+    expect((await explain(8))[0]).toBe(
+      "fault       write of A+0, in mapping A+0 A+4 rw-p: copy on write (minor)",
+    );
+    expect((await explain(9))[0]).toBe("signal      at A+9: no mapping holds it, and none grows down to it");
+    expect(await pageframe(["script", script, "--explain", "11"])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringMatching(/t\.mm:11: there is no operation; the last is in line 10\n$/) as string,
+    });
+  });
 });

@@ -1,3 +1,11 @@
+export {
+  type EntryChange,
+  type ExplainedFault,
+  explainLine,
+  type FaultKind,
+  type LineExplanation,
+  type MappingChange,
+} from "./explain-line.ts";
 export { MACHINE_OF_RECORDS } from "./machine-of-records.ts";
 export {
   type MapsRow,
@@ -23,4 +31,6 @@ export {
   type SnapshotPart,
 } from "./script.ts";
 export { ScriptError, type ScriptProblem } from "./script-error.ts";
+export { type RecordedBlock, type RecordedFault, type RecordedFlush, StepRecorder } from "./step-recorder.ts";
+export { World } from "./world.ts";
 export { type ScriptOptions, ScriptRunner } from "./script-runner.ts";

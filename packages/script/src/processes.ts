@@ -12,6 +12,8 @@ export function forkProcess(world: World, operation: OperationOf<"fork">): StepR
   try {
     const child = kernel.fork(current.task!);
     world.processes.push(new ScriptProcess(operation.process, child, current, current.base));
+    // From here on it is their own memory.
+    if (world.recorder !== null) world.recorder.isOn = false;
     warm(kernel, current.task!);
     warm(kernel, child);
     return { ret: 0, faults: "hidden" };

@@ -9,12 +9,15 @@ import { applySetting } from "./settings.ts";
 import { makeFile } from "./script-files.ts";
 import { snapshotFields } from "./snapshot.ts";
 import { endObservation, stepObservation } from "./step-observation.ts";
+import { type StepRecorder } from "./step-recorder.ts";
 import { World } from "./world.ts";
 
 /** How a run may differ. */
 export interface ScriptOptions {
   /** Settings of the machine that differ from those of the records. */
   readonly machine?: KernelConfigInput;
+  /** Hears the machine's tracepoints while it is on. Costs nothing when absent. */
+  readonly recorder?: StepRecorder;
 }
 
 /** A run of a script. Lines without an observation of their own (file, on, drain, sleep) give none. */
@@ -24,15 +27,17 @@ export class ScriptRunner {
   readonly kernel: Kernel;
   /** Why the run ended before the script, or null. */
   notModelled: NotModelled | null = null;
-  private readonly world: World;
+  /** What the lines act on; it may be looked at between steps. */
+  readonly world: World;
   /** Index of the next line. */
   private nextIndex = 0;
 
   /** Boots the machine. Throws what bootKernel() throws. */
   constructor(script: Script, options: ScriptOptions = {}) {
     this.script = script;
-    this.kernel = bootKernel({ ...MACHINE_OF_RECORDS, ...options.machine });
-    this.world = new World(this.kernel);
+    const { machine, recorder = null } = options;
+    this.kernel = bootKernel({ ...MACHINE_OF_RECORDS, ...machine }, { trace: recorder });
+    this.world = new World(this.kernel, recorder);
   }
 
   /** The line that runs next, or null at the end. */

@@ -14,6 +14,7 @@ import { ARENA_START, type Places } from "./place-names.ts";
 import { type FileKind, type ScriptAddress } from "./script.ts";
 import { ScriptProcess, type StatusValues } from "./script-process.ts";
 import { statusValues } from "./snapshot.ts";
+import { type StepRecorder } from "./step-recorder.ts";
 import { startDriver, startSubject } from "./subject.ts";
 
 /** A file of a script. */
@@ -43,8 +44,12 @@ export class World {
   /** What status said last: of a process that is gone the recorder sees that again. */
   lastStatus: StatusValues = {};
 
-  constructor(kernel: Kernel) {
+  /** Listener that is told when processes touch their own memory, or null. */
+  readonly recorder: StepRecorder | null;
+
+  constructor(kernel: Kernel, recorder: StepRecorder | null) {
     this.kernel = kernel;
+    this.recorder = recorder;
   }
 
   /** The recorder's own process; started by the first that asks. */
