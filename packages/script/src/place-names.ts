@@ -3,7 +3,7 @@ import { PAGE_SIZE, type Vaddr } from "@pageframe/contracts";
 
 /** First byte of the arena, and the first behind it: 256 GiB. */
 export const ARENA_START = 0x100000000000;
-export const ARENA_END = 0x104000000000;
+const ARENA_END = 0x104000000000;
 
 /** Places of a process that addresses are relative to; 0 while not known. */
 export interface Places {

@@ -16,6 +16,7 @@ import {
   type Task,
 } from "@pageframe/kernel";
 import { execute, readPages, writePages } from "./accesses.ts";
+import { refuseHugetlb } from "./huge-pages.ts";
 import { notModelled } from "./not-modelled-error.ts";
 import { isInArena } from "./place-names.ts";
 import { exitProcess, forkProcess, waitForChild } from "./processes.ts";
@@ -137,6 +138,7 @@ function refuseAdvice(advice: number): void {
 
 function mmap(world: World, kernel: Kernel, task: Task, operation: OperationOf<"mmap">): StepResult {
   const { lengthBytes, prot, flags, file, offsetPages } = operation;
+  refuseHugetlb(flags);
   const address: Vaddr = operation.at === null ? 0 : world.addressOf(operation.at);
   const fileId = file === null ? -1 : world.fileOf(file).fileId;
   const ret = kernel.mmap(task, address, lengthBytes, prot, flags, fileId, offsetPages * PAGE_SIZE);

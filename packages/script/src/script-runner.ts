@@ -1,5 +1,6 @@
 /** Runs a script line by line on a machine of its own. */
 import { bootKernel, type Kernel, type KernelConfigInput } from "@pageframe/kernel";
+import { refuseHugeFaults } from "./huge-pages.ts";
 import { MACHINE_OF_RECORDS } from "./machine-of-records.ts";
 import { NotModelledError } from "./not-modelled-error.ts";
 import { type NotModelled, type Observation } from "./observation.ts";
@@ -94,6 +95,7 @@ export class ScriptRunner {
     const process = world.current;
     const { task } = process;
     if (task === null || !process.isAlive) return endObservation(line, process.name);
+    refuseHugeFaults(task);
     const nrMinor = task.nrMinorFaults;
     const nrMajor = task.nrMajorFaults;
     const result = runOperation(world, line.operation);

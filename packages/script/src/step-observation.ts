@@ -60,7 +60,7 @@ export function endObservation(line: ScriptLine, process: string): Observation {
 }
 
 /** Is it a negative errno, as system calls return it? */
-export function isErrno(ret: number): boolean {
+function isErrno(ret: number): boolean {
   return ret < 0 && ret >= -MAX_ERRNO;
 }
 

@@ -101,6 +101,23 @@ describe("observations of steps", () => {
   });
 });
 
+describe("huge pages", () => {
+  it("end the run before the first that would be used", () => {
+    expect(run("mmap 0 512 rw private,anon,hugetlb").notModelled).toEqual({
+      line: 1,
+      reason: "mmap with hugetlb is not modelled",
+    });
+    const advised = run("mmap 1 1022 rw private,anon", "madvise 1 1022 hugepage", "read 1");
+    expect(advised.lines).toHaveLength(2 + 1);
+    const covers = run("mmap 1 1023 rw private,anon", "madvise 1 1023 hugepage", "read 1");
+    expect(covers.lines).toHaveLength(2);
+    expect(covers.notModelled).toEqual({
+      line: 3,
+      reason: "a 2 MiB range under madvise hugepage is not modelled",
+    });
+  });
+});
+
 describe("snapshots", () => {
   // What Linux 6.18 says to the same lines.
   it("tell mappings, pages and the change of status in the recorder's form", () => {
