@@ -20,8 +20,11 @@ export interface AddressSpaceHost {
   /** Takes memory for one vm_area_struct; returns its address, or -1 when none is left (-ENOMEM). */
   allocVmaObject(): Paddr;
   freeVmaObject(address: Paddr): void;
-  /** Told when a VMA that maps a file appears (mmap, split, fork) and when one goes (munmap, merge): get_file, fput. */
-  getFile?(fileId: number): void;
+  /**
+   * Told when a VMA that maps a file appears (mmap, split, fork) and when one goes (munmap, merge): get_file, fput.
+   * getFile() returns the id of the object that the file's pages belong to (f_mapping), which other files may share.
+   */
+  getFile?(fileId: number): number;
   putFile?(fileId: number): void;
 }
 

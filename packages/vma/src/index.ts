@@ -1,4 +1,5 @@
 export { AddressSpace } from "./address-space.ts";
+export { MappingIndex } from "./mapping-index.ts";
 export { MmStruct, type AddressSpaceConfig } from "./mm-struct.ts";
 export {
   DEFAULT_RLIMIT_MEMLOCK_BYTES,

@@ -238,7 +238,7 @@ export class MmStruct {
     if (objectAddress === -1) return NO_VMA;
     const vma = this.pool.alloc(this.id, startVpn, endVpn, vmFlags, pgoff, fileId);
     this.pool.objectAddress[vma] = objectAddress;
-    if (fileId !== NO_FILE) this.host.getFile?.(fileId);
+    if (fileId !== NO_FILE) this.pool.objectId[vma] = this.host.getFile?.(fileId) ?? fileId;
     return vma;
   }
 

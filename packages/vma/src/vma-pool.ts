@@ -8,6 +8,7 @@
  * Arrays are replaced when the pool grows: re-read them after any call that may add a VMA.
  */
 import { NO_VMA, bug, type VmaId } from "@pageframe/contracts";
+import { MappingIndex } from "./mapping-index.ts";
 
 /** No file behind the mapping: anonymous memory. */
 export const NO_FILE = -1;
@@ -38,6 +39,8 @@ export class VmaPool {
   pgoff: Float64Array = new Float64Array(0);
   /** File that is mapped, or NO_FILE. */
   fileId: Int32Array = new Int32Array(0);
+  /** Object that the file's pages belong to (f_mapping), or NO_FILE. */
+  objectId: Int32Array = new Int32Array(0);
   /** Identity of the anon_vma, or NO_ANON_VMA until the first anonymous fault. */
   anonVma: Int32Array = new Int32Array(0);
   /** 1 when the anon_vma came over fork, so that its chain is not singular. */
@@ -59,6 +62,9 @@ export class VmaPool {
   prev: Int32Array = new Int32Array(0);
   next: Int32Array = new Int32Array(0);
 
+  /** Rows that are in a tree and map a file, by what they show of it. Kept by trees and free(). */
+  readonly mappings: MappingIndex = new MappingIndex();
+
   private freeHead: number = NO_VMA;
   private nrUsedRows = 0;
   private nrAnonVmas = 0;
@@ -77,7 +83,7 @@ export class VmaPool {
     return this.startVpn.length;
   }
 
-  /** Takes a row and fills every field but the tree's. O(1) but for growing. */
+  /** Takes a row and fills every field but the tree's; a file is an object of its own at first. O(1) but for growing. */
   alloc(
     mmId: number,
     startVpn: number,
@@ -94,6 +100,7 @@ export class VmaPool {
     this.vmFlags[vma] = vmFlags;
     this.pgoff[vma] = pgoff;
     this.fileId[vma] = fileId;
+    this.objectId[vma] = fileId;
     this.anonVma[vma] = NO_ANON_VMA;
     this.hasParentAnonVma[vma] = 0;
     this.mempolicy[vma] = NO_MEMPOLICY;
@@ -104,13 +111,23 @@ export class VmaPool {
     return vma;
   }
 
-  /** Gives a row back; it must be in no tree. */
+  /** Gives a row back; it must be in no tree of an address space. */
   free(vma: VmaId): void {
     if (this.mmId[vma] === NO_MM) bug(`VMA row ${vma} is freed twice`);
+    if (this.fileId[vma] !== NO_FILE && this.mappings.has(vma)) this.mappings.remove(vma);
     this.mmId[vma] = NO_MM;
     this.next[vma] = this.freeHead;
     this.freeHead = vma;
     this.nrUsedRows--;
+  }
+
+  /** Tells the index what a row that is in a tree shows of its file; nothing for anonymous memory. O(log n). */
+  showFile(vma: VmaId): void {
+    if (this.fileId[vma] === NO_FILE) return;
+    const start = this.pgoff[vma];
+    const end = start + (this.endVpn[vma] - this.startVpn[vma]);
+    if (this.mappings.has(vma)) this.mappings.update(vma, start, end);
+    else this.mappings.insert(vma, this.objectId[vma], start, end);
   }
 
   /** Makes the identity of a new anon_vma. */
@@ -118,7 +135,7 @@ export class VmaPool {
     return this.nrAnonVmas++;
   }
 
-  /** Checks that used and free rows are all the rows. O(rows). */
+  /** Checks that used and free rows are all the rows, and the index of mappings. O(rows). */
   checkInvariants(): void {
     let nrFree = 0;
     for (let vma = this.freeHead; vma !== NO_VMA; vma = this.next[vma]) {
@@ -130,6 +147,7 @@ export class VmaPool {
     if (nrOwned !== this.nrUsedRows || nrOwned + nrFree !== this.nrRows) {
       bug(`VMA pool: ${nrOwned} owned, ${this.nrUsedRows} counted, ${nrFree} free of ${this.nrRows}`);
     }
+    this.mappings.checkInvariants();
   }
 
   /** Adds `nr` free rows. Cold. */
@@ -141,6 +159,7 @@ export class VmaPool {
     this.vmFlags = grownInt32(this.vmFlags, nrRows);
     this.pgoff = grownFloat64(this.pgoff, nrRows);
     this.fileId = grownInt32(this.fileId, nrRows);
+    this.objectId = grownInt32(this.objectId, nrRows);
     this.anonVma = grownInt32(this.anonVma, nrRows);
     const hasParentAnonVma = new Uint8Array(nrRows);
     hasParentAnonVma.set(this.hasParentAnonVma);

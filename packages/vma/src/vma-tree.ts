@@ -85,6 +85,7 @@ export class VmaTree {
     this.nrVmas++;
     this.rebalance(vma);
     if (above !== NO_VMA) this.refreshGaps(above);
+    this.pool.showFile(vma);
   }
 
   /** Takes a row out. O(log n). */
@@ -125,7 +126,7 @@ export class VmaTree {
     if (above !== NO_VMA) this.refreshGaps(above);
   }
 
-  /** Changes a row's range within its neighbours' bounds. O(log n). */
+  /** Changes a row's range within its neighbours' bounds; its page offset has changed already. O(log n). */
   setRange(vma: VmaId, startVpn: Vpn, endVpn: Vpn): void {
     this.pool.startVpn[vma] = startVpn;
     this.pool.endVpn[vma] = endVpn;
@@ -133,9 +134,10 @@ export class VmaTree {
     this.refreshGaps(vma);
     const above = this.pool.next[vma];
     if (above !== NO_VMA) this.refreshGaps(above);
+    this.pool.showFile(vma);
   }
 
-  /** Forgets all rows without visiting them. */
+  /** Forgets all rows without visiting them; the pool's index knows them until they are freed. */
   clear(): void {
     this.root = NO_VMA;
     this.first = NO_VMA;

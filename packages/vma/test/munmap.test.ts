@@ -15,7 +15,10 @@ function recordingHost(calls: string[]): AddressSpaceHost {
       calls.push(`tables ${page(start)}-${page(end)} in ${page(floor)}-${page(ceiling)}`),
     changeProtection: (_mm, start, end, vmFlags) =>
       calls.push(`protect ${page(start)}-${page(end)} ${vmFlags & 7}`),
-    getFile: (fileId) => calls.push(`get ${fileId}`),
+    getFile: (fileId) => {
+      calls.push(`get ${fileId}`);
+      return fileId;
+    },
     putFile: (fileId) => calls.push(`put ${fileId}`),
   };
 }

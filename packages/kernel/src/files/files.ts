@@ -196,11 +196,12 @@ export class Files {
     return this.inodes[inodeId] ?? bug(`inode ${inodeId} does not exist`);
   }
 
-  /** One more VMA maps a file. */
-  mapFile(fileId: number): void {
-    const file = this.file(fileId);
-    file.nrRefs++;
-    file.inode.nrMappings++;
+  /** One more VMA maps a file. Returns the inode's id. */
+  mapFile(fileId: number): number {
+    const { inode } = this.file(fileId);
+    this.file(fileId).nrRefs++;
+    inode.nrMappings++;
+    return inode.id;
   }
 
   /** One VMA less maps a file. Returns the inode if nobody can reach it any more, or null. */

@@ -1,7 +1,6 @@
 /**
  * Taking pages of a file out of every page table that maps them: truncation, holes punched.
- * Source: Linux 6.18 mm/memory.c, unmap_mapping_range(), zap_pte_range() with zap_details. Differs: mappings are found by a
- * walk over all address spaces, where Linux has an interval tree per file; O(mappings of all tasks).
+ * Source: Linux 6.18 mm/memory.c, unmap_mapping_range_tree(), zap_pte_range() with zap_details.
  */
 import {
   NO_VMA,
@@ -28,7 +27,7 @@ const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
 /**
  * Unmaps pages [startPgoff, endPgoff) of an inode everywhere; with `evenCows` the private copies of them too, which are
- * lost then.
+ * lost then. O(log(mappings) + mappings of these pages + populated entries).
  */
 export function unmapMapping(
   sys: System,
@@ -38,23 +37,22 @@ export function unmapMapping(
   evenCows: boolean,
 ): void {
   if (inode.nrMappings === 0 || startPgoff >= endPgoff) return;
-  for (const mm of sys.mms) {
-    if (mm === null) continue;
-    const { space } = mm;
-    const { pool } = space;
-    for (let vma = space.firstVma; vma !== NO_VMA; vma = space.nextVma(vma)) {
-      const fileId = pool.fileId[vma];
-      if (fileId < 0 || sys.files.inodeOf(fileId) !== inode) continue;
-      const startVpn = pool.startVpn[vma];
-      const pgoff = pool.pgoff[vma];
-      const fromVpn = startVpn + Math.max(0, startPgoff - pgoff);
-      const toVpn = Math.min(pool.endVpn[vma], startVpn + (endPgoff - pgoff));
-      if (fromVpn >= toVpn) continue;
-      sys.gather.begin(mm);
-      if (evenCows) zapPages(sys, sys.gather, mm, fromVpn, toVpn);
-      else zapFilePages(sys, mm, fromVpn, toVpn);
-      sys.gather.finish();
-    }
+  const pool = sys.vmaPool;
+  const { mappings } = pool;
+  for (
+    let vma = mappings.first(inode.id, startPgoff, endPgoff);
+    vma !== NO_VMA;
+    vma = mappings.next(vma, startPgoff, endPgoff)
+  ) {
+    const mm = sys.mmOf(pool.mmId[vma]);
+    const startVpn = pool.startVpn[vma];
+    const pgoff = pool.pgoff[vma];
+    const fromVpn = startVpn + Math.max(0, startPgoff - pgoff);
+    const toVpn = Math.min(pool.endVpn[vma], startVpn + (endPgoff - pgoff));
+    sys.gather.begin(mm);
+    if (evenCows) zapPages(sys, sys.gather, mm, fromVpn, toVpn);
+    else zapFilePages(sys, mm, fromVpn, toVpn);
+    sys.gather.finish();
   }
 }
 

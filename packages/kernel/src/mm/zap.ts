@@ -230,8 +230,8 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
     return movePages(this.sys, this.sys.mmOf(mm), fromVpn, toVpn, nrPages);
   }
 
-  getFile(fileId: number): void {
-    this.sys.files.mapFile(fileId);
+  getFile(fileId: number): number {
+    return this.sys.files.mapFile(fileId);
   }
 
   putFile(fileId: number): void {

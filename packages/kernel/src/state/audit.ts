@@ -63,6 +63,7 @@ interface MappedState {
 /** Checks every invariant of a machine; calls bug() at the first that does not hold. O(frames + entries). */
 export function auditSystem(sys: System): void {
   sys.vmCommit.checkInvariants();
+  sys.vmaPool.checkInvariants();
   sys.frames.checkInvariants();
   sys.slab.checkInvariants();
   sys.swap.checkInvariants();
@@ -162,9 +163,42 @@ function hasRmap(sys: System, pfn: number, mm: number, vpn: number): boolean {
   return false;
 }
 
+/** Each mapping of a file is in the index of its inode, once, and nothing else is. */
+function auditMappings(sys: System): void {
+  const { files, vmaPool } = sys;
+  const byInode = new Map<number, Set<number>>();
+  for (const mm of sys.mms) {
+    if (mm === null) continue;
+    for (let vma = mm.space.firstVma; vma !== NO_VMA; vma = mm.space.nextVma(vma)) {
+      if (vmaPool.fileId[vma] < 0) continue;
+      const inodeId = files.inodeOf(vmaPool.fileId[vma]).id;
+      const known = byInode.get(inodeId) ?? new Set();
+      byInode.set(inodeId, known.add(vma));
+    }
+  }
+  for (const inode of files.inodes) {
+    if (inode === null) continue;
+    const expected = byInode.get(inode.id) ?? new Set();
+    const indexed = vmaPool.mappings.collect(inode.id);
+    if (indexed.length !== expected.size || indexed.some((vma) => !expected.has(vma))) {
+      bug(
+        `inode ${inode.id} is mapped by VMAs ${[...expected].join(" ")}; its index has ${indexed.join(" ")}`,
+      );
+    }
+    if (inode.nrMappings !== expected.size)
+      bug(`inode ${inode.id} counts ${inode.nrMappings} mappings of ${expected.size}`);
+    for (const vma of indexed) {
+      const start = vmaPool.pgoff[vma];
+      const end = start + (vmaPool.endVpn[vma] - vmaPool.startVpn[vma]);
+      if (!vmaPool.mappings.isAt(vma, start, end)) bug(`VMA ${vma} is indexed under pages it does not show`);
+    }
+  }
+}
+
 /** Open files, inodes, their pages and their swap slots agree; slots of shared memory are held by their inodes. */
 function auditFiles(sys: System, mapped: MappedState): void {
   const { files, memmap } = sys;
+  auditMappings(sys);
   const nrFiles = new Map<number, number>();
   const nrMappings = new Map<number, number>();
   for (const mm of sys.mms) {
