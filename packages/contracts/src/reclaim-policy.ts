@@ -81,8 +81,13 @@ export interface ReclaimPolicy {
    * Clears PG_LRU, PG_ACTIVE and PG_UNEVICTABLE, as freeing does.
    */
   removePage(pfn: Pfn): void;
-  /** The page was used other than through a page-table entry, or was swapped back in (mark_page_accessed). */
-  markAccessed(pfn: Pfn): void;
+  /**
+   * The page was used other than through a page-table entry (folio_mark_accessed). Returns true for a page that is to
+   * become active for it: the caller sees to that, by activatePage() when the CPU's batch of such pages is drained.
+   */
+  markAccessed(pfn: Pfn): boolean;
+  /** Makes a page active that markAccessed() asked for; it is on an inactive list, PG_LRU set (lru_activate). */
+  activatePage(pfn: Pfn): void;
   /** Ages pages of one node without evicting; kswapd calls it before each pass (kswapd_age_node). */
   ageNode(sc: ScanControl): void;
   /** Scans and evicts on one node under `sc`. Returns when it freed `nrToReclaim` or did this priority's share. */

@@ -42,6 +42,7 @@ import { Kernel } from "./kernel.ts";
 import { checkKpti, loadRoots } from "./tlb/kpti.ts";
 import { MmuGather } from "./tlb/mmu-gather.ts";
 import { OutsideSink } from "./replay/outside-sink.ts";
+import { MlockedPages } from "./pages/mlock-pages.ts";
 import { LruPageReleaser } from "./pages/pages.ts";
 import { MemoryPressure } from "./pages/pressure.ts";
 import { formatBytes, formatPages, parseBytes, parsePages } from "./sizes.ts";
@@ -370,6 +371,7 @@ function wireSwapAndReclaim(
     memmap,
     policy: sys.reclaimPolicy,
     releaser: new LruPageReleaser(sys),
+    mlock: new MlockedPages(sys),
     nrCpus: config.cpus,
   });
   sys.reclaimer = new Reclaimer({

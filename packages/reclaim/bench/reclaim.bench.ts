@@ -53,7 +53,13 @@ const policy = findOccupant("reclaim policy", reclaimPolicies, name).create({
   seed: 0,
   trace: null,
 });
-const cache = new LruCache({ memmap, policy, releaser: { releasePage: () => undefined }, nrCpus: 1 });
+const cache = new LruCache({
+  memmap,
+  policy,
+  releaser: { releasePage: () => undefined },
+  mlock: { settleMlocked: () => undefined, noteUncounted: () => undefined },
+  nrCpus: 1,
+});
 const scan = {
   nodeId: 0,
   nrToReclaim: SWAP_CLUSTER_MAX,

@@ -20,7 +20,6 @@ import {
   PG_ACTIVE,
   PG_ANON,
   PG_DIRTY,
-  PG_LRU,
   PG_MLOCKED,
   PG_RECLAIM,
   PG_REFERENCED,
@@ -90,26 +89,25 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
     this.memmap.flags[pfn] &= ~(PG_ACTIVE | PG_UNEVICTABLE);
   }
 
-  /**
-   * First use sets PG_REFERENCED, the second makes the page active.
-   * Differs: activation is not batched, and a page in any CPU's batch is found, not only in the caller's.
-   */
-  markAccessed(pfn: Pfn): void {
+  /** First use sets PG_REFERENCED, the second clears it and asks for the page to become active. */
+  markAccessed(pfn: Pfn): boolean {
     const pageFlags = this.memmap.flags;
     const flags = pageFlags[pfn];
     if ((flags & PG_REFERENCED) === 0) {
       pageFlags[pfn] = flags | PG_REFERENCED;
-      return;
+      return false;
     }
-    if ((flags & (PG_UNEVICTABLE | PG_ACTIVE)) !== 0) return;
-    if ((flags & PG_LRU) === 0) {
-      pageFlags[pfn] = (flags & ~PG_REFERENCED) | PG_ACTIVE;
-      return;
-    }
+    if ((flags & (PG_UNEVICTABLE | PG_ACTIVE)) !== 0) return false;
+    pageFlags[pfn] = flags & ~PG_REFERENCED;
+    return true;
+  }
+
+  activatePage(pfn: Pfn): void {
+    const pageFlags = this.memmap.flags;
     this.lruvecs.removePage(pfn);
-    pageFlags[pfn] = (pageFlags[pfn] & ~PG_REFERENCED) | PG_ACTIVE;
+    pageFlags[pfn] |= PG_ACTIVE;
     this.lruvecs.addPage(pfn);
-    this.vmstat.countEvents(PGACTIVATE, nrPagesOfFlags(flags));
+    this.vmstat.countEvents(PGACTIVATE, nrPagesOfFlags(pageFlags[pfn]));
   }
 
   /** Moves some of the active anonymous list to the inactive one when that is short. */

@@ -1,5 +1,14 @@
 export { ActiveInactivePolicy } from "./active-inactive.ts";
-export { LruCache, type LruCacheConfig, type PageReleaser, PAGEVEC_SIZE } from "./lru-cache.ts";
+export {
+  LruCache,
+  type LruCacheConfig,
+  MLOCK_ORDER_LRU,
+  MLOCK_ORDER_NEW,
+  MLOCK_ORDER_UNLOCK,
+  type MlockHost,
+  type PageReleaser,
+  PAGEVEC_SIZE,
+} from "./lru-cache.ts";
 export { Lruvecs } from "./lruvec.ts";
 export { ClockPolicy, FifoPolicy } from "./one-list.ts";
 export { reclaimPolicies } from "./policies.ts";

@@ -3,13 +3,16 @@
  *
  *     pages       (cpu * NR_LRU_BATCHES + batch) * PAGEVEC_SIZE + slot     filled from slot 0
  *     nrBatched    cpu * NR_LRU_BATCHES + batch
+ *     mlockOrders  cpu * PAGEVEC_SIZE + slot       MLOCK_ORDER_* of the pages in the last batch
  *
  * A batch holds a reference to each of its pages. So a page that its task frees while it waits stays allocated, with a
  * reference count of 1, until the batch is drained: then it is released. A page in the first batch carries no PG_LRU and
  * is on no list: reclaim does not see those of other CPUs. One in another batch is still on its list, and if it is not
- * any more when its turn comes, nothing happens to it.
- * Source: Linux 6.18 mm/swap.c, folio_add_lru(), folio_deactivate(), folio_mark_lazyfree(), folio_batch_move_lru(),
- * lru_add_drain_cpu(); include/linux/pagevec.h. Differs: no batches for rotation and activation.
+ * any more when its turn comes, nothing happens to it. The last batch is mlock(2)'s: {@link MlockHost} carries out what
+ * `mlockOrders` says of each page.
+ * Source: Linux 6.18 mm/swap.c, folio_add_lru(), folio_deactivate(), folio_mark_lazyfree(), folio_mark_accessed(),
+ * folio_batch_move_lru(), lru_add_drain(), lru_add_drain_cpu(); mm/mlock.c, mlock_folio_batch();
+ * include/linux/pagevec.h. Differs: no batch for rotation.
  */
 import {
   bug,
@@ -20,6 +23,7 @@ import {
   PG_ANON,
   PG_HEAD,
   PG_LRU,
+  PG_MLOCKED,
   PG_REFERENCED,
   PG_SWAPBACKED,
   PG_SWAPCACHE,
@@ -32,11 +36,24 @@ import { type Memmap } from "@pageframe/memmap";
 /** Folios in one batch (PAGEVEC_SIZE). */
 export const PAGEVEC_SIZE = 31;
 
-/** New pages (lru_add), active ones to become inactive (lru_deactivate), anonymous ones to be dropped (lru_lazyfree). */
+/**
+ * New pages (lru_add), active ones to become inactive (lru_deactivate), anonymous ones to be dropped (lru_lazyfree),
+ * inactive ones that were used twice (lru_activate), and those that are locked or unlocked (mlock_fbatch); drained in
+ * this order.
+ */
 const LRU_ADD = 0;
 const LRU_DEACTIVATE = 1;
 const LRU_LAZYFREE = 2;
-const NR_LRU_BATCHES = 3;
+const LRU_ACTIVATE = 3;
+const LRU_MLOCK = 4;
+const NR_LRU_BATCHES = 5;
+
+/** What is to happen to a page of mlock's batch: unlock it, lock one that has been on a list, lock a new one. */
+export const MLOCK_ORDER_UNLOCK = 0;
+/** See {@link MLOCK_ORDER_UNLOCK} (LRU_FOLIO). */
+export const MLOCK_ORDER_LRU = 1;
+/** See {@link MLOCK_ORDER_UNLOCK} (NEW_FOLIO). */
+export const MLOCK_ORDER_NEW = 2;
 
 /** Frees pages that only a batch still held. Whoever owns pages implements it. */
 export interface PageReleaser {
@@ -44,11 +61,20 @@ export interface PageReleaser {
   releasePage(pfn: Pfn): void;
 }
 
+/** Keeps count of locked mappings. Whoever owns pages implements it. */
+export interface MlockHost {
+  /** Carries out a MLOCK_ORDER_*: moves a page to the unevictable list or from it. Must not add pages to a batch. */
+  settleMlocked(pfn: Pfn, order: number): void;
+  /** A locked page came on the unevictable list as a new page does, so no order has counted it yet. */
+  noteUncounted(pfn: Pfn): void;
+}
+
 /** What an {@link LruCache} is made from. */
 export interface LruCacheConfig {
   readonly memmap: Memmap;
   readonly policy: ReclaimPolicy;
   readonly releaser: PageReleaser;
+  readonly mlock: MlockHost;
   readonly nrCpus: number;
 }
 
@@ -58,8 +84,10 @@ export class LruCache {
   private readonly memmap: Memmap;
   private readonly policy: ReclaimPolicy;
   private readonly releaser: PageReleaser;
+  private readonly mlock: MlockHost;
   private readonly pages: Int32Array;
   private readonly nrBatched: Int32Array;
+  private readonly mlockOrders: Uint8Array;
 
   constructor(config: LruCacheConfig) {
     if (!Number.isInteger(config.nrCpus) || config.nrCpus < 1) {
@@ -69,8 +97,10 @@ export class LruCache {
     this.memmap = config.memmap;
     this.policy = config.policy;
     this.releaser = config.releaser;
+    this.mlock = config.mlock;
     this.pages = new Int32Array(config.nrCpus * NR_LRU_BATCHES * PAGEVEC_SIZE);
     this.nrBatched = new Int32Array(config.nrCpus * NR_LRU_BATCHES);
+    this.mlockOrders = new Uint8Array(config.nrCpus * PAGEVEC_SIZE);
   }
 
   /**
@@ -101,6 +131,22 @@ export class LruCache {
     return true;
   }
 
+  /**
+   * Notes a use of a page other than through a page-table entry; one that is to become active for it is queued for that,
+   * or starts as active when it waits in this CPU's batch of new pages. Others are found in no batch (folio_mark_accessed).
+   */
+  markAccessed(pfn: Pfn, cpu: CpuId): void {
+    if (!this.policy.markAccessed(pfn)) return;
+    const { flags } = this.memmap;
+    if ((flags[pfn] & PG_LRU) !== 0) this.queue(pfn, cpu, LRU_ACTIVATE);
+    else if (this.isWaitingOn(pfn, cpu)) flags[pfn] |= PG_ACTIVE;
+  }
+
+  /** Queues what mlock(2) and munlock(2) want of a page, a MLOCK_ORDER_*. */
+  queueMlock(pfn: Pfn, order: number, cpu: CpuId): void {
+    this.queue(pfn, cpu, LRU_MLOCK, order);
+  }
+
   /** Empties one CPU's batches onto the lists, in order, and drops their references (lru_add_drain). */
   drain(cpu: CpuId): void {
     const first = cpu * NR_LRU_BATCHES;
@@ -109,11 +155,12 @@ export class LruCache {
     }
   }
 
-  private queue(pfn: Pfn, cpu: CpuId, batch: number): void {
+  private queue(pfn: Pfn, cpu: CpuId, batch: number, order = 0): void {
     const row = cpu * NR_LRU_BATCHES + batch;
     this.memmap.refcount[pfn]++;
     const nr = this.nrBatched[row];
     this.pages[row * PAGEVEC_SIZE + nr] = pfn;
+    if (batch === LRU_MLOCK) this.mlockOrders[cpu * PAGEVEC_SIZE + nr] = order;
     this.nrBatched[row] = nr + 1;
     if (nr + 1 === PAGEVEC_SIZE || (this.memmap.flags[pfn] & PG_HEAD) !== 0) this.drainBatch(cpu, batch);
   }
@@ -122,8 +169,8 @@ export class LruCache {
     const row = cpu * NR_LRU_BATCHES + batch;
     const nr = this.nrBatched[row];
     this.nrBatched[row] = 0;
-    const { pages, memmap, policy } = this;
-    const { refcount } = memmap;
+    const { pages } = this;
+    const { refcount } = this.memmap;
     const first = row * PAGEVEC_SIZE;
     for (let slot = first; slot < first + nr; slot++) {
       const pfn = pages[slot];
@@ -131,10 +178,26 @@ export class LruCache {
       if (left < 0) bug(`pfn ${pfn} in the batch of cpu ${cpu} has no reference`);
       refcount[pfn] = left;
       if (left === 0) this.releaser.releasePage(pfn);
-      else if (batch === LRU_ADD) policy.addPage(pfn);
+      else if (batch === LRU_ADD) this.addNewPage(pfn);
+      else if (batch === LRU_MLOCK) {
+        this.mlock.settleMlocked(pfn, this.mlockOrders[cpu * PAGEVEC_SIZE + slot - first]);
+      } else if (batch === LRU_ACTIVATE) this.activate(pfn);
       else this.moveToInactive(pfn, batch);
     }
     if (this.nrBatched[row] !== 0) bug(`releasing pages filled the batch of cpu ${cpu} anew`);
+  }
+
+  /** Puts a new page on its list (lru_add). */
+  private addNewPage(pfn: Pfn): void {
+    const isLocked = (this.memmap.flags[pfn] & PG_MLOCKED) !== 0;
+    this.policy.addPage(pfn);
+    if (isLocked) this.mlock.noteUncounted(pfn);
+  }
+
+  /** Makes a page active unless it is meanwhile, or is kept out of reclaim (lru_activate). */
+  private activate(pfn: Pfn): void {
+    if ((this.memmap.flags[pfn] & (PG_LRU | PG_ACTIVE | PG_UNEVICTABLE)) === PG_LRU)
+      this.policy.activatePage(pfn);
   }
 
   /** Puts a page on the inactive list of its kind (lru_deactivate), or of clean pages (lru_lazyfree). */
@@ -161,9 +224,26 @@ export class LruCache {
   /** Does a page wait in some batch to get on a list? O(pages in batches). */
   isWaiting(pfn: Pfn): boolean {
     for (let cpu = 0; cpu < this.nrCpus; cpu++) {
-      const first = (cpu * NR_LRU_BATCHES + LRU_ADD) * PAGEVEC_SIZE;
-      for (let slot = first; slot < first + this.nrWaiting(cpu); slot++)
-        if (this.pages[slot] === pfn) return true;
+      if (this.isWaitingOn(pfn, cpu) || this.isWaitingLocked(pfn, cpu)) return true;
+    }
+    return false;
+  }
+
+  /** Is a page in one CPU's batch of new pages? The last to come is looked at first. */
+  private isWaitingOn(pfn: Pfn, cpu: CpuId): boolean {
+    const first = (cpu * NR_LRU_BATCHES + LRU_ADD) * PAGEVEC_SIZE;
+    for (let slot = first + this.nrWaiting(cpu) - 1; slot >= first; slot--) {
+      if (this.pages[slot] === pfn) return true;
+    }
+    return false;
+  }
+
+  /** Is a page in one CPU's batch of mlock(2) as a new one? */
+  private isWaitingLocked(pfn: Pfn, cpu: CpuId): boolean {
+    const row = cpu * NR_LRU_BATCHES + LRU_MLOCK;
+    for (let slot = 0; slot < this.nrBatched[row]; slot++) {
+      const isNew = this.mlockOrders[cpu * PAGEVEC_SIZE + slot] === MLOCK_ORDER_NEW;
+      if (isNew && this.pages[row * PAGEVEC_SIZE + slot] === pfn) return true;
     }
     return false;
   }

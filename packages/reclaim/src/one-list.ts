@@ -4,6 +4,7 @@
  * newest, so a pass ends.
  */
 import {
+  bug,
   EVICT_FREED,
   EVICT_NO_SWAP,
   EVICT_WRITTEN,
@@ -48,9 +49,14 @@ abstract class OneListPolicy implements ReclaimPolicy {
     this.lruvecs = new Lruvecs(config.memmap, config.vmstat, config.nrNodes);
   }
 
-  abstract markAccessed(pfn: Pfn): void;
+  abstract markAccessed(pfn: Pfn): boolean;
   /** Does the oldest page get another round? */
   protected abstract spares(pfn: Pfn): boolean;
+
+  /** There is no active list. */
+  activatePage(pfn: Pfn): void {
+    bug(`pfn ${pfn} is activated, which ${this.name} asks for no page`);
+  }
 
   addPage(pfn: Pfn): void {
     this.memmap.flags[pfn] &= ~PG_ACTIVE;
@@ -134,8 +140,8 @@ export class FifoPolicy extends OneListPolicy {
   readonly name: string = "fifo";
 
   /** Use is not looked at. */
-  markAccessed(_pfn: Pfn): void {
-    // Order is by arrival.
+  markAccessed(_pfn: Pfn): boolean {
+    return false;
   }
 
   protected spares(_pfn: Pfn): boolean {
@@ -151,8 +157,9 @@ export class ClockPolicy extends OneListPolicy {
   readonly name: string = "clock";
 
   /** Sets PG_REFERENCED, which counts like an accessed bit. */
-  markAccessed(pfn: Pfn): void {
+  markAccessed(pfn: Pfn): boolean {
     this.memmap.flags[pfn] |= PG_REFERENCED;
+    return false;
   }
 
   protected spares(pfn: Pfn): boolean {

@@ -286,7 +286,7 @@ export function describeReclaimPolicy(name: string): void {
                 host.accessed[step.pfn] = step.nr;
                 break;
               case "mark":
-                if (used.has(step.pfn)) policy.markAccessed(step.pfn);
+                if (used.has(step.pfn) && policy.markAccessed(step.pfn)) policy.activatePage(step.pfn);
                 break;
               case "exec":
                 host.executable[step.pfn] = 1;

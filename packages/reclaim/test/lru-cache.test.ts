@@ -6,11 +6,21 @@ import {
   PG_ACTIVE,
   PG_LRU,
   PG_MLOCKED,
+  PG_REFERENCED,
+  PGACTIVATE,
   UNEVICTABLE_PGS_RESCUED,
 } from "@pageframe/contracts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LruCache, PAGEVEC_SIZE, type PageReleaser } from "../src/index.ts";
+import {
+  LruCache,
+  MLOCK_ORDER_LRU,
+  MLOCK_ORDER_NEW,
+  MLOCK_ORDER_UNLOCK,
+  type MlockHost,
+  type PageReleaser,
+  PAGEVEC_SIZE,
+} from "../src/index.ts";
 import { ANON, FILE, makeCompound, makeMachine, makeScan, type Machine } from "./helpers.ts";
 
 class Releaser implements PageReleaser {
@@ -21,11 +31,26 @@ class Releaser implements PageReleaser {
   }
 }
 
-const makeCache = (nrCpus = 2): Machine & { cache: LruCache; releaser: Releaser } => {
+/** Writes down what it is asked to do. */
+class Mlock implements MlockHost {
+  readonly settled: [pfn: number, order: number][] = [];
+  readonly uncounted: number[] = [];
+
+  settleMlocked(pfn: number, order: number): void {
+    this.settled.push([pfn, order]);
+  }
+
+  noteUncounted(pfn: number): void {
+    this.uncounted.push(pfn);
+  }
+}
+
+const makeCache = (nrCpus = 2): Machine & { cache: LruCache; releaser: Releaser; mlock: Mlock } => {
   const machine = makeMachine("active-inactive");
   const releaser = new Releaser();
-  const cache = new LruCache({ ...machine, releaser, nrCpus });
-  return { ...machine, cache, releaser };
+  const mlock = new Mlock();
+  const cache = new LruCache({ ...machine, releaser, mlock, nrCpus });
+  return { ...machine, cache, releaser, mlock };
 };
 
 describe("LruCache", () => {
@@ -42,6 +67,62 @@ describe("LruCache", () => {
     expect([memmap.refcount[0], memmap.hasFlags(0, PG_LRU), PAGEVEC_SIZE]).toEqual([1, true, 31]);
     policy.shrinkNode(makeScan({ priority: 0 }));
     expect(host.evicted.slice(0, 3)).toEqual([0, 1, 2]);
+  });
+
+  it("makes a page active that was used twice, when the batch is drained", () => {
+    const { memmap, policy, cache, vmstat } = makeCache();
+    memmap.flags[5] = FILE;
+    memmap.refcount[5] = 1;
+    policy.addPage(5);
+    cache.markAccessed(5, 0);
+    expect([memmap.flags[5] & (PG_REFERENCED | PG_ACTIVE), memmap.refcount[5]]).toEqual([PG_REFERENCED, 1]);
+    cache.markAccessed(5, 0);
+    expect([memmap.flags[5] & (PG_REFERENCED | PG_ACTIVE), memmap.refcount[5]]).toEqual([0, 2]);
+    cache.drain(0);
+    expect([memmap.flags[5] & (PG_REFERENCED | PG_ACTIVE), memmap.refcount[5]]).toEqual([PG_ACTIVE, 1]);
+    expect([policy.nrLruPages(0, LRU_ACTIVE_FILE), vmstat.events[PGACTIVATE]]).toEqual([1, 1]);
+  });
+
+  it("lets a page that waits in this CPU's batch start as active when it is used twice, in another's not", () => {
+    const { memmap, policy, cache } = makeCache();
+    for (const pfn of [4, 5]) {
+      memmap.flags[pfn] = FILE;
+      memmap.refcount[pfn] = 1;
+      cache.addPage(pfn, 0);
+      for (let use = 0; use < 2; use++) cache.markAccessed(pfn, pfn === 4 ? 0 : 1);
+    }
+    cache.drainAll();
+    expect([memmap.hasFlags(4, PG_ACTIVE), memmap.hasFlags(5, PG_ACTIVE | PG_REFERENCED)]).toEqual([
+      true,
+      false,
+    ]);
+    expect(policy.nrLruPages(0, LRU_ACTIVE_FILE)).toBe(1);
+  });
+
+  it("has pages locked and unlocked in order after all else, and tells of locked ones that came as new", () => {
+    const { memmap, policy, cache, mlock } = makeCache();
+    for (const pfn of [1, 2, 3]) {
+      memmap.flags[pfn] = pfn === 2 ? ANON | PG_MLOCKED : ANON;
+      memmap.refcount[pfn] = 1;
+    }
+    cache.queueMlock(1, MLOCK_ORDER_NEW, 0);
+    cache.queueMlock(2, MLOCK_ORDER_LRU, 0);
+    cache.queueMlock(1, MLOCK_ORDER_UNLOCK, 0);
+    cache.addPage(2, 0);
+    expect([mlock.settled, cache.isWaiting(1), cache.isWaiting(3), memmap.refcount[1]]).toEqual([
+      [],
+      true,
+      false,
+      3,
+    ]);
+    cache.drain(0);
+    expect(mlock.uncounted).toEqual([2]);
+    expect(mlock.settled).toEqual([
+      [1, MLOCK_ORDER_NEW],
+      [2, MLOCK_ORDER_LRU],
+      [1, MLOCK_ORDER_UNLOCK],
+    ]);
+    expect([policy.nrLruPages(0, LRU_UNEVICTABLE), memmap.refcount[1]]).toEqual([1, 1]);
   });
 
   it("releases a page that was freed while it waited when the batch is drained, and not before", () => {

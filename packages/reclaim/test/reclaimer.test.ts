@@ -36,7 +36,12 @@ const makeReclaimer = (policyName: string, nrFramesPerNode = 2000, nrNodes = 1):
   const machine = makeMachine(policyName, nrFramesPerNode, nrNodes);
   const frames = new TestFrames(machine.memmap, nrNodes, WATERMARKS);
   machine.host.frames = frames;
-  const lru = new LruCache({ ...machine, releaser: { releasePage: () => undefined }, nrCpus: nrNodes });
+  const lru = new LruCache({
+    ...machine,
+    releaser: { releasePage: () => undefined },
+    mlock: { settleMlocked: () => undefined, noteUncounted: () => undefined },
+    nrCpus: nrNodes,
+  });
   const reclaimer = new Reclaimer({ ...machine, frames, lru, nrNodes, trace });
   return { ...machine, reclaimer, frames, trace, lru };
 };

@@ -8,6 +8,7 @@ import {
   EEXIST,
   EINVAL,
   ENOMEM,
+  EOPNOTSUPP,
   EOVERFLOW,
   EPERM,
   MAP_ANONYMOUS,
@@ -64,6 +65,8 @@ export const FILE_HUGETLB = 0x20;
 export const FILE_THP_ALIGNED = 0x40;
 
 const MAP_TYPE = 0x0f;
+/** Flags of mmap(2) that came before flags were checked (LEGACY_MAP_MASK): not MAP_FIXED_NOREPLACE and MAP_SYNC. */
+const LEGACY_MAP_MASK = 0x7c07f9f3;
 /** Largest file offset plus one, in pages: 2^63 bytes. */
 const MAX_FILE_PAGES: number = 2 ** 51;
 const MAX_LENGTH_BYTES: number = 2 ** 64 - PAGE_SIZE;
@@ -116,6 +119,8 @@ export function doMmap(
     }
   } else {
     if (pgoff + nrPages > MAX_FILE_PAGES) return -EOVERFLOW;
+    // MAP_SHARED_VALIDATE promises that no flag is ignored; those of old are known to every file.
+    if (type === MAP_SHARED_VALIDATE && (flags & ~LEGACY_MAP_MASK) !== 0) return -EOPNOTSUPP;
     vmFlags = fileVmFlags(vmFlags, type, prot, fileMode);
     if (vmFlags < 0) return vmFlags;
   }

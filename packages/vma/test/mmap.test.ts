@@ -8,6 +8,7 @@ import {
   MAP_NORESERVE,
   MAP_PRIVATE,
   MAP_SHARED,
+  MAP_SHARED_VALIDATE,
   MAP_STACK,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
@@ -142,6 +143,7 @@ describe("mmap", () => {
       return ret < 0 ? named(ret) : mm.pool.vmFlags[mm.findVma(ARENA)];
     };
     expect(file(RW, MAP_SHARED, FMODE_READ)).toBe("EACCES");
+    expect(file(RW, MAP_SHARED_VALIDATE, FMODE_READ)).toBe("EACCES");
     expect(file(PROT_READ, MAP_PRIVATE, FMODE_WRITE)).toBe("EACCES");
     expect(file(PROT_EXEC, MAP_PRIVATE, FMODE_READ | FILE_NOEXEC)).toBe("EPERM");
     expect(file(PROT_READ, MAP_SHARED, FMODE_READ)).toSatisfy(
@@ -152,6 +154,13 @@ describe("mmap", () => {
       (f: number) => (f & VM_MAYEXEC) === 0,
     );
     expect(file(RW, MAP_PRIVATE, FMODE_READ)).toSatisfy((f: number) => (f & VM_MAYWRITE) !== 0);
+  });
+
+  it("refuses flags that a file is not known to have only with MAP_SHARED_VALIDATE", () => {
+    const mm = newSpace();
+    const file = (flags: number): number | string =>
+      named(mm.mmap(AT, PAGE_SIZE, RW, flags | MAP_FIXED_NOREPLACE, 1, 0, FMODE_READ));
+    expect([file(MAP_SHARED_VALIDATE), file(MAP_SHARED)]).toEqual(["EOPNOTSUPP", "EACCES"]);
   });
 
   it("rounds and places hugetlb mappings by 2 MiB, and never cuts a huge page", () => {

@@ -56,7 +56,7 @@ function readGeneratedPage(sys: System, task: Task, vpn: Vpn, inode: Inode, pgof
   const found = inode.cached.get(pgoff);
   if (found !== undefined) {
     memmap.getPage(found);
-    sys.reclaimPolicy.markAccessed(found);
+    sys.lru.markAccessed(found, sys.currentCpu);
     return found;
   }
   const pfn = allocUserPage(sys, task.cpu, task.pid, vpn);

@@ -46,7 +46,7 @@ export function shmemGetPage(sys: System, task: Task, inode: Inode, pgoff: numbe
   const found = inode.cached.get(pgoff) ?? NO_PFN;
   if (found !== NO_PFN) {
     memmap.getPage(found);
-    if (sgp === SGP_WRITE) sys.reclaimPolicy.markAccessed(found);
+    if (sgp === SGP_WRITE) sys.lru.markAccessed(found, sys.currentCpu);
     if (memmap.hasFlags(found, PG_UPTODATE)) return found;
     if (sgp === SGP_READ) {
       putUserPage(sys, found, task.cpu);
@@ -57,7 +57,7 @@ export function shmemGetPage(sys: System, task: Task, inode: Inode, pgoff: numbe
   }
   if (inode.swapped.has(pgoff)) {
     const pfn = swapInShmem(sys, task, inode, pgoff);
-    if (pfn >= 0 && sgp === SGP_WRITE) sys.reclaimPolicy.markAccessed(pfn);
+    if (pfn >= 0 && sgp === SGP_WRITE) sys.lru.markAccessed(pfn, sys.currentCpu);
     return pfn;
   }
   if (sgp === SGP_READ) return NO_PFN;

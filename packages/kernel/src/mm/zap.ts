@@ -125,6 +125,8 @@ export function zapPages(
   }
   mm.rssStat.flushVec(cpu);
   if (dirtyTableEndVpn !== Infinity) gather.flushTlbOnly();
+  // What was unlocked or used is settled before its pages are freed (free_pages_and_swap_cache).
+  if (tableEndVpn !== 0) sys.lru.drain(cpu);
 }
 
 /** A page of a file was used through an entry that goes: the LRU learns of it, unless the mapping said not to. */
@@ -133,7 +135,7 @@ function noteUse(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn): void {
   const vma = mm.space.findVma(vpn);
   const isUnhelpful =
     vma !== NO_VMA && pool.startVpn[vma] <= vpn && (pool.vmFlags[vma] & (VM_SEQ_READ | VM_RAND_READ)) !== 0;
-  if (!isUnhelpful && !sys.memmap.hasFlags(pfn, PG_RESERVED)) sys.reclaimPolicy.markAccessed(pfn);
+  if (!isUnhelpful && !sys.memmap.hasFlags(pfn, PG_RESERVED)) sys.lru.markAccessed(pfn, sys.currentCpu);
 }
 
 /**

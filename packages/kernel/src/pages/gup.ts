@@ -172,7 +172,7 @@ function followPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, gupFlags: num
   // get_user_pages() touches (FOLL_TOUCH); a pin tells what it did when it ends.
   if ((gupFlags & FOLL_GET) !== 0 && (lo & PTE_SPECIAL) === 0) {
     if (isWrite && (lo & PTE_D) === 0) memmap.setFlags(pfn, PG_DIRTY);
-    sys.reclaimPolicy.markAccessed(pfn);
+    sys.lru.markAccessed(pfn, sys.currentCpu);
   }
   return pfn;
 }

@@ -40,7 +40,7 @@ import {
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
 import { type System } from "../system.ts";
-import { clearMlocked, isInLockedVma, mlockPage, munlockPage } from "./mlock-pages.ts";
+import { clearMlocked, isInLockedVma, mlockNewPage, mlockPage, munlockPage } from "./mlock-pages.ts";
 import { type Mm } from "../task.ts";
 import { COUNT_NOW, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS } from "../mm/rss-stat.ts";
 
@@ -112,8 +112,10 @@ export function addNewAnonPage(
   memmap.flags[pfn] |= PG_ANON | PG_SWAPBACKED | PG_UPTODATE | PG_ANON_EXCLUSIVE;
   memmap.index[pfn] = linearPageIndex(mm, vma, vpn);
   memmap.mapping[pfn] = NO_MAPPING;
-  addRmap(sys, mm, vpn, pfn, count);
-  sys.lru.addPage(pfn, cpu);
+  recordRmap(sys, mm, vpn, pfn, count);
+  // A page for a locked mapping goes its own way to the lists (folio_add_lru_vma).
+  if (mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn)) mlockNewPage(sys, pfn);
+  else sys.lru.addPage(pfn, cpu);
 }
 
 /** Counts `nr` more entries of `mm` that name a swap slot. `count` is a COUNT_* value. */
@@ -132,11 +134,16 @@ function counterOf(flags: number): number {
  * after COUNT_BATCHED, `mm.rssStat.flushVec()` is the caller's.
  */
 export function addRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: number = COUNT_NOW): void {
+  recordRmap(sys, mm, vpn, pfn, count);
+  if (mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn)) mlockPage(sys, pfn);
+}
+
+/** The same for a page that no locked mapping is to lock, or that is locked otherwise. */
+function recordRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: number): void {
   const { memmap } = sys;
   const isAnon = (memmap.flags[pfn] & PG_ANON) !== 0;
   if (memmap.mapcount[pfn] === 0) sys.vmstat.modNode(sys.nodeOf(pfn), isAnon ? NR_ANON_PAGES : NR_MAPPED, 1);
   sys.rmap.add(pfn, mm.id, vpn);
-  if (mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn)) mlockPage(sys, pfn);
   mm.rssStat.add(counterOf(memmap.flags[pfn]), 1, sys.currentCpu, count);
 }
 

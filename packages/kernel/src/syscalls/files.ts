@@ -189,7 +189,7 @@ export function sysPread(
     if (pfn < 0) {
       to.fill(0, done, done + nrHere);
     } else {
-      if (from === 0 && inode.isShmem) sys.reclaimPolicy.markAccessed(pfn);
+      if (from === 0 && inode.isShmem) sys.lru.markAccessed(pfn, sys.currentCpu);
       for (let at = 0; at < nrHere; at++) to[done + at] = sys.contents.readByte(pfn, from + at);
       putUserPage(sys, pfn, task.cpu);
     }

@@ -1,7 +1,6 @@
 /**
  * Faulting in ranges of memory at once, for mlock(2), MAP_POPULATE and what grows in locked memory.
  * Source: Linux 6.18 mm/gup.c, __mm_populate(), populate_vma_page_range(), __get_user_pages(), follow_page_pte().
- * Differs: the page of zeros is not marked as used.
  */
 import {
   EFAULT,
@@ -127,10 +126,10 @@ function touchPage(sys: System, task: Task, vpn: Vpn, isWrite: boolean): boolean
   if (entry === NO_ENTRY) return false;
   const lo = pageTable.entryLo(entry);
   if (!pteIsPresent(lo) || (isWrite && (lo & PTE_RW) === 0)) return false;
-  if ((lo & PTE_SPECIAL) === 0) {
-    const pfn = leafPfn(lo, pageTable.entryHi(entry), PT_LEVEL_PTE);
+  const pfn = leafPfn(lo, pageTable.entryHi(entry), PT_LEVEL_PTE);
+  if ((lo & PTE_SPECIAL) === 0 || pfn === sys.zeroPfn) {
     if (isWrite && (lo & PTE_D) === 0) sys.memmap.setFlags(pfn, PG_DIRTY);
-    sys.reclaimPolicy.markAccessed(pfn);
+    sys.lru.markAccessed(pfn, sys.currentCpu);
   }
   return true;
 }
