@@ -1,11 +1,13 @@
 /**
  * Faults on pages in swap. Hot: per page swapped in.
  * Source: Linux 6.18 mm/memory.c, do_swap_page(), should_try_to_free_swap().
+ * Differs: a page that is read past the swap cache is dirty at once, as one whose slot is freed; Linux lets reclaim do that.
  */
 import {
   NO_PFN,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
+  PG_DIRTY,
   PG_LRU,
   PG_MLOCKED,
   PG_SWAPBACKED,
@@ -94,7 +96,8 @@ export function swapInPage(
     memmap.setFlags(pfn, PG_ANON_EXCLUSIVE);
   }
   if (isFresh) {
-    memmap.flags[pfn] |= PG_ANON | PG_SWAPBACKED | PG_UPTODATE;
+    // Its slot is gone and no entry is dirty: RAM holds the only copy, which MADV_FREE by one of two sharers must not drop.
+    memmap.flags[pfn] |= PG_ANON | PG_SWAPBACKED | PG_UPTODATE | PG_DIRTY;
     memmap.index[pfn] = linearPageIndex(mm, vma, vpn);
   }
   mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, vmFlagsToPteHi(vmFlags)));
