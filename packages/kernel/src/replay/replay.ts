@@ -16,6 +16,10 @@ import {
   MAP_HUGETLB,
   MAP_PRIVATE,
   MADV_DONTNEED,
+  MADV_DONTNEED_LOCKED,
+  MADV_FREE,
+  MADV_GUARD_INSTALL,
+  MADV_REMOVE,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   PAGE_SIZE,
@@ -37,6 +41,15 @@ import { ContentsVerifier } from "./contents-verifier.ts";
 import { type Kernel } from "../kernel.ts";
 import { type Task, type TaskSignal } from "../task.ts";
 import { CAUSE_NAMES } from "../time.ts";
+
+/** Advice after which pages need not hold what was written. */
+const DISCARDING_ADVICE: ReadonlySet<number> = new Set([
+  MADV_DONTNEED,
+  MADV_DONTNEED_LOCKED,
+  MADV_FREE,
+  MADV_REMOVE,
+  MADV_GUARD_INSTALL,
+]);
 
 /** How a trace is replayed. */
 export interface ReplayOptions {
@@ -257,10 +270,8 @@ export class Replay {
         this.mremap(event.address, event.oldLengthBytes, event.newLengthBytes, event.result);
         break;
       case "madvise":
-        if (event.advice === MADV_DONTNEED) {
-          this.forget(event.address, event.lengthBytes);
-          kernel.madvise(task, event.address, event.lengthBytes, MADV_DONTNEED);
-        }
+        if (DISCARDING_ADVICE.has(event.advice)) this.forget(event.address, event.lengthBytes);
+        kernel.madvise(task, event.address, event.lengthBytes, event.advice);
         break;
       case "exit_group":
         this.hasEnded = true;
