@@ -26,6 +26,8 @@ export interface AddressSpaceHost {
    */
   getFile?(fileId: number): number;
   putFile?(fileId: number): void;
+  /** Must the file's owner hear of each VMA that goes, so that none may go by merging (vm_ops->close)? No when absent. */
+  hasCloseHook?(fileId: number): boolean;
 }
 
 /** An {@link AddressSpaceHost} without pages: for address spaces studied alone. */

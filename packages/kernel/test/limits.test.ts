@@ -6,22 +6,28 @@ import {
   ENOMEM,
   EPERM,
   MAP_ANONYMOUS,
+  MADV_UNMERGEABLE,
+  MAP_FIXED,
   MAP_LOCKED,
   MAP_NORESERVE,
   MAP_PRIVATE,
+  MAP_SHARED,
   PAGE_SIZE,
   PROT_EXEC,
   PROT_READ,
   PROT_WRITE,
+  VM_MERGEABLE,
 } from "@pageframe/contracts";
 import {
   bootKernel,
   type Kernel,
   PR_GET_DUMPABLE,
   PR_GET_MDWE,
+  PR_GET_MEMORY_MERGE,
   PR_GET_THP_DISABLE,
   PR_SET_DUMPABLE,
   PR_SET_MDWE,
+  PR_SET_MEMORY_MERGE,
   PR_SET_MM,
   PR_SET_MM_START_BRK,
   PR_SET_THP_DISABLE,
@@ -34,7 +40,16 @@ import {
   type Task,
 } from "@pageframe/kernel";
 import { describe, expect, it } from "vitest";
-import { at, mapPages, PRIVATE_ANON, spawnWith } from "./helpers.ts";
+import {
+  at,
+  mapPages,
+  mapsLine,
+  mapsOf,
+  PRIVATE_ANON,
+  READ_WRITE,
+  SHARED_ANON,
+  spawnWith,
+} from "./helpers.ts";
 
 const NOBODY = 65534;
 
@@ -175,6 +190,68 @@ describe("prctl", () => {
     const child = kernel.fork(task);
     expect(kernel.prctl(child, PR_GET_MDWE)).toBe(0);
     expect(mapPages(kernel, child, 8, 1, PROT_WRITE | PROT_EXEC)).toBe(at(8));
+  });
+
+  it("lets PR_SET_MEMORY_MERGE mark what is there and what comes, over fork and exec", () => {
+    // Every answer and every mark asked of a 6.18 kernel.
+    const { kernel, task } = boot();
+    const ask = (...args: [number, number?, number?, number?, number?]): number =>
+      kernel.prctl(task, ...args);
+    expect([ask(PR_GET_MEMORY_MERGE), ask(PR_GET_MEMORY_MERGE, 1), ask(PR_SET_MEMORY_MERGE, 1, 1)]).toEqual([
+      0,
+      -EINVAL,
+      -EINVAL,
+    ]);
+    const isMarked = (who: Task, page: number): boolean => {
+      const { pool } = who.mm.space;
+      return (pool.vmFlags[who.mm.space.findVma(at(page) / PAGE_SIZE)] & VM_MERGEABLE) !== 0;
+    };
+    mapPages(kernel, task, 0, 4);
+    mapPages(kernel, task, 8, 4, READ_WRITE, SHARED_ANON);
+    expect([ask(PR_SET_MEMORY_MERGE, 2), ask(PR_GET_MEMORY_MERGE)]).toEqual([0, 1]);
+    mapPages(kernel, task, 4, 4);
+    mapPages(kernel, task, 12, 4, READ_WRITE, SHARED_ANON);
+    const memfd = kernel.memfdCreate("both ways");
+    mapPages(kernel, task, 16, 4, READ_WRITE, MAP_PRIVATE | MAP_FIXED, memfd);
+    mapPages(kernel, task, 24, 4, READ_WRITE, MAP_SHARED | MAP_FIXED, memfd);
+    expect([0, 4, 8, 12, 16, 24].map((page) => isMarked(task, page))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
+    expect(mapsOf(kernel, task)[0]).toBe(mapsLine(0, 8, "rw-p"));
+    expect(kernel.madvise(task, at(0), PAGE_SIZE, MADV_UNMERGEABLE)).toBe(0);
+    expect([0, 1].map((page) => isMarked(task, page))).toEqual([false, true]);
+
+    const child = kernel.fork(task);
+    mapPages(kernel, child, 40, 1);
+    expect([kernel.prctl(child, PR_GET_MEMORY_MERGE), isMarked(child, 1), isMarked(child, 40)]).toEqual([
+      1,
+      true,
+      true,
+    ]);
+    // Of the new program's mappings only the stack is there before the mark is looked for.
+    const segment = { vaddr: 0x400000, offsetBytes: 0, fileBytes: 4096, memBytes: 8192, prot: READ_WRITE };
+    const program = { fileId: kernel.openFile("/bin/x"), isPie: false, segments: [segment] };
+    expect(kernel.execve(child, { path: "/bin/x", program })).toBe(0);
+    const { pool } = child.mm.space;
+    const marks: boolean[] = [];
+    child.mm.space.forEachVma((vma) => marks.push((pool.vmFlags[vma] & VM_MERGEABLE) !== 0));
+    // Data, bss, [vvar], [vvar_vclock], [vdso], [stack].
+    expect(marks).toEqual([true, true, false, false, false, false]);
+    kernel.brk(child, child.mm.space.brkAddress + PAGE_SIZE);
+    const heap = child.mm.space.findVma(Math.floor(child.mm.space.startBrk / PAGE_SIZE));
+    expect(pool.vmFlags[heap] & VM_MERGEABLE).not.toBe(0);
+    expect(kernel.prctl(child, PR_GET_MEMORY_MERGE)).toBe(1);
+
+    // Taking it back takes it from all, and merges nothing.
+    expect([ask(PR_SET_MEMORY_MERGE, 0), ask(PR_GET_MEMORY_MERGE)]).toEqual([0, 0]);
+    expect([0, 1, 16].map((page) => isMarked(task, page))).toEqual([false, false, false]);
+    expect(mapsOf(kernel, task).slice(0, 2)).toEqual([mapsLine(0, 1, "rw-p"), mapsLine(1, 8, "rw-p")]);
+    kernel.audit();
   });
 
   it("keeps PR_SET_MM to root, and to marks in order", () => {

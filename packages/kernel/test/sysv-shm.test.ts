@@ -8,6 +8,10 @@ import {
   IPC_EXCL,
   IPC_PRIVATE,
   IPC_RMID,
+  MADV_DOFORK,
+  MADV_DONTFORK,
+  MREMAP_FIXED,
+  MREMAP_MAYMOVE,
   PAGE_SIZE,
   PROT_READ,
   SHM_NORESERVE,
@@ -17,7 +21,7 @@ import {
 } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type ShmidDs, type Task } from "@pageframe/kernel";
 import { describe, expect, it } from "vitest";
-import { at, faultsOf, mapsOf, meminfoKib, READ_WRITE, settledFreePages } from "./helpers.ts";
+import { at, faultsOf, mapsLine, mapsOf, meminfoKib, READ_WRITE, settledFreePages } from "./helpers.ts";
 
 const KEY = 0x1234;
 
@@ -153,5 +157,42 @@ describe("SysV shared memory", () => {
     expect(kernel.shmdt(task, at(0))).toBe(0);
     expect(statOf(kernel, id).nattch).toBe(0);
     expect(mapsOf(kernel, task)).toEqual([]);
+  });
+
+  it("never lets a piece go by merging, as each is counted, but lets pieces grow and shrink", () => {
+    // The same calls on a 6.18 kernel gave these mappings and counts.
+    const { kernel, task } = boot();
+    const id = kernel.shmget(task, KEY, 8 * PAGE_SIZE, IPC_CREAT);
+    kernel.shmat(task, id, at(0));
+    const protect = (page: number, nrPages: number, prot: number): void => {
+      expect(kernel.mprotect(task, at(page), nrPages * PAGE_SIZE, prot)).toBe(0);
+    };
+    const seen = (): [string[], number] => [mapsOf(kernel, task), statOf(kernel, id).nattch];
+    protect(2, 2, PROT_READ);
+    protect(2, 1, READ_WRITE);
+    const pieces = (perms: string): string[] => [
+      mapsLine(0, 3, "rw-s"),
+      mapsLine(3, 4, perms),
+      mapsLine(4, 8, "rw-s"),
+    ];
+    expect(seen()).toEqual([pieces("r--s"), 3]);
+    protect(3, 1, READ_WRITE);
+    expect(seen()).toEqual([pieces("rw-s"), 3]);
+    protect(0, 8, PROT_READ);
+    protect(0, 8, READ_WRITE);
+    expect(seen()).toEqual([pieces("rw-s"), 3]);
+    kernel.munmap(task, at(5), PAGE_SIZE);
+    protect(6, 1, PROT_READ);
+    protect(7, 1, PROT_READ);
+    const low = [mapsLine(0, 3, "rw-s"), mapsLine(3, 4, "rw-s"), mapsLine(4, 5, "rw-s")];
+    expect(seen()).toEqual([[...low, mapsLine(6, 7, "r--s"), mapsLine(7, 8, "r--s")], 5]);
+    // A piece that moves beside another is new there: that one may take it in.
+    kernel.mremap(task, at(6), PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, at(100));
+    kernel.mremap(task, at(7), PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, at(101));
+    expect(seen()).toEqual([[...low, mapsLine(100, 102, "r--s")], 4]);
+    kernel.madvise(task, at(100), PAGE_SIZE, MADV_DONTFORK);
+    kernel.madvise(task, at(100), PAGE_SIZE, MADV_DOFORK);
+    expect(seen()).toEqual([[...low, mapsLine(100, 101, "r--s"), mapsLine(101, 102, "r--s")], 5]);
+    kernel.audit();
   });
 });

@@ -46,8 +46,8 @@ const KIB = 1024;
 const MAX_MINCORE_PAGES = 2048;
 /** User id without rights. */
 const NOBODY = 65534;
-/** Kinds of prctl that the kernel package has: dumpable, PR_SET_MM, no_new_privs, THP_DISABLE, MDWE. */
-const PRCTLS_MODELLED: ReadonlySet<number> = new Set([3, 4, 35, 38, 39, 41, 42, 65, 66]);
+/** Kinds of prctl that the kernel package has: dumpable, PR_SET_MM, no_new_privs, THP_DISABLE, MDWE, MEMORY_MERGE. */
+const PRCTLS_MODELLED: ReadonlySet<number> = new Set([3, 4, 35, 38, 39, 41, 42, 65, 66, 67, 68]);
 
 /** Runs an operation of the current process, which is alive. Throws NotModelledError. */
 export function runOperation(world: World, operation: Operation): StepResult {

@@ -41,7 +41,7 @@ export function doBrk(mm: MmStruct, address: Vaddr): Vaddr {
 function expandHeap(mm: MmStruct, startVpn: Vpn, endVpn: Vpn): number {
   const { pool, tree, commit } = mm;
   const nrPages = endVpn - startVpn;
-  const vmFlags = VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT | mm.defFlags;
+  const vmFlags = mm.ksmFlags(VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT | mm.defFlags);
   if (!mm.mayExpand(vmFlags, nrPages) || mm.mapCount > mm.maxMapCount) return -ENOMEM;
   if (commit.charge(nrPages, mm.totalVm, mm.isPrivileged) !== 0) return -ENOMEM;
   const next = tree.find(startVpn);

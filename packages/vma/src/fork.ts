@@ -56,6 +56,7 @@ function copyLayout(mm: MmStruct, child: MmStruct): void {
   child.maxMapCount = mm.maxMapCount;
   child.mmapMinVpn = mm.mmapMinVpn;
   child.isMdwe = mm.isMdwe;
+  child.isMergeAny = mm.isMergeAny;
   child.startBrk = mm.startBrk;
   child.brkAddress = mm.brkAddress;
   child.dataBytes = mm.dataBytes;

@@ -20,6 +20,7 @@ export {
   isAccountable,
   isDataMapping,
   isExecMapping,
+  isKsmCompatible,
   isSpecialMapping,
   isStackMapping,
   vmFlagsOfProt,

@@ -9,7 +9,7 @@ import { PMD_PAGES } from "./layout.ts";
 import { VM_SPECIAL, isSpecialMapping } from "./vma-flags.ts";
 import { type MmStruct } from "./mm-struct.ts";
 import { dupAnonVma } from "./anon-vma.ts";
-import { NO_ANON_VMA, NO_MEMPOLICY, type VmaPool } from "./vma-pool.ts";
+import { NO_ANON_VMA, NO_FILE, NO_MEMPOLICY, type VmaPool } from "./vma-pool.ts";
 
 /** The range can join the VMA before it. */
 export const MERGE_LEFT = 1;
@@ -101,13 +101,19 @@ export function mergeNew(
     return next;
   }
   let end = endVpn;
-  if ((merges & MERGE_RIGHT) !== 0) {
+  if ((merges & MERGE_RIGHT) !== 0 && mayRemove(mm, next)) {
     dupAnonVma(pool, prev, next);
     end = pool.endVpn[next];
     removeVma(mm, next);
   }
   tree.setRange(prev, pool.startVpn[prev], end);
   return prev;
+}
+
+/** May a VMA go because its neighbour takes its place (can_merge_remove_vma)? */
+function mayRemove(mm: MmStruct, vma: VmaId): boolean {
+  const fileId = mm.pool.fileId[vma];
+  return fileId === NO_FILE || mm.host.hasCloseHook?.(fileId) !== true;
 }
 
 /** Takes a VMA out of its address space; counts and pages are the caller's. */
@@ -213,7 +219,9 @@ function mergeExisting(
     pool.anonVma[middle],
     pool.hasParentAnonVma[middle] !== 0,
   );
-  if (merges === 0) return NO_VMA;
+  const isWhole = startVpn === middleStart && endVpn === middleEnd;
+  // Both sides only join when the middle is whole; they are of its file then.
+  if (merges === 0 || (isWhole && !mayRemove(mm, middle))) return NO_VMA;
   if (merges === (MERGE_LEFT | MERGE_RIGHT)) {
     const end = pool.endVpn[next];
     dupAnonVma(pool, prev, pool.anonVma[next] === NO_ANON_VMA ? middle : next);
@@ -222,7 +230,6 @@ function mergeExisting(
     tree.setRange(prev, pool.startVpn[prev], end);
     return prev;
   }
-  const isWhole = startVpn === middleStart && endVpn === middleEnd;
   if (merges === MERGE_LEFT) {
     dupAnonVma(pool, prev, middle);
     if (isWhole) {

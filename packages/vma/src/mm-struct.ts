@@ -13,6 +13,7 @@ import {
   PAGE_SIZE,
   TASK_SIZE_VPN,
   VM_EXEC,
+  VM_MERGEABLE,
   VM_WRITE,
   bug,
   type AddressSpaceHost,
@@ -28,7 +29,13 @@ import {
   mmapBaseVpn,
 } from "./layout.ts";
 import { VmCommit } from "./vm-commit.ts";
-import { VM_LOCKED_MASK, isDataMapping, isExecMapping, isStackMapping } from "./vma-flags.ts";
+import {
+  VM_LOCKED_MASK,
+  isDataMapping,
+  isExecMapping,
+  isKsmCompatible,
+  isStackMapping,
+} from "./vma-flags.ts";
 import { NO_FILE, type VmaPool } from "./vma-pool.ts";
 import { VmaTree } from "./vma-tree.ts";
 
@@ -95,6 +102,8 @@ export class MmStruct {
   mmapMinVpn: Vpn = MMAP_MIN_VPN;
   /** Must no mapping be writable and executable, none become executable (PR_SET_MDWE)? Set by prctl. */
   isMdwe = false;
+  /** Do mappings that same-page merging could take begin as VM_MERGEABLE (MMF_VM_MERGE_ANY)? Set by setMergeAny and exec. */
+  isMergeAny = false;
   /** VM_* bits that every new mapping gets (mlockall MCL_FUTURE). Set by the kernel. */
   defFlags = 0;
 
@@ -222,6 +231,23 @@ export class MmStruct {
   deniesWriteExec(oldFlags: number, newFlags: number): boolean {
     if (!this.isMdwe || (newFlags & VM_EXEC) === 0) return false;
     return (newFlags & VM_WRITE) !== 0 || (oldFlags & VM_EXEC) === 0;
+  }
+
+  /** Flags of a new mapping with VM_MERGEABLE where it belongs (ksm_vma_flags). For this package. */
+  ksmFlags(vmFlags: number): number {
+    return this.isMergeAny && isKsmCompatible(vmFlags) ? vmFlags | VM_MERGEABLE : vmFlags;
+  }
+
+  /**
+   * Makes every mapping that same-page merging could take, there or to come, VM_MERGEABLE; or none that is there, as new
+   * ones will not be. Neighbours that become equal do not merge (ksm_enable_merge_any, ksm_disable_merge_any). O(n).
+   */
+  setMergeAny(isMergeAny: boolean): void {
+    if (this.isMergeAny === isMergeAny) return;
+    this.isMergeAny = isMergeAny;
+    const { vmFlags, next } = this.pool;
+    for (let vma = this.tree.first; vma !== NO_VMA; vma = next[vma])
+      vmFlags[vma] = isMergeAny ? this.ksmFlags(vmFlags[vma]) : vmFlags[vma] & ~VM_MERGEABLE;
   }
 
   /** Adds `nrPages` (may be negative) to the counts that the flags belong to (vm_stat_account). */

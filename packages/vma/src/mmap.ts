@@ -222,6 +222,7 @@ function mapRegion(
     if (commit.charge(nrCharged - nrAccounted, mm.totalVm, mm.isPrivileged) !== 0) return -ENOMEM;
     vmFlags |= VM_ACCOUNT;
   }
+  if (!isHugetlb) vmFlags = mm.ksmFlags(vmFlags);
 
   // No VMA crosses the borders any more.
   const next = tree.find(endVpn);

@@ -11,6 +11,7 @@ import {
   PROT_WRITE,
   VM_ACCOUNT,
   VM_DONTEXPAND,
+  VM_DROPPABLE,
   VM_EXEC,
   VM_GROWSDOWN,
   VM_HUGETLB,
@@ -75,6 +76,11 @@ export function isDataMapping(vmFlags: number): boolean {
 /** Charges its length to the overcommit account (accountable_mapping): private, writable, not MAP_NORESERVE. */
 export function isAccountable(vmFlags: number): boolean {
   return (vmFlags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) === VM_WRITE;
+}
+
+/** Could same-page merging take pages of such a mapping (ksm_compatible)? */
+export function isKsmCompatible(vmFlags: number): boolean {
+  return (vmFlags & (VM_SHARED | VM_MAYSHARE | VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE)) === 0;
 }
 
 /** Is it a mapping of the kernel's own, such as [vdso]? Nothing else that is not hugetlb has VM_DONTEXPAND here. */

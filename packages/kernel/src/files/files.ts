@@ -47,6 +47,8 @@ export interface Inode {
   readonly cached: Map<number, Pfn>;
   /** Shmem: page offset to the slot that holds the page's bytes. Disjoint from `cached`. */
   readonly swapped: Map<number, SwapEntry>;
+  /** Shmem: offset past any page that it has, in memory or in swap. */
+  pastLastPage: number;
   /** Shmem: its whole size was charged to the overcommit account at once, and not page by page (no VM_NORESERVE). */
   isReserved: boolean;
   /** Shmem: counts against the size of the /dev/shm mount. */
@@ -156,6 +158,7 @@ export class Files {
       nrMappings: 0,
       cached: new Map<number, Pfn>(),
       swapped: new Map<number, SwapEntry>(),
+      pastLastPage: 0,
       isReserved: config.isReserved,
       isLimited: config.isLimited,
       seals: config.seals,

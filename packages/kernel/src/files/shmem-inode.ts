@@ -14,6 +14,7 @@ export function addToCache(sys: System, inode: Inode, pgoff: number, pfn: Pfn): 
   sys.memmap.mapping[pfn] = inode.id;
   sys.memmap.index[pfn] = pgoff;
   inode.cached.set(pgoff, pfn);
+  if (pgoff >= inode.pastLastPage) inode.pastLastPage = pgoff + 1;
   countFilePage(sys, pfn, true, 1);
 }
 

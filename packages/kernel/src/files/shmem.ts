@@ -101,12 +101,8 @@ export function truncateShmem(
   const startPage = Math.ceil(startByte / PAGE_SIZE);
   const endPage = Math.floor(endByte / PAGE_SIZE);
   if (startPage <= endPage) {
-    for (const [pgoff, pfn] of [...inode.cached]) {
-      if (pgoff >= startPage && pgoff < endPage) dropShmemPage(sys, inode, pfn);
-    }
-    for (const pgoff of [...inode.swapped.keys()]) {
-      if (pgoff >= startPage && pgoff < endPage) freeShmemSwap(sys, inode, pgoff);
-    }
+    dropShmemPages(sys, inode, startPage, Math.min(endPage, inode.pastLastPage));
+    if (endPage >= inode.pastLastPage) inode.pastLastPage = Math.min(inode.pastLastPage, startPage);
   }
   if (task === null) return;
   const firstPart = Math.floor(startByte / PAGE_SIZE);
@@ -123,6 +119,25 @@ export function truncateShmem(
   if (endByte % PAGE_SIZE !== 0 && (endPage !== firstPart || startByte % PAGE_SIZE === 0)) {
     zeroPart(sys, task, inode, endPage, 0, endByte % PAGE_SIZE);
   }
+}
+
+/** Frees pages [startPage, endPage), in memory or in swap, in order. O(pages of the range, or pages there if fewer). */
+function dropShmemPages(sys: System, inode: Inode, startPage: number, endPage: number): void {
+  const { cached, swapped } = inode;
+  if (cached.size + swapped.size >= endPage - startPage) {
+    for (let pgoff = startPage; pgoff < endPage; pgoff++) dropOffset(sys, inode, pgoff);
+    return;
+  }
+  const pgoffs: number[] = [];
+  for (const pgoff of cached.keys()) if (pgoff >= startPage && pgoff < endPage) pgoffs.push(pgoff);
+  for (const pgoff of swapped.keys()) if (pgoff >= startPage && pgoff < endPage) pgoffs.push(pgoff);
+  for (const pgoff of pgoffs.sort((a, b) => a - b)) dropOffset(sys, inode, pgoff);
+}
+
+function dropOffset(sys: System, inode: Inode, pgoff: number): void {
+  const pfn = inode.cached.get(pgoff);
+  if (pfn !== undefined) dropShmemPage(sys, inode, pfn);
+  else if (inode.swapped.has(pgoff)) freeShmemSwap(sys, inode, pgoff);
 }
 
 /** Frees everything that an inode has which nobody can reach any more (shmem_evict_inode, iput). */

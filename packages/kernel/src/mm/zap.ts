@@ -45,6 +45,7 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { type Gather } from "../tlb/coherence.ts";
+import { NO_SHM_ID } from "../files/files.ts";
 import { putMappedFile } from "../files/sysv-shm.ts";
 import { COUNT_BATCHED } from "./rss-stat.ts";
 import { movePages } from "./move-pages.ts";
@@ -238,6 +239,11 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
 
   putFile(fileId: number): void {
     putMappedFile(this.sys, this.sys.files.file(fileId));
+  }
+
+  /** Attachments of SysV segments are counted by VMA (shm_close). */
+  hasCloseHook(fileId: number): boolean {
+    return this.sys.files.file(fileId).shmId !== NO_SHM_ID;
   }
 
   allocVmaObject(): Paddr {

@@ -228,11 +228,14 @@ function auditFiles(sys: System, mapped: MappedState): void {
     if (nrOpen === 0 && inode.nrLinks === 0) bug(`inode ${inode.id} has neither a file nor a name`);
     for (const [pgoff, entry] of inode.swapped) {
       if (inode.cached.has(pgoff)) bug(`page ${pgoff} of inode ${inode.id} is in memory and in swap`);
+      if (pgoff >= inode.pastLastPage) bug(`page ${pgoff} of inode ${inode.id} lies past its last page`);
       mapped.swapCounts.set(entry, (mapped.swapCounts.get(entry) ?? 0) + 1);
     }
     if (inode.isLimited) nrTmpfsBlocks += inode.cached.size + inode.swapped.size;
     if (inode.isSpecial) continue;
     for (const [pgoff, pfn] of inode.cached) {
+      if (inode.isShmem && pgoff >= inode.pastLastPage)
+        bug(`page ${pgoff} of inode ${inode.id} lies past its last page`);
       if (memmap.mapping[pfn] !== inode.id || memmap.index[pfn] !== pgoff) {
         bug(`pfn ${pfn} is cached as page ${pgoff} of inode ${inode.id} and does not know it`);
       }

@@ -103,6 +103,7 @@ function buildImage(
   space.mmapBase = randomMmapBase(space.rlimitStackBytes, space.taskSizeVpn, rndPages, isRandom);
   space.mmapLegacyBase += rndPages;
   mm.thpDisable = task.mm.thpDisable;
+  space.isMergeAny = task.mm.space.isMergeAny;
 
   const plan = setUpStack(sys, mm, layout, isRandom);
   if (typeof plan === "number") return plan;

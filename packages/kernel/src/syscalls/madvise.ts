@@ -39,7 +39,6 @@ import {
   VM_HUGEPAGE,
   VM_HUGETLB,
   VM_IO,
-  VM_MAYSHARE,
   VM_MERGEABLE,
   VM_NOHUGEPAGE,
   VM_RAND_READ,
@@ -51,7 +50,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { isSpecialMapping, NO_FILE, VM_SPECIAL } from "@pageframe/vma";
+import { isKsmCompatible, isSpecialMapping, NO_FILE, VM_SPECIAL } from "@pageframe/vma";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { advisePages, isGatheredAdvice, isPageAdvice } from "./madvise-pages.ts";
@@ -202,7 +201,7 @@ function advisedFlags(vmFlags: number, advice: number): number {
     case MADV_DODUMP:
       return vmFlags & ~VM_DONTDUMP;
     case MADV_MERGEABLE:
-      return mayMergePages(vmFlags) ? vmFlags | VM_MERGEABLE : vmFlags;
+      return isKsmCompatible(vmFlags) ? vmFlags | VM_MERGEABLE : vmFlags;
     case MADV_UNMERGEABLE:
       return vmFlags & ~VM_MERGEABLE;
     case MADV_HUGEPAGE:
@@ -212,9 +211,4 @@ function advisedFlags(vmFlags: number, advice: number): number {
     default:
       return bug(`advice ${advice} does not change flags`);
   }
-}
-
-/** Could same-page merging take pages of the mapping (ksm_compatible)? */
-function mayMergePages(vmFlags: number): boolean {
-  return (vmFlags & (VM_SHARED | VM_MAYSHARE | VM_SPECIAL | VM_HUGETLB | VM_DROPPABLE)) === 0;
 }

@@ -17,6 +17,8 @@ export const PR_SET_THP_DISABLE = 41;
 export const PR_GET_THP_DISABLE = 42;
 export const PR_SET_MDWE = 65;
 export const PR_GET_MDWE = 66;
+export const PR_SET_MEMORY_MERGE = 67;
+export const PR_GET_MEMORY_MERGE = 68;
 
 /** Second argument of PR_SET_MM. */
 export const PR_SET_MM_START_CODE = 1;
@@ -71,6 +73,12 @@ export function sysPrctl(
       return setMdwe(task, arg2, arg3 !== 0 || arg4 !== 0 || arg5 !== 0);
     case PR_GET_MDWE:
       return hasMore ? -EINVAL : mm.mdwe;
+    case PR_SET_MEMORY_MERGE:
+      if (arg3 !== 0 || arg4 !== 0 || arg5 !== 0) return -EINVAL;
+      mm.space.setMergeAny(arg2 !== 0);
+      return 0;
+    case PR_GET_MEMORY_MERGE:
+      return hasMore ? -EINVAL : Number(mm.space.isMergeAny);
     default:
       return -EINVAL;
   }
