@@ -193,7 +193,8 @@ describe("pageframe run", () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     const [run] = runsOf(stdout);
     expect(run).toMatchObject({ isVerified: true, accesses: 482, config: { contents: "sparse" } });
-    expect(run.vmstat["pswpin"]).toBe(180);
+    // A file is no synchronous device: faults read neighbours ahead.
+    expect(run.vmstat["pswpin"]).toBe(239);
     expect(existsSync(swapFile)).toBe(false);
   });
 

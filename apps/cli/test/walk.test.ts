@@ -100,7 +100,7 @@ describe("pageframe walk", () => {
     const report = await walk("0x4835000", tiny(), "--memory", "64KiB", "--after", "70");
     expect(report.levels.at(-1)?.decoded).toMatchObject({
       kind: "swap",
-      flags: ["exclusive"],
+      flags: ["soft-dirty", "exclusive"],
       swap: { area: 0 },
     });
     expect(report.outcome).toMatchObject({ kind: "major fault", events: { pgfault: 1, pgmajfault: 1 } });
