@@ -17,6 +17,15 @@ export interface AddressSpaceHost {
    * the target is empty. Returns 0, or -ENOMEM with every entry back in its place. Needed for mremap.
    */
   movePages?(mm: MmId, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number;
+  /**
+   * A mapping that the userfaultfd watches was moved, with its pages. Returns whether the userfaultfd goes along, which the
+   * one does that wants to hear of it (mremap_userfaultfd_prep).
+   */
+  remapUffd?(uffd: number, fromVpn: Vpn, toVpn: Vpn, nrPages: number): boolean;
+  /** [startVpn, endVpn) is about to be unmapped, and the userfaultfd watches some of it (userfaultfd_unmap_prep). */
+  unmapUffd?(uffd: number, startVpn: Vpn, endVpn: Vpn): void;
+  /** Gives the userfaultfd for a mapping of `child`, a fork's, or -1 when nobody watches it there (dup_userfaultfd). */
+  forkUffd?(uffd: number, child: MmId): number;
   /** Takes memory for one vm_area_struct; returns its address, or -1 when none is left (-ENOMEM). */
   allocVmaObject(): Paddr;
   freeVmaObject(address: Paddr): void;

@@ -36,5 +36,6 @@ export * from "./tlb.ts";
 export * from "./trace-source.ts";
 export * from "./tracepoints.ts";
 export * from "./units.ts";
+export * from "./userfaultfd.ts";
 export * from "./vm-flags.ts";
 export * from "./zones.ts";

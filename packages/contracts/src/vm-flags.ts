@@ -50,6 +50,8 @@ export const VM_MERGEABLE: number = 1 << 31;
 
 /** The four that mprotect changes. */
 export const VM_ACCESS_FLAGS: number = VM_READ | VM_WRITE | VM_EXEC;
+/** A userfaultfd watches the mapping: missing pages, write-protected ones, those in the page cache (__VM_UFFD_FLAGS). */
+export const VM_UFFD_FLAGS: number = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR;
 /** VM_STACK_FLAGS without the access bits that the binary chooses. */
 export const VM_STACK: number = VM_GROWSDOWN;
 

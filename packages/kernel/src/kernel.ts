@@ -5,6 +5,7 @@
 import {
   bug,
   type CpuId,
+  EBADF,
   EBUSY,
   EFAULT,
   EINTR,
@@ -44,7 +45,6 @@ import {
 import { type IsolationStats, type MmuStats } from "@pageframe/mmu";
 import { auditSystem } from "./state/audit.ts";
 import { type AccessExplanation, explainAccess } from "./pages/explain-access.ts";
-import { handleUserFault } from "./pages/fault.ts";
 import { getUserPages, pinUserPages, putUserPages, unpinUserPages } from "./pages/gup.ts";
 import { canonicalVpn, NOT_CANONICAL } from "./kernel-space/kernel-layout.ts";
 import { enterKernelMode, exitToUserMode } from "./tlb/kpti.ts";
@@ -93,6 +93,15 @@ import { type System } from "./system.ts";
 import { type Task, type TaskSignal } from "./task.ts";
 import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
 import { sysMmap } from "./syscalls/mmap.ts";
+import {
+  sysUffdClose,
+  sysUffdIoctl,
+  sysUffdRead,
+  sysUserfaultfd,
+  type UffdioArgs,
+} from "./syscalls/userfaultfd.ts";
+import { type UffdMsg, type UserfaultMonitor } from "./uffd/context.ts";
+import { faultAndWait, tellMonitors } from "./uffd/wait.ts";
 import { type ShmidDs, shmStat, sysShmat, sysShmctl, sysShmdt, sysShmget } from "./syscalls/shm.ts";
 import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./pages/uaccess.ts";
 import { availablePages } from "./proc/machine.ts";
@@ -449,6 +458,47 @@ export class Kernel {
     return this.afterSyscall(sysProcessMadvise(this.sys, this.enter(task), target, ranges, advice));
   }
 
+  /**
+   * userfaultfd(2): a context that can watch the task's address space. Its number, a kind of its own, or -errno. `flags`:
+   * UFFD_USER_MODE_ONLY and the flags of open(2).
+   */
+  userfaultfd(task: Task, flags = 0): number {
+    return this.afterSyscall(sysUserfaultfd(this.sys, this.enter(task), flags));
+  }
+
+  /** ioctl(2) on a userfaultfd with UFFDIO_*; results are filled into `arg`. 0 or -errno. */
+  uffdIoctl<Command extends keyof UffdioArgs>(
+    task: Task,
+    uffd: number,
+    command: Command,
+    arg: UffdioArgs[Command],
+  ): number {
+    this.sys.time.spend(CAUSE_SYSCALL, 1);
+    return this.inKernel(task, () => sysUffdIoctl(this.sys, task, uffd, command, arg));
+  }
+
+  /** read(2) on a userfaultfd: the oldest message, or -EAGAIN when there is none, -EINVAL, -EBADF. Never blocks. */
+  uffdRead(task: Task, uffd: number): UffdMsg | number {
+    this.enter(task);
+    const msg = sysUffdRead(this.sys, uffd);
+    this.afterSyscall(0);
+    return msg;
+  }
+
+  /** close(2) of a userfaultfd: 0 or -EBADF. Who waits for it goes on. */
+  uffdClose(task: Task, uffd: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysUffdClose(this.sys, uffd));
+  }
+
+  /** Lets a monitor serve a userfaultfd, null for none. 0 or -EBADF. */
+  uffdMonitor(uffd: number, monitor: UserfaultMonitor | null): number {
+    const ctx = this.sys.uffd.contexts[uffd] ?? null;
+    if (ctx === null) return -EBADF;
+    ctx.monitor = monitor;
+    return 0;
+  }
+
   /** Accesses a page as a user instruction would (RUN_READ, RUN_WRITE, RUN_EXEC). Null, or the signal that it raises. */
   access(task: Task, vpn: Vpn, kind: number): TaskSignal | null {
     const signal = this.accessByte(task, vpn, 0, kind);
@@ -699,7 +749,7 @@ export class Kernel {
       const isVsyscall = isVsyscallFetch(sys, mmu.faultVpn, mmu.faultCode);
       const signal = isVsyscall
         ? emulateVsyscall(sys, offset)
-        : handleUserFault(sys, task, mmu.faultVpn, mmu.faultCode);
+        : faultAndWait(sys, task, mmu.faultVpn, mmu.faultCode, offset);
       if (signal !== null && signal.signal === SIGKILL) exitTask(sys, task);
       exitToUserMode(sys, cpu);
       if (signal !== null || isVsyscall) return signal;
@@ -726,8 +776,11 @@ export class Kernel {
 
   /** A call of the kernel ends: what it woke runs, and then the task goes on. */
   private leave(): void {
-    runDaemons(this.sys);
-    exitToUserMode(this.sys, this.sys.cpus[this.sys.currentCpu]);
+    const { sys } = this;
+    runDaemons(sys);
+    const cpu = sys.cpus[sys.currentCpu];
+    if (sys.uffd.hasNews && cpu.current !== null) tellMonitors(sys, cpu.current);
+    exitToUserMode(sys, cpu);
   }
 
   /** Runs a part of a system call that uses a task's memory, and what it woke. */

@@ -28,6 +28,8 @@ export class Sysctls {
   pageCluster: number = DEFAULT_PAGE_CLUSTER;
   /** kernel.randomize_va_space: 0 nothing, 1 all but the heap, 2 all. */
   randomizeVaSpace: number = DEFAULT_RANDOMIZE_VA_SPACE;
+  /** vm.unprivileged_userfaultfd: 1 lets everybody handle faults of the kernel. */
+  unprivilegedUserfaultfd = 0;
 
   constructor(maxMapCount: number) {
     this.maxMapCount = maxMapCount;
@@ -46,6 +48,7 @@ const RANGES: Readonly<Record<string, { min: number; max: number; isWriteOnly?: 
   "vm/overcommit_ratio": { min: INT_MIN, max: INT_MAX },
   "vm/page-cluster": { min: 0, max: 31 },
   "vm/swappiness": { min: 0, max: 200 },
+  "vm/unprivileged_userfaultfd": { min: 0, max: 1 },
   "vm/user_reserve_kbytes": { min: 0, max: ULONG_MAX },
 };
 
@@ -105,6 +108,8 @@ function get(sys: System, name: string): number {
       return sysctls.pageCluster;
     case "vm/swappiness":
       return sys.reclaimPolicy.swappiness;
+    case "vm/unprivileged_userfaultfd":
+      return sysctls.unprivilegedUserfaultfd;
     case "vm/user_reserve_kbytes":
       return vmCommit.userReserveKib;
     default:
@@ -146,6 +151,9 @@ function set(sys: System, name: string, value: number): void {
       break;
     case "vm/swappiness":
       sys.reclaimPolicy.swappiness = value;
+      break;
+    case "vm/unprivileged_userfaultfd":
+      sysctls.unprivilegedUserfaultfd = value;
       break;
     case "vm/user_reserve_kbytes":
       vmCommit.userReserveKib = value;

@@ -37,6 +37,7 @@ import { type Zombie } from "./process.ts";
 import { Sysctls } from "./sysctl.ts";
 import { type Mm, type Task } from "./task.ts";
 import { type TimeAccount } from "./time.ts";
+import { Userfaults } from "./uffd/context.ts";
 import { type Vmalloc } from "./kernel-space/vmalloc.ts";
 
 /** One processor: its MMU and what runs on it. */
@@ -89,6 +90,7 @@ export class System {
   readonly files: Files;
   readonly sysctls: Sysctls;
   readonly sysvShm = new SysvShm();
+  readonly uffd = new Userfaults();
   frames!: FrameAllocator;
   slab!: ObjectAllocator;
   caches!: KernelCaches;

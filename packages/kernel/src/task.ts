@@ -138,11 +138,17 @@ function noImage(): MmImage {
   };
 }
 
+/**
+ * Signal of an access that raises none: the task waits for a userfaultfd that nobody has answered (`code`: the context).
+ * The access may be made again; then it works, or waits anew.
+ */
+export const BLOCKED_ON_UFFD = 0;
+
 /** A signal that ended a task, or that a fault raised. */
 export interface TaskSignal {
-  /** SIGSEGV, SIGBUS or SIGKILL. */
+  /** SIGSEGV, SIGBUS or SIGKILL; BLOCKED_ON_UFFD. */
   readonly signal: number;
-  /** SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR; 0 with SIGKILL. */
+  /** SEGV_MAPERR, SEGV_ACCERR, BUS_ADRERR; 0 with SIGKILL; with BLOCKED_ON_UFFD the number of the userfaultfd. */
   readonly code: number;
   /** Page that was accessed; 0 with SIGKILL. */
   readonly vpn: Vpn;

@@ -5,7 +5,7 @@
  * VMA ids do not survive a change: look them up anew. Addresses and lengths of system calls are in bytes; results are
  * addresses, 0, or a negative errno.
  */
-import { EFAULT, NO_VMA, type Vaddr, type VmaId, type Vpn } from "@pageframe/contracts";
+import { EFAULT, NO_VMA, VM_UFFD_FLAGS, type Vaddr, type VmaId, type Vpn } from "@pageframe/contracts";
 import { prepareAnonVma } from "./anon-vma.ts";
 import { doBrk } from "./brk.ts";
 import { forkAddressSpace } from "./fork.ts";
@@ -125,6 +125,20 @@ export class AddressSpace extends MmStruct {
   modifyPolicy(vma: VmaId, startVpn: Vpn, endVpn: Vpn, mempolicy: number): VmaId {
     const modified = modifyVma(this, vma, startVpn, endVpn, this.pool.vmFlags[vma], mempolicy);
     if (modified >= 0) this.pool.mempolicy[modified] = mempolicy;
+    return modified;
+  }
+
+  /**
+   * Gives [startVpn, endVpn) of a VMA to a userfaultfd, or NO_UFFD, with its VM_UFFD_* bits (vma_modify_flags_uffd); returns
+   * as modifyFlags.
+   */
+  modifyUffd(vma: VmaId, startVpn: Vpn, endVpn: Vpn, uffd: number, uffdFlags: number): VmaId {
+    const { pool } = this;
+    const vmFlags = (pool.vmFlags[vma] & ~VM_UFFD_FLAGS) | uffdFlags;
+    const modified = modifyVma(this, vma, startVpn, endVpn, vmFlags, pool.mempolicy[vma], uffd);
+    if (modified < 0) return modified;
+    pool.uffd[modified] = uffd;
+    pool.vmFlags[modified] = (pool.vmFlags[modified] & ~VM_UFFD_FLAGS) | uffdFlags;
     return modified;
   }
 

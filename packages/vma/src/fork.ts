@@ -7,12 +7,13 @@ import {
   VM_ACCOUNT,
   VM_DONTCOPY,
   VM_NOHUGEPAGE,
+  VM_UFFD_FLAGS,
   VM_WIPEONFORK,
 } from "@pageframe/contracts";
 import { type MmStruct } from "./mm-struct.ts";
 import { unmapAll } from "./munmap.ts";
 import { VM_LOCKED_MASK } from "./vma-flags.ts";
-import { NO_ANON_VMA } from "./vma-pool.ts";
+import { NO_ANON_VMA, NO_UFFD } from "./vma-pool.ts";
 
 /** Copies the mappings of `mm` into `child`; see AddressSpace.forkInto(). */
 export function forkAddressSpace(mm: MmStruct, child: MmStruct): number {
@@ -32,12 +33,16 @@ export function forkAddressSpace(mm: MmStruct, child: MmStruct): number {
     const nrCharged = (vmFlags & VM_ACCOUNT) !== 0 ? end - start : 0;
     if (nrCharged !== 0 && child.commit.charge(nrCharged, mm.totalVm, mm.isPrivileged) !== 0)
       return abandon(child);
-    const copy = child.allocVma(start, end, vmFlags & ~VM_LOCKED_MASK, pool.pgoff[vma], pool.fileId[vma]);
+    const uffd =
+      pool.uffd[vma] === NO_UFFD ? NO_UFFD : (mm.host.forkUffd?.(pool.uffd[vma], child.id) ?? NO_UFFD);
+    const copiedFlags = vmFlags & ~(VM_LOCKED_MASK | (uffd === NO_UFFD ? VM_UFFD_FLAGS : 0));
+    const copy = child.allocVma(start, end, copiedFlags, pool.pgoff[vma], pool.fileId[vma]);
     if (copy === NO_VMA) {
       child.commit.uncharge(nrCharged);
       return abandon(child);
     }
     pool.mempolicy[copy] = pool.mempolicy[vma];
+    pool.uffd[copy] = uffd;
     pool.swapReadahead[copy] = pool.swapReadahead[vma];
     if (pool.anonVma[vma] !== NO_ANON_VMA && (vmFlags & VM_WIPEONFORK) === 0) {
       // The child gets an anon_vma of its own beside the parent's.

@@ -25,5 +25,5 @@ export {
   isStackMapping,
   vmFlagsOfProt,
 } from "./vma-flags.ts";
-export { NO_ANON_VMA, NO_FILE, NO_MEMPOLICY, NO_MM, VmaPool } from "./vma-pool.ts";
+export { NO_ANON_VMA, NO_FILE, NO_MEMPOLICY, NO_MM, NO_UFFD, VmaPool } from "./vma-pool.ts";
 export { NO_GAP, VmaTree } from "./vma-tree.ts";

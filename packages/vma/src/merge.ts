@@ -2,14 +2,14 @@
  * Merging and splitting of VMAs.
  * Source: Linux 6.18 mm/vma.c: is_mergeable_vma(), is_mergeable_anon_vma(), can_vma_merge_before() and _after(),
  * vma_merge_new_range(), vma_merge_existing_range(), __split_vma(), vma_modify().
- * Differs: no userfaultfd contexts and no names of anonymous memory.
+ * Differs: no names of anonymous memory.
  */
 import { EINVAL, ENOMEM, NO_VMA, VM_HUGETLB, VM_SOFTDIRTY, type VmaId, type Vpn } from "@pageframe/contracts";
 import { PMD_PAGES } from "./layout.ts";
 import { VM_SPECIAL, isSpecialMapping } from "./vma-flags.ts";
 import { type MmStruct } from "./mm-struct.ts";
 import { dupAnonVma } from "./anon-vma.ts";
-import { NO_ANON_VMA, NO_FILE, NO_MEMPOLICY, type VmaPool } from "./vma-pool.ts";
+import { NO_ANON_VMA, NO_FILE, NO_MEMPOLICY, NO_UFFD, type VmaPool } from "./vma-pool.ts";
 
 /** The range can join the VMA before it. */
 export const MERGE_LEFT = 1;
@@ -32,6 +32,7 @@ export function findMerges(
   mempolicy: number,
   anonVma: number = NO_ANON_VMA,
   isForked = false,
+  uffd: number = NO_UFFD,
 ): number {
   if ((vmFlags & VM_SPECIAL) !== 0) return 0;
   let merges = 0;
@@ -39,7 +40,7 @@ export function findMerges(
     prev !== NO_VMA &&
     pool.endVpn[prev] === startVpn &&
     pool.pgoff[prev] + (startVpn - pool.startVpn[prev]) === pgoff &&
-    isMergeable(pool, prev, vmFlags, fileId, mempolicy, anonVma, isForked)
+    isMergeable(pool, prev, vmFlags, fileId, mempolicy, anonVma, isForked, uffd)
   ) {
     merges = MERGE_LEFT;
   }
@@ -47,7 +48,7 @@ export function findMerges(
     next !== NO_VMA &&
     pool.startVpn[next] === endVpn &&
     pool.pgoff[next] === pgoff + (endVpn - startVpn) &&
-    isMergeable(pool, next, vmFlags, fileId, mempolicy, anonVma, isForked) &&
+    isMergeable(pool, next, vmFlags, fileId, mempolicy, anonVma, isForked, uffd) &&
     (merges === 0 || haveCompatibleAnonVmas(pool, prev, next))
   ) {
     merges |= MERGE_RIGHT;
@@ -55,7 +56,7 @@ export function findMerges(
   return merges;
 }
 
-/** Same flags but soft-dirty, same object, same policy, and anon_vmas that may become one. */
+/** Same flags but soft-dirty, same object, policy and userfaultfd, and anon_vmas that may become one. */
 function isMergeable(
   pool: VmaPool,
   target: VmaId,
@@ -64,8 +65,10 @@ function isMergeable(
   mempolicy: number,
   anonVma: number,
   isForked: boolean,
+  uffd: number,
 ): boolean {
   if (
+    pool.uffd[target] !== uffd ||
     pool.mempolicy[target] !== mempolicy ||
     ((pool.vmFlags[target] ^ vmFlags) & ~VM_SOFTDIRTY) !== 0 ||
     pool.fileId[target] !== fileId
@@ -148,6 +151,7 @@ export function splitVma(mm: MmStruct, vma: VmaId, vpn: Vpn, isNewBelow: boolean
   pool.anonVma[split] = pool.anonVma[vma];
   pool.hasParentAnonVma[split] = pool.hasParentAnonVma[vma];
   pool.mempolicy[split] = pool.mempolicy[vma];
+  pool.uffd[split] = pool.uffd[vma];
   pool.swapReadahead[split] = pool.swapReadahead[vma];
   if (isNewBelow) {
     pool.pgoff[vma] = upperOffset;
@@ -165,7 +169,7 @@ function splitVmaChecked(mm: MmStruct, vma: VmaId, vpn: Vpn, isNewBelow: boolean
 }
 
 /**
- * Makes [startVpn, endVpn) of `vma` a VMA that can take the given flags and policy: joined with equal neighbours, or
+ * Makes [startVpn, endVpn) of `vma` a VMA that can take the given flags, policy and userfaultfd: joined with equal neighbours, or
  * split off. The caller then sets them on the row that is returned; -ENOMEM or -EINVAL when a split fails (an earlier one
  * stays).
  */
@@ -176,8 +180,9 @@ export function modifyVma(
   endVpn: Vpn,
   vmFlags: number,
   mempolicy: number = NO_MEMPOLICY,
+  uffd: number = mm.pool.uffd[vma],
 ): VmaId {
-  const merged = mergeExisting(mm, vma, startVpn, endVpn, vmFlags, mempolicy);
+  const merged = mergeExisting(mm, vma, startVpn, endVpn, vmFlags, mempolicy, uffd);
   if (merged !== NO_VMA) return merged;
   if (mm.pool.startVpn[vma] < startVpn) {
     const error = splitVmaChecked(mm, vma, startVpn, true);
@@ -198,6 +203,7 @@ function mergeExisting(
   endVpn: Vpn,
   vmFlags: number,
   mempolicy: number,
+  uffd: number,
 ): VmaId {
   const { pool, tree } = mm;
   const middleStart = pool.startVpn[middle];
@@ -218,6 +224,7 @@ function mergeExisting(
     mempolicy,
     pool.anonVma[middle],
     pool.hasParentAnonVma[middle] !== 0,
+    uffd,
   );
   const isWhole = startVpn === middleStart && endVpn === middleEnd;
   // Both sides only join when the middle is whole; they are of its file then.

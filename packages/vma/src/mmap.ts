@@ -41,7 +41,14 @@ import {
 import { type MmStruct } from "./mm-struct.ts";
 import { PMD_PAGES } from "./layout.ts";
 import { findMerges, mergeNew } from "./merge.ts";
-import { countAccounted, countMapped, findOverlap, removeRange, splitForUnmap } from "./munmap.ts";
+import {
+  countAccounted,
+  countMapped,
+  findOverlap,
+  removeRange,
+  splitForUnmap,
+  tellUffdOfUnmap,
+} from "./munmap.ts";
 import { checkArea, findThpAlignedArea, findUnmappedArea } from "./unmapped-area.ts";
 import { OVERCOMMIT_NEVER } from "./vm-commit.ts";
 import {
@@ -243,7 +250,10 @@ function mapRegion(
     }
   }
   if (nrCharged === 0) commit.uncharge(nrAccounted);
-  if (first !== NO_VMA) removeRange(mm, first, endVpn);
+  if (first !== NO_VMA) {
+    tellUffdOfUnmap(mm, first, startVpn, endVpn);
+    removeRange(mm, first, endVpn);
+  }
   if (merges === 0) tree.insertBetween(vma, prev, next);
   else vma = mergeNew(mm, merges, prev, next, startVpn, endVpn, pgoff);
 

@@ -22,9 +22,7 @@ import {
   VM_PFNMAP,
   VM_SEALED,
   VM_SHARED,
-  VM_UFFD_MINOR,
-  VM_UFFD_MISSING,
-  VM_UFFD_WP,
+  VM_UFFD_FLAGS,
   type Vaddr,
   type VmaId,
   type Vpn,
@@ -34,13 +32,11 @@ import { dupAnonVma } from "./anon-vma.ts";
 import { PMD_PAGES } from "./layout.ts";
 import { MERGE_LEFT, findMerges, mergeNew } from "./merge.ts";
 import { FILE_THP_ALIGNED } from "./mmap.ts";
-import { removeRange, splitForUnmap, unmapRange } from "./munmap.ts";
+import { removeRange, splitForUnmap, tellUffdOfUnmap, unmapRange } from "./munmap.ts";
 import { checkArea, findThpAlignedArea, findUnmappedArea } from "./unmapped-area.ts";
 import { VM_LOCKED_MASK } from "./vma-flags.ts";
-import { NO_ANON_VMA, NO_FILE } from "./vma-pool.ts";
+import { NO_ANON_VMA, NO_FILE, NO_UFFD } from "./vma-pool.ts";
 
-/** A userfaultfd watches the mapping (__VM_UFFD_FLAGS). */
-const VM_UFFD_FLAGS: number = VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR;
 const KNOWN_FLAGS: number = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
 /** VMAs that a move keeps in reserve below max_map_count. */
 const MAP_COUNT_RESERVE = 3;
@@ -196,6 +192,8 @@ function extend(mm: MmStruct, vma: VmaId, newEnd: Vpn): number {
     pgoff,
     pool.mempolicy[vma],
     pool.anonVma[vma],
+    false,
+    pool.uffd[vma],
   );
   if ((merges & MERGE_LEFT) === 0) {
     mm.commit.uncharge(nrCharged);
@@ -283,12 +281,16 @@ function move(mm: MmStruct, from: Vpn, nrOld: number, nrNew: number, flags: numb
     const copy = findHolding(mm, to);
     if (splitForUnmap(mm, copy, to, to + nrNew) === 0) removeRange(mm, copy, to + nrNew);
   } else if (isDontUnmap) {
+    passUffd(mm, from, nrOld, to);
     leaveSource(mm, from, nrOld);
   } else if (nrOld !== 0) {
+    passUffd(mm, from, nrOld, to);
     // What was promised for the old place is promised for the new one.
     const left = findHolding(mm, from);
-    if (splitForUnmap(mm, left, from, from + nrOld) === 0) removeRange(mm, left, from + nrOld);
-    else if (isAccounted) commit.uncharge(-nrOld);
+    if (splitForUnmap(mm, left, from, from + nrOld) === 0) {
+      tellUffdOfUnmap(mm, left, from, from + nrOld);
+      removeRange(mm, left, from + nrOld);
+    } else if (isAccounted) commit.uncharge(-nrOld);
   }
   // More was mapped for a moment than ever will have been.
   mm.hiwaterVm = hiwaterVm;
@@ -316,6 +318,7 @@ function copyVma(mm: MmStruct, source: VmaId, from: Vpn, to: Vpn, nrPages: numbe
     pool.mempolicy[source],
     anonVma,
     pool.hasParentAnonVma[source] !== 0,
+    pool.uffd[source],
   );
   if (merges !== 0) {
     // A neighbour that goes may be the source itself: it has no anon_vma then.
@@ -329,9 +332,20 @@ function copyVma(mm: MmStruct, source: VmaId, from: Vpn, to: Vpn, nrPages: numbe
   pool.anonVma[copy] = anonVma;
   pool.hasParentAnonVma[copy] = pool.hasParentAnonVma[source];
   pool.mempolicy[copy] = pool.mempolicy[source];
+  pool.uffd[copy] = pool.uffd[source];
   pool.swapReadahead[copy] = pool.swapReadahead[source];
   tree.insert(copy);
   return true;
+}
+
+/** The new place stays with its userfaultfd if that wants to hear of moves, else it is let go (mremap_userfaultfd_prep). */
+function passUffd(mm: MmStruct, from: Vpn, nrPages: number, to: Vpn): void {
+  const { pool, host } = mm;
+  const copy = findHolding(mm, to);
+  const uffd = pool.uffd[copy];
+  if (uffd === NO_UFFD || host.remapUffd?.(uffd, from, to, nrPages) === true) return;
+  pool.uffd[copy] = NO_UFFD;
+  pool.vmFlags[copy] &= ~VM_UFFD_FLAGS;
 }
 
 /** What stays behind with MREMAP_DONTUNMAP is unlocked and, when it was moved whole, as new (dontunmap_complete). */

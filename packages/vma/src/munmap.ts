@@ -18,6 +18,7 @@ import { type MmStruct } from "./mm-struct.ts";
 import { USER_PGTABLES_CEILING_VPN } from "./layout.ts";
 import { removeVma, splitVma } from "./merge.ts";
 import { VM_LOCKED_MASK } from "./vma-flags.ts";
+import { NO_UFFD } from "./vma-pool.ts";
 
 /** munmap(2). */
 export function doMunmap(mm: MmStruct, address: Vaddr, lengthBytes: number): number {
@@ -34,6 +35,7 @@ export function unmapRange(mm: MmStruct, startVpn: Vpn, endVpn: Vpn): number {
   if (first === NO_VMA) return 0;
   const error = splitForUnmap(mm, first, startVpn, endVpn);
   if (error !== 0) return error;
+  tellUffdOfUnmap(mm, first, startVpn, endVpn);
   mm.commit.uncharge(countAccounted(mm, first, endVpn));
   removeRange(mm, first, endVpn);
   return 0;
@@ -63,6 +65,17 @@ export function splitForUnmap(mm: MmStruct, first: VmaId, startVpn: Vpn, endVpn:
     if (pool.endVpn[vma] > endVpn) return splitVma(mm, vma, endVpn, false);
   }
   return 0;
+}
+
+/**
+ * Lets each userfaultfd that watches a VMA of the range know that all of the range goes; `first` is the lowest VMA in it
+ * (userfaultfd_unmap_prep).
+ */
+export function tellUffdOfUnmap(mm: MmStruct, first: VmaId, startVpn: Vpn, endVpn: Vpn): void {
+  const { pool, host } = mm;
+  for (let vma = first; vma !== NO_VMA && pool.startVpn[vma] < endVpn; vma = pool.next[vma]) {
+    if (pool.uffd[vma] !== NO_UFFD) host.unmapUffd?.(pool.uffd[vma], startVpn, endVpn);
+  }
 }
 
 /** Counts pages of the VMAs from `first` (or NO_VMA) up to `endVpn`, which no VMA crosses. */

@@ -16,6 +16,8 @@ export const NO_FILE = -1;
 export const NO_ANON_VMA = -1;
 /** The task's memory policy applies. */
 export const NO_MEMPOLICY = -1;
+/** No userfaultfd watches the mapping. */
+export const NO_UFFD = -1;
 /** Owner of a free row. */
 export const NO_MM = -1;
 
@@ -47,6 +49,8 @@ export class VmaPool {
   hasParentAnonVma: Uint8Array = new Uint8Array(0);
   /** Memory policy of mbind, or NO_MEMPOLICY. */
   mempolicy: Int32Array = new Int32Array(0);
+  /** Userfaultfd context that watches the mapping, or NO_UFFD; VM_UFFD_* say for what (vm_userfaultfd_ctx). */
+  uffd: Int32Array = new Int32Array(0);
   /** What swap readahead remembers of the mapping; 0 at first (swap_readahead_info). */
   swapReadahead: Float64Array = new Float64Array(0);
   /** Owning address space, or NO_MM for a free row. */
@@ -104,6 +108,7 @@ export class VmaPool {
     this.anonVma[vma] = NO_ANON_VMA;
     this.hasParentAnonVma[vma] = 0;
     this.mempolicy[vma] = NO_MEMPOLICY;
+    this.uffd[vma] = NO_UFFD;
     this.swapReadahead[vma] = 0;
     this.mmId[vma] = mmId;
     this.objectAddress[vma] = 0;
@@ -165,6 +170,7 @@ export class VmaPool {
     hasParentAnonVma.set(this.hasParentAnonVma);
     this.hasParentAnonVma = hasParentAnonVma;
     this.mempolicy = grownInt32(this.mempolicy, nrRows);
+    this.uffd = grownInt32(this.uffd, nrRows);
     this.swapReadahead = grownFloat64(this.swapReadahead, nrRows);
     this.mmId = grownInt32(this.mmId, nrRows);
     this.objectAddress = grownFloat64(this.objectAddress, nrRows);

@@ -30,6 +30,8 @@ const TMPFS_DEV_MINOR = 26;
 
 /** How a page is asked for (enum sgp_type): leave holes alone, beyond the end is -EINVAL; make a page, likewise. */
 export const SGP_READ = 0;
+/** As SGP_READ, but beyond what was allocated nothing is looked at: for UFFDIO_CONTINUE. */
+export const SGP_NOALLOC = 1;
 export const SGP_CACHE = 2;
 /** Make a page that the caller fills, even beyond the end; make one that stays as it is until somebody looks. */
 export const SGP_WRITE = 3;
@@ -37,7 +39,7 @@ export const SGP_FALLOC = 4;
 
 /**
  * Finds, swaps in or makes the page of a shmem inode and takes a reference. Returns the frame; NO_PFN for a hole under
- * SGP_READ; or an errno below NO_PFN: -EINVAL beyond the end, -ENOMEM, -ENOSPC when the page cannot be charged, -EIO.
+ * SGP_READ and SGP_NOALLOC; or an errno below NO_PFN: -EINVAL beyond the end, -ENOMEM, -ENOSPC when the page cannot be charged, -EIO.
  * `sys.files.nrReads` counts a page that had to be read. A page made under SGP_WRITE or SGP_FALLOC is not PG_UPTODATE.
  */
 export function shmemGetPage(sys: System, task: Task, inode: Inode, pgoff: number, sgp: number): number {
@@ -60,7 +62,7 @@ export function shmemGetPage(sys: System, task: Task, inode: Inode, pgoff: numbe
     if (pfn >= 0 && sgp === SGP_WRITE) sys.lru.markAccessed(pfn, sys.currentCpu);
     return pfn;
   }
-  if (sgp === SGP_READ) return NO_PFN;
+  if (sgp <= SGP_NOALLOC) return NO_PFN;
 
   const error = chargePage(sys, task, inode);
   if (error !== 0) return error;

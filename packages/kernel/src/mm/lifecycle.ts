@@ -104,6 +104,7 @@ export function exitTask(sys: System, task: Task, exitStatus: number = task.kill
   for (const cpu of sys.cpus) {
     if (cpu.current === task) goIdle(sys, cpu);
   }
+  sys.uffd.dropWait(task.pid);
   releaseMm(sys, task);
   process.nrThreads--;
   sys.tasks.delete(task.pid);

@@ -47,11 +47,14 @@ import {
   VM_FAULT_HWPOISON,
   VM_FAULT_MAJOR,
   VM_FAULT_OOM,
+  VM_FAULT_RETRY,
   VM_FAULT_SIGBUS,
   VM_FAULT_SIGSEGV,
   VM_GROWSDOWN,
   VM_READ,
   VM_SHARED,
+  VM_UFFD_FLAGS,
+  VM_UFFD_MISSING,
   VM_WRITE,
   type VmaId,
   type Vpn,
@@ -74,14 +77,21 @@ import {
 import { swapInPage } from "./swap-in.ts";
 import { freeSwapOfPage } from "./swap-pages.ts";
 import { type System } from "../system.ts";
-import { type Task, type TaskSignal } from "../task.ts";
+import { BLOCKED_ON_UFFD, type Task, type TaskSignal } from "../task.ts";
 import { CAUSE_MINOR_FAULT } from "../time.ts";
+import { handleUserfault } from "../uffd/handle-userfault.ts";
 
 /**
  * Answers a fault of `task` on page `vpn` with the processor's error code. Returns null when the access is worth
- * another try, or the signal that it raises.
+ * another try, or the signal that it raises; BLOCKED_ON_UFFD is none. `offset`: byte in the page, for userfaultfds.
  */
-export function handleUserFault(sys: System, task: Task, vpn: Vpn, errorCode: number): TaskSignal | null {
+export function handleUserFault(
+  sys: System,
+  task: Task,
+  vpn: Vpn,
+  errorCode: number,
+  offset = 0,
+): TaskSignal | null {
   const { space } = task.mm;
   let vma = space.findVma(vpn);
   if (vma === NO_VMA) return segv(SEGV_MAPERR, vpn);
@@ -93,10 +103,17 @@ export function handleUserFault(sys: System, task: Task, vpn: Vpn, errorCode: nu
   if (isAccessError(pool.vmFlags[vma], errorCode)) return segv(SEGV_ACCERR, vpn);
 
   sys.time.spend(CAUSE_MINOR_FAULT, 1);
-  const result = handleMmFault(sys, task, vma, vpn, (errorCode & X86_PF_WRITE) !== 0, false);
+  const isWrite = (errorCode & X86_PF_WRITE) !== 0;
+  const result =
+    (pool.vmFlags[vma] & VM_UFFD_FLAGS) === 0
+      ? handleMmFault(sys, task, vma, vpn, isWrite, false)
+      : handleWatchedFault(sys, task, vma, vpn, isWrite, (errorCode & X86_PF_USER) !== 0, offset);
   const tracepoint = (errorCode & X86_PF_USER) !== 0 ? TP_PAGE_FAULT_USER : TP_PAGE_FAULT_KERNEL;
   sys.trace?.emit(tracepoint, task.pid, vpn, errorCode, result);
   if (task.killedBy !== null) return task.killedBy;
+  if ((result & VM_FAULT_RETRY) !== 0) {
+    return { signal: BLOCKED_ON_UFFD, code: sys.uffd.waits.get(task.pid)?.uffd ?? 0, vpn };
+  }
   if ((result & VM_FAULT_ERROR) !== 0) {
     if ((result & VM_FAULT_HWPOISON) !== 0) return { signal: SIGBUS, code: BUS_MCEERR_AR, vpn };
     if ((result & VM_FAULT_SIGBUS) !== 0) return { signal: SIGBUS, code: BUS_ADRERR, vpn };
@@ -107,9 +124,30 @@ export function handleUserFault(sys: System, task: Task, vpn: Vpn, errorCode: nu
   return null;
 }
 
+/** As handleMmFault(), for a fault in a mapping that a userfaultfd watches, and that may wait for it (VM_FAULT_RETRY). */
+export function handleWatchedFault(
+  sys: System,
+  task: Task,
+  vma: VmaId,
+  vpn: Vpn,
+  isWrite: boolean,
+  isUser: boolean,
+  offset: number,
+): number {
+  const { uffd } = sys;
+  uffd.mayRetry = true;
+  uffd.isUser = isUser;
+  uffd.offset = offset;
+  const result = handleMmFault(sys, task, vma, vpn, isWrite, false);
+  uffd.mayRetry = false;
+  uffd.isUser = false;
+  return result;
+}
+
 /**
  * Makes a page of a mapping present, writable when `isWrite`, the mapping's own when `isUnshare` (for a pin that only
- * reads), and counts the fault. Returns VM_FAULT_* bits; the task may have been killed for memory meanwhile.
+ * reads), and counts the fault. Returns VM_FAULT_* bits; the task may have been killed for memory meanwhile. A fault that
+ * waits (VM_FAULT_RETRY) is counted when it is over.
  * Source: Linux 6.18 mm/memory.c, handle_mm_fault(), mm_account_fault().
  */
 export function handleMmFault(
@@ -120,8 +158,9 @@ export function handleMmFault(
   isWrite: boolean,
   isUnshare: boolean,
 ): number {
-  sys.vmstat.events[PGFAULT]++;
   const result = handlePteFault(sys, task, vma, vpn, isWrite, isUnshare);
+  if ((result & VM_FAULT_RETRY) !== 0) return result;
+  sys.vmstat.events[PGFAULT]++;
   const isMajor = (result & VM_FAULT_MAJOR) !== 0;
   // The machine counts reads, those that fail too; a task counts faults that were answered.
   if (isMajor) sys.vmstat.events[PGMAJFAULT]++;
@@ -180,6 +219,10 @@ function doAnonymousPage(
 ): number {
   const { mm, cpu } = task;
   const vmFlags = mm.space.pool.vmFlags[vma];
+  if ((vmFlags & VM_UFFD_MISSING) !== 0) {
+    if (isWrite && !prepareAnonVma(sys, task, vma)) return VM_FAULT_OOM;
+    return handleUserfault(sys, task, vma, vpn, VM_UFFD_MISSING, isWrite);
+  }
   if (!isWrite) {
     const lo = pteLo(sys.zeroPfn, vmFlagsToPteLo(vmFlags) | PTE_SPECIAL);
     mm.pageTable.setEntry(entry, lo, pteHi(sys.zeroPfn, vmFlagsToPteHi(vmFlags)));

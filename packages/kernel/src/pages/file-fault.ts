@@ -26,6 +26,9 @@ import {
   VM_FAULT_SIGBUS,
   VM_PFNMAP,
   VM_SHARED,
+  VM_UFFD_MINOR,
+  VM_UFFD_MISSING,
+  VM_UFFD_WP,
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
@@ -45,6 +48,7 @@ import {
 } from "./pages.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
+import { handleShmemUserfault } from "../uffd/handle-userfault.ts";
 
 /** Answers a fault in a mapping of a file where the entry, or its table, is empty. Returns VM_FAULT_* bits. */
 export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrite: boolean): number {
@@ -59,7 +63,8 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
   const file = sys.files.file(pool.fileId[vma]);
   const { inode } = file;
   const pgoff = linearPageIndex(mm, vma, vpn);
-  if (!isWrite && shouldFaultAround(file)) {
+  const isPerPage = (vmFlags & (VM_UFFD_WP | VM_UFFD_MINOR)) !== 0;
+  if (!isWrite && !isPerPage && shouldFaultAround(file)) {
     const result = doFaultAround(sys, task, vma, vpn, inode);
     if (result !== 0) return result & ~VM_FAULT_NOPAGE;
   }
@@ -67,6 +72,12 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
   let copy = NO_PFN;
   if (isCow) {
     if (!prepareAnonVma(sys, task, vma)) return VM_FAULT_OOM;
+  }
+  if ((vmFlags & (VM_UFFD_MISSING | VM_UFFD_MINOR)) !== 0) {
+    const result = handleShmemUserfault(sys, task, vma, vpn, inode, pgoff, isWrite);
+    if (result !== 0) return result;
+  }
+  if (isCow) {
     copy = allocUserPage(sys, task.cpu, task.pid, vpn);
     if (copy === NO_PFN) return VM_FAULT_OOM;
   }

@@ -18,11 +18,11 @@ import {
   vpnHi,
   vpnLo,
 } from "@pageframe/contracts";
-import { handleUserFault } from "./fault.ts";
 import { canonicalVpn, NOT_CANONICAL } from "../kernel-space/kernel-layout.ts";
 import { switchTo } from "../mm/lifecycle.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
+import { faultAndWait } from "../uffd/wait.ts";
 
 /** An address as a program passes it: all 64 bits, or a number while it is exact. */
 export type UserPointer = bigint | number;
@@ -132,7 +132,7 @@ function throughPages(
     const offset = Number(here % PAGE_BYTES);
     const nrHere = Math.min(nrBytes - at, PAGE_SIZE - offset);
     const vpn = here < endOfUser ? canonicalVpn(here, sys.kernelHalf.layout.nrLevels) : NOT_CANONICAL;
-    const pfn = vpn === NOT_CANONICAL ? NO_ACCESS : frameForKernel(sys, task, vpn, kind);
+    const pfn = vpn === NOT_CANONICAL ? NO_ACCESS : frameForKernel(sys, task, vpn, kind, offset);
     if (pfn === NO_ACCESS) break;
     move(pfn, offset, at, nrHere);
     at += nrHere;
@@ -145,12 +145,16 @@ function throughPages(
  * Accesses a page of the program in kernel mode. Returns its frame, or NO_ACCESS where the exception table has the kernel
  * go on: nothing is mapped there, the right is missing, or no memory was left. No signal is sent (kernelmode_fixup_or_oops).
  */
-function frameForKernel(sys: System, task: Task, vpn: Vpn, kind: number): Pfn {
+function frameForKernel(sys: System, task: Task, vpn: Vpn, kind: number, offset: number): Pfn {
   const { mmu } = sys.cpus[task.cpu];
   let pfn = mmu.translate(vpnLo(vpn), vpnHi(vpn), kind, false);
   for (let nrFaults = 0; pfn < 0; nrFaults++) {
     if (nrFaults === MAX_FAULTS_PER_ACCESS) bug(`the kernel faults on vpn 0x${vpn.toString(16)} for ever`);
-    if (handleUserFault(sys, task, mmu.faultVpn, mmu.faultCode) !== null) return NO_ACCESS;
+    // Whoever serves a userfaultfd meanwhile runs with user access closed.
+    mmu.setUserAccess(false);
+    const signal = faultAndWait(sys, task, mmu.faultVpn, mmu.faultCode, offset);
+    mmu.setUserAccess(true);
+    if (signal !== null) return NO_ACCESS;
     pfn = mmu.retranslate(vpnLo(vpn), vpnHi(vpn), kind, false);
   }
   return pfn;
