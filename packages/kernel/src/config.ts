@@ -74,6 +74,8 @@ export const kernelConfigSchema = z.strictObject({
   maxMapCount: z.int().min(1).default(65530),
   /** Is the kernel built with transparent huge pages? Large mappings are then placed at multiples of 2 MiB. */
   transparentHugepage: z.boolean().default(true),
+  /** Does the kernel track writes to pages (CONFIG_MEM_SOFT_DIRTY)? Without, pagemap and smaps show nothing of them. */
+  softDirty: z.boolean().default(true),
   /** Bytes of kernel text and data in RAM. */
   kernelImage: size.default("2MiB"),
   /** RLIMIT_STACK of tasks. */

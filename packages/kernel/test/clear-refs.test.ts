@@ -47,6 +47,18 @@ describe("clear_refs", () => {
     kernel.audit();
   });
 
+  it("flushes and no more of a kernel that does not track writes, which shows none", () => {
+    const kernel = bootKernel({ memory: "4MiB", softDirty: false });
+    const task = spawnWith(kernel, "t", 2);
+    fill(kernel, task, 0, 2);
+    expect(kernel.proc.smapsText(task)).not.toMatch(/VmFlags:.* sd/);
+    const [entry] = kernel.proc.pagemap(task, at(0) / PAGE_SIZE, 1);
+    expect((entry >> 55n) & 1n).toBe(0n);
+    expect(clearRefs(kernel.sys, task.mm, 4)).toBe(0);
+    expect(faultsOf(task, () => kernel.write(task, at(1), 1))).toEqual([0, 0]);
+    kernel.audit();
+  });
+
   it("keeps what was written since over mprotect and over swap", () => {
     const kernel = boot();
     const task = spawnWith(kernel, "t", 8);

@@ -30,6 +30,7 @@ export {
   SNAPSHOT_PARTS,
   type SnapshotPart,
 } from "./script.ts";
+export { STATUS_FIELDS } from "./script-process.ts";
 export { ScriptError, type ScriptProblem } from "./script-error.ts";
 export { type RecordedBlock, type RecordedFault, type RecordedFlush, StepRecorder } from "./step-recorder.ts";
 export { World } from "./world.ts";

@@ -8,6 +8,9 @@ export const leftOutReasons = {
   "guard-flag": "kernels before 6.18.20 or so have no gu in VmFlags",
   "ksm-flag": "early 6.18 kernels set K in kpageflags on every anonymous page",
   VmHWM: "the high-water mark comes from per-CPU counters, and what was in them before is the recorder's own",
+  oom_score:
+    "the score is a share of memory and swap, of which the recorded machine has not as much as the model's",
+  status: "lines that the recorded kernel's status does not have",
 } as const;
 
 export type LeftOut = keyof typeof leftOutReasons;
@@ -15,11 +18,18 @@ export type LeftOut = keyof typeof leftOutReasons;
 /** Names of what can be left out. */
 export const leftOutNames = Object.keys(leftOutReasons) as readonly LeftOut[];
 
+/** Which of a directory's observations are left out. */
+export interface LeftOutHere {
+  readonly names: ReadonlySet<LeftOut>;
+  /** Keys of status that stay, for the name `status`. */
+  readonly statusKeys: ReadonlySet<string>;
+}
+
 /**
  * The observation without those. Runs of pages that are equal then are joined, also where two VMAs meet, so both sides
  * of a comparison must go through here.
  */
-export function leaveOut(observation: Observation, names: ReadonlySet<LeftOut>): Observation {
+export function leaveOut(observation: Observation, { names, statusKeys }: LeftOutHere): Observation {
   if (names.size === 0) return observation;
   const fields = new Map(observation.fields);
   if (names.has("soft-dirty")) stripLetter(fields, "pagemap", "d");
@@ -35,9 +45,12 @@ export function leaveOut(observation: Observation, names: ReadonlySet<LeftOut>):
       (smaps as readonly Json[]).map((vma) => withoutVmFlags(vma, vmFlags)),
     );
   }
+  if (names.has("oom_score")) fields.delete("oom_score");
   const status = fields.get("status");
-  if (names.has("VmHWM") && isObject(status)) {
-    fields.set("status", Object.fromEntries(Object.entries(status).filter(([key]) => key !== "VmHWM")));
+  if (isObject(status)) {
+    const isKept = (key: string): boolean =>
+      !(key === "VmHWM" && names.has("VmHWM")) && !(names.has("status") && !statusKeys.has(key));
+    fields.set("status", Object.fromEntries(Object.entries(status).filter(([key]) => isKept(key))));
   }
   return { ...observation, fields };
 }

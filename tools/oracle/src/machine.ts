@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError, systemSentence } from "./input-error.ts";
-import { type LeftOut } from "./left-out.ts";
 import { isObject, type Json } from "./observations.ts";
+import { type Shown, SHOWN_BY_MODEL } from "./shown.ts";
 
 /** Name of the file, beside the records. */
 export const MACHINE_FILE = "machine.json";
@@ -12,22 +12,14 @@ export const MACHINE_FILE = "machine.json";
 export interface Machine {
   /** As `uname -r` has it. */
   readonly release: string;
-  /** What its records cannot be held against the model in. */
-  readonly leftOut: readonly LeftOut[];
+  /** What it says that its kernel shows. */
+  readonly shown: Partial<Shown>;
+  /** Memory and swap in KiB, where it says so. */
+  readonly memTotalKb: number | null;
+  readonly swapTotalKb: number | null;
   /** Fields that the kernel answered in two ways when asked twice: per script, `LINE key`. */
   readonly twoAnswers: ReadonlyMap<string, ReadonlySet<string>>;
 }
-
-/**
- * What the model shows, which is what the kernel of the shared records does. A machine that shows something else has
- * it left out.
- */
-const MODEL = { softDirty: true, guardVmFlag: false, ksmFlagOnAnonymous: true };
-const LEFT_OUT: Readonly<Record<keyof typeof MODEL, LeftOut>> = {
-  softDirty: "soft-dirty",
-  guardVmFlag: "guard-flag",
-  ksmFlagOnAnonymous: "ksm-flag",
-};
 
 /** Reads the machine of the records in `directory`; null when nothing is said of it. Throws InputError. */
 export function readMachine(directory: string): Machine | null {
@@ -41,14 +33,28 @@ export function parseMachine(text: string, path: string): Machine {
   if (!isObject(value)) throw new InputError(`${path}: must be a JSON object`);
   const { release, twoAnswers = {} } = value;
   if (typeof release !== "string") throw new InputError(`${path}: "release" must be a string`);
-  // Always: the model begins with the counters of the recorder behind the shared records, not of this one.
-  const leftOut: LeftOut[] = ["VmHWM"];
-  for (const key of Object.keys(MODEL) as (keyof typeof MODEL)[]) {
-    const shows = value[key] ?? MODEL[key];
-    if (typeof shows !== "boolean") throw new InputError(`${path}: "${key}" must be true or false`);
-    if (shows !== MODEL[key]) leftOut.push(LEFT_OUT[key]);
+  const shown: Record<string, boolean> = {};
+  for (const key of Object.keys(SHOWN_BY_MODEL)) {
+    if (!Object.hasOwn(value, key)) continue;
+    const said = value[key];
+    if (typeof said !== "boolean") throw new InputError(`${path}: "${key}" must be true or false`);
+    shown[key] = said;
   }
-  return { release, leftOut, twoAnswers: parseTwoAnswers(twoAnswers, path) };
+  return {
+    release,
+    shown,
+    memTotalKb: sizeOf(value, "memTotalKb", path),
+    swapTotalKb: sizeOf(value, "swapTotalKb", path),
+    twoAnswers: parseTwoAnswers(twoAnswers, path),
+  };
+}
+
+function sizeOf(value: Readonly<Record<string, Json>>, key: string, path: string): number | null {
+  const size = value[key] ?? null;
+  if (size !== null && typeof size !== "number") {
+    throw new InputError(`${path}: "${key}" must be a number of KiB`);
+  }
+  return size;
 }
 
 function parseTwoAnswers(value: Json, path: string): Map<string, ReadonlySet<string>> {

@@ -1,5 +1,12 @@
 /** The model's answers: scripts run by @pageframe/script. */
-import { observationLine, parseScript, type Script, ScriptError, ScriptRunner } from "@pageframe/script";
+import {
+  observationLine,
+  parseScript,
+  type Script,
+  ScriptError,
+  type ScriptOptions,
+  ScriptRunner,
+} from "@pageframe/script";
 import { type CorpusEntry, readScript } from "./corpus.ts";
 import { InputError } from "./input-error.ts";
 import { parseObservations } from "./observations.ts";
@@ -18,12 +25,12 @@ export function modelOf(entries: readonly CorpusEntry[]): Answerer {
     }
   }
   if (problems.length > 0) throw new InputError(problems);
-  return (entry) => answer(scripts.get(entry.scriptPath)!);
+  return (entry, { softDirty }) => answer(scripts.get(entry.scriptPath)!, { softDirty });
 }
 
 /** Runs a script to its end, or to where the model fails: that is a difference like others, and what was before counts. */
-export function answer(script: Script): Answer {
-  const runner = new ScriptRunner(script);
+export function answer(script: Script, machine: ScriptOptions["machine"] = {}): Answer {
+  const runner = new ScriptRunner(script, { machine });
   const lines: string[] = [];
   let crash: Crash | null = null;
   while (crash === null && runner.nextLine !== null) {

@@ -2,7 +2,6 @@
 import { type Tallies, type Tally, totalOf } from "./compare.ts";
 import { differenceText } from "./difference-text.ts";
 import { kinds } from "./kinds.ts";
-import { leftOutReasons } from "./left-out.ts";
 import { type Score } from "./scoreboard.ts";
 
 /** Most places to name for one reason. */
@@ -100,6 +99,6 @@ function summaryText({ scripts, tallies, leftOut }: Score): string {
   return [
     `${nrEqual} of ${scripts.length} scripts equal in every field; ${equal} of ${equal + different} fields equal` +
       (notModelled > 0 ? `, ${notModelled} not modelled` : ""),
-    ...leftOut.map((name) => `Left out: ${name} (${leftOutReasons[name]}).`),
+    ...leftOut,
   ].join("\n");
 }

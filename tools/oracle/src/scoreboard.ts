@@ -2,9 +2,10 @@
 import { basename } from "node:path";
 import { addTallies, compare, type Difference, emptyTallies, type Tallies } from "./compare.ts";
 import { type CorpusEntry, readRecord } from "./corpus.ts";
+import { type Circumstances, circumstancesOf } from "./circumstances.ts";
 import { type LeftOut, leaveOut } from "./left-out.ts";
-import { type Machine, readMachine } from "./machine.ts";
 import { type Observation } from "./observations.ts";
+import { type Shown } from "./shown.ts";
 
 /** What the other side of a comparison observed. */
 export interface Answer {
@@ -21,8 +22,8 @@ export interface Crash {
   readonly message: string;
 }
 
-/** Answers a script. */
-export type Answerer = (entry: CorpusEntry) => Answer;
+/** Answers a script as a kernel that shows what `shown` says. */
+export type Answerer = (entry: CorpusEntry, shown: Shown) => Answer;
 
 /** Of one script. */
 export interface ScriptScore {
@@ -38,8 +39,8 @@ export interface Score {
   readonly tallies: Tallies;
   readonly scripts: readonly ScriptScore[];
   readonly differences: readonly Difference[];
-  /** What was left out, in any of the scripts. */
-  readonly leftOut: readonly LeftOut[];
+  /** What was left out in any of the scripts, and why: a sentence each. */
+  readonly leftOut: readonly string[];
 }
 
 /**
@@ -51,28 +52,27 @@ export function score(
   answer: Answerer,
   ignored: readonly LeftOut[] = [],
 ): Score {
-  const machines = new Map<string, Machine | null>();
-  for (const { directory } of entries) {
-    if (!machines.has(directory)) machines.set(directory, readMachine(directory));
-  }
   const records = entries.map(readRecord);
+  const circumstances = new Map<string, Circumstances>();
+  for (const { directory } of entries) {
+    if (circumstances.has(directory)) continue;
+    const recordsThere = records.filter((_, index) => entries[index].directory === directory);
+    circumstances.set(directory, circumstancesOf(directory, recordsThere, ignored));
+  }
   const tallies = emptyTallies();
   const scripts: ScriptScore[] = [];
   const differences: Difference[] = [];
-  const allLeftOut = new Set<LeftOut>();
   for (const [index, entry] of entries.entries()) {
-    const machine = machines.get(entry.directory) ?? null;
-    const leftOut = new Set([...ignored, ...(machine?.leftOut ?? [])]);
-    for (const name of leftOut) allLeftOut.add(name);
+    const here = circumstances.get(entry.directory)!;
     const cleaned = (observations: readonly Observation[]) =>
-      observations.map((observation) => leaveOut(observation, leftOut));
-    const { observations, notModelled, crash } = answer(entry);
+      observations.map((observation) => leaveOut(observation, here));
+    const { observations, notModelled, crash } = answer(entry, here.shown);
     const result = compare({
       scriptName: entry.name,
       expected: cleaned(records[index]),
       actual: cleaned(observations),
       notModelledFrom: notModelled?.line ?? Infinity,
-      leftOut: machine?.twoAnswers.get(basename(entry.name)) ?? new Set(),
+      leftOut: here.machine?.twoAnswers.get(basename(entry.name)) ?? new Set(),
     });
     addTallies(tallies, result.tallies);
     differences.push(...result.differences);
@@ -84,5 +84,6 @@ export function score(
       crash,
     });
   }
-  return { tallies, scripts, differences, leftOut: [...allLeftOut] };
+  const sentences = [...circumstances.values()].flatMap((each) => each.sentences);
+  return { tallies, scripts, differences, leftOut: [...new Set(sentences)] };
 }

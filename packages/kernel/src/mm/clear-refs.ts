@@ -43,6 +43,10 @@ export function clearRefs(sys: System, mm: Mm, type: number): number {
     mm.rssStat.resetHiwater();
     return 0;
   }
+  if (type === CLEAR_REFS_SOFT_DIRTY && !sys.config.softDirty) {
+    sys.tlbFlusher.flushMm(mm);
+    return 0;
+  }
   const { space } = mm;
   const { pool } = space;
   if (type === CLEAR_REFS_SOFT_DIRTY) {

@@ -57,13 +57,14 @@ export function pagemapEntries(sys: System, task: Task, startVpn: Vpn, nrPages: 
   const { space } = mm;
   const endVpn = task.hasExited ? startVpn : Math.min(startVpn + nrPages, space.taskSizeVpn);
   const entries = new BigUint64Array(Math.max(0, endVpn - startVpn));
+  const { softDirty } = sys.config;
   const softDirtyHole = BigInt(SOFT_DIRTY) << BigInt(HI_SHIFT);
   const { pool } = space;
   for (let vma = space.findVma(startVpn); vma !== NO_VMA; vma = space.nextVma(vma)) {
     const firstVpn = Math.max(startVpn, pool.startVpn[vma]);
     const lastVpn = Math.min(endVpn, pool.endVpn[vma]);
     if (firstVpn >= endVpn) break;
-    const isSoftDirty = (pool.vmFlags[vma] & VM_SOFTDIRTY) !== 0;
+    const isSoftDirty = softDirty && (pool.vmFlags[vma] & VM_SOFTDIRTY) !== 0;
     if (isSoftDirty) entries.fill(softDirtyHole, firstVpn - startVpn, lastVpn - startVpn);
     const cursor = mm.pageTable.cursor(firstVpn, lastVpn);
     while (cursor.next()) {
@@ -80,7 +81,7 @@ function pagemapEntry(sys: System, lo: number, hi: number, flagsHi: number): big
   if (pteIsPresent(lo)) {
     const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
     flags |= PRESENT;
-    if ((lo & PTE_SOFT_DIRTY) !== 0) flags |= SOFT_DIRTY;
+    if ((lo & PTE_SOFT_DIRTY) !== 0 && sys.config.softDirty) flags |= SOFT_DIRTY;
     if ((lo & PTE_UFFD_WP) !== 0) flags |= UFFD_WP;
     if ((lo & PTE_SPECIAL) === 0) {
       if ((memmap.flags[pfn] & PG_ANON) === 0) flags |= FILE;
@@ -90,7 +91,7 @@ function pagemapEntry(sys: System, lo: number, hi: number, flagsHi: number): big
   }
   const markers = pteMarkers(lo, hi);
   flags |= SWAP;
-  if ((lo & PTE_SWP_SOFT_DIRTY) !== 0) flags |= SOFT_DIRTY;
+  if ((lo & PTE_SWP_SOFT_DIRTY) !== 0 && sys.config.softDirty) flags |= SOFT_DIRTY;
   if ((lo & PTE_SWP_UFFD_WP) !== 0 || (markers & PTE_MARKER_UFFD_WP) !== 0) flags |= UFFD_WP;
   if ((markers & PTE_MARKER_GUARD) !== 0) flags |= GUARD_REGION;
   let offset = markers;

@@ -28,6 +28,7 @@ import {
   VM_HUGEPAGE,
   VM_LOCKED,
   VM_SHARED,
+  VM_SOFTDIRTY,
   VM_WRITE,
   type VmaId,
 } from "@pageframe/contracts";
@@ -58,7 +59,9 @@ export function smapsEntries(sys: System, task: Task): SmapsEntry[] {
     const stats = emptyMemSizeStats();
     gatherStats(sys, mm, vma, stats);
     const isThpEligible = isThpAllowable(mm, vma);
-    entries.push(smapsEntry(mapsEntry(sys, mm, vma), stats, mm.space.pool.vmFlags[vma], isThpEligible));
+    const hiddenFlags = sys.config.softDirty ? 0 : VM_SOFTDIRTY;
+    const vmFlags = mm.space.pool.vmFlags[vma] & ~hiddenFlags;
+    entries.push(smapsEntry(mapsEntry(sys, mm, vma), stats, vmFlags, isThpEligible));
   }
   const gate = gateEntry(sys, task);
   if (gate !== null) entries.push(smapsEntry(gate, emptyMemSizeStats(), GATE_VM_FLAGS, false));
