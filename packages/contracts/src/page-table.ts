@@ -149,6 +149,13 @@ export interface PageTable {
    * Source: Linux mm/memory.c, free_pgd_range().
    */
   freeTables(vpn: Vpn, endVpn: Vpn, floorVpn: Vpn, ceilingVpn: Vpn): void;
+  /**
+   * Hangs the table of level 1 that maps the 512 pages from `vpn` on, both aligned, under the pages from `toVpn` on, with all
+   * that it holds. False, and nothing but tables above the target made, when the source has no such table, the target has
+   * something, or no frame could be had. Absent where tables cannot be moved.
+   * Source: Linux 6.18 mm/mremap.c, move_normal_pmd().
+   */
+  moveTable?(vpn: Vpn, toVpn: Vpn): boolean;
   /** Frees every table of this address space, the root included. All leaves of the user half must be empty. */
   destroy(): void;
   /** Collects the entries that a walk for `vpn` reads, from the root to the leaf or the miss. Cold. */

@@ -18,6 +18,7 @@ import {
   PAGES_PER_LEVEL,
   PAGE_WORDS,
   type PageTable,
+  PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   PTE_WORDS,
   PTRS_PER_TABLE,
@@ -169,6 +170,19 @@ export class RadixPageTable extends RadixTables implements PageTable {
   freeTables(vpn: Vpn, endVpn: Vpn, floorVpn: Vpn, ceilingVpn: Vpn): void {
     const end = Math.min(endVpn, this.endOwnVpn);
     if (vpn < end) this.freeBelow(this.rootBase, this.nrLevels, 0, vpn, end, floorVpn, ceilingVpn);
+  }
+
+  moveTable(vpn: Vpn, toVpn: Vpn): boolean {
+    const target = this.allocEntry(toVpn, PT_LEVEL_PMD);
+    const { words } = this.contents;
+    if (target === NO_ENTRY || (words[target] | words[target + 1]) !== 0) return false;
+    const source = this.findAtLevel(vpn, PT_LEVEL_PMD);
+    if (source === NO_ENTRY) return false;
+    this.writePointer(target, this.pointerPfn(words[source], words[source + 1]), toVpn);
+    this.writeWords(source, 0, 0);
+    this.hotVpn = NO_TABLE;
+    this.generation++;
+    return true;
   }
 
   destroy(): void {

@@ -1,7 +1,7 @@
 /**
  * Moves page-table entries to other addresses of the same address space, for mremap. O(populated entries).
- * Source: Linux 6.18 mm/mremap.c, move_page_tables(), move_ptes(). Differs: tables are made for all entries before the
- * first is moved, so that nothing has to be moved back; whole tables are not moved at once.
+ * Source: Linux 6.18 mm/mremap.c, move_page_tables(), move_ptes(), move_normal_pmd(). Differs: tables are made for all entries
+ * before the first is moved, so that nothing has to be moved back; tables of level 2 are not moved as a whole.
  */
 import {
   bug,
@@ -15,6 +15,9 @@ import {
   leafPfn,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
+  VM_UFFD_MINOR,
+  VM_UFFD_MISSING,
+  VM_UFFD_WP,
   type Vpn,
 } from "@pageframe/contracts";
 import { type System } from "../system.ts";
@@ -23,54 +26,104 @@ import { type Mm } from "../task.ts";
 /** Pages that one level-1 table maps. */
 const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
-/** Moves the entries of `nrPages` pages. Returns 0, or -ENOMEM with every entry where it was. */
+/**
+ * Moves the entries of `nrPages` pages. Returns 0, or -ENOMEM with every entry where it was. Where both places are aligned
+ * alike, tables whose pages all move go as they are: their entries do not become soft-dirty.
+ */
 export function movePages(sys: System, mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {
-  const { cursor, copyCursor } = mm;
   const endVpn = fromVpn + nrPages;
-  if (!allocTables(mm, fromVpn, toVpn, nrPages)) return -ENOMEM;
-  cursor.reset(fromVpn, endVpn);
-  copyCursor.reset(toVpn, toVpn);
-  // Pages whose two tables are the same are moved, then flushed together (move_ptes).
-  let extentVpn = fromVpn;
-  let extentEndVpn = fromVpn;
-  let mustFlush = false;
-  while (cursor.next()) {
-    const newVpn = toVpn + (cursor.vpn - fromVpn);
-    if (cursor.vpn >= extentEndVpn) {
-      if (mustFlush) sys.tlbFlusher.flushRange(mm, extentVpn, extentEndVpn);
-      mustFlush = false;
-      extentVpn = Math.max(fromVpn, cursor.vpn - Math.min(cursor.vpn % PMD_PAGES, newVpn % PMD_PAGES));
-      const nrLeft = PMD_PAGES - Math.max(cursor.vpn % PMD_PAGES, newVpn % PMD_PAGES);
-      extentEndVpn = Math.min(endVpn, cursor.vpn + nrLeft);
-    }
-    if (pteIsPresent(cursor.lo)) mustFlush = true;
-    moveEntry(sys, mm, newVpn, toVpn + nrPages);
+  const mayMoveTables = mm.pageTable.moveTable !== undefined && !isWatched(mm, fromVpn);
+  const startVpn = fromVpn - (mayMoveTables ? nrRealigned(mm, fromVpn, toVpn, nrPages) : 0);
+  const delta = toVpn - fromVpn;
+  if (!allocTables(mm, startVpn, endVpn, delta, mayMoveTables)) return -ENOMEM;
+  for (let vpn = startVpn; vpn < endVpn;) {
+    const extentEndVpn = endOfExtent(vpn, endVpn, delta);
+    if (mayMoveTables && isWholeTable(vpn, extentEndVpn) && mm.pageTable.findEntry(vpn) !== NO_ENTRY)
+      moveWholeTable(sys, mm, vpn, delta);
+    else moveEntries(sys, mm, vpn, extentEndVpn, delta);
+    vpn = extentEndVpn;
   }
-  if (mustFlush) sys.tlbFlusher.flushRange(mm, extentVpn, extentEndVpn);
   return 0;
 }
 
+/** Is the mapping registered with userfaultfd, whose protection does not move (vma_has_uffd_without_event_remap)? */
+function isWatched(mm: Mm, vpn: Vpn): boolean {
+  const { space } = mm;
+  return (space.pool.vmFlags[space.findVma(vpn)] & (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)) !== 0;
+}
+
 /**
- * Makes the tables that the target needs: one wherever the source has one, even without entries (move_page_tables). False
- * when there is no memory. O(tables of the range).
+ * Pages below the range that move along so that its first table moves whole: the range reaches that table's end, both
+ * places are aligned alike and begin mappings, and nothing is mapped in the tables before them (can_realign_addr).
  */
-function allocTables(mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages: number): boolean {
+function nrRealigned(mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {
+  const nrBefore = fromVpn % PMD_PAGES;
+  if (nrBefore === 0 || toVpn % PMD_PAGES !== nrBefore || nrPages < PMD_PAGES - nrBefore) return 0;
+  const { space } = mm;
+  for (const vpn of [fromVpn, toVpn]) {
+    const vma = space.findVma(vpn);
+    if (space.pool.startVpn[vma] !== vpn || space.findVma(vpn - nrBefore) !== vma) return 0;
+  }
+  return nrBefore;
+}
+
+/** End of what lies in one table both before and after the move (get_extent). */
+function endOfExtent(vpn: Vpn, endVpn: Vpn, delta: number): Vpn {
+  return Math.min(endVpn, vpn + PMD_PAGES - Math.max(vpn % PMD_PAGES, (vpn + delta) % PMD_PAGES));
+}
+
+function isWholeTable(vpn: Vpn, extentEndVpn: Vpn): boolean {
+  return extentEndVpn - vpn === PMD_PAGES;
+}
+
+/** Moves a table with its entries (move_normal_pmd). */
+function moveWholeTable(sys: System, mm: Mm, vpn: Vpn, delta: number): void {
+  const { cursor, pageTable } = mm;
+  cursor.reset(vpn, vpn + PMD_PAGES);
+  while (cursor.next()) moveRmap(sys, mm, cursor.vpn, cursor.vpn + delta, cursor.lo, cursor.hi);
+  if (pageTable.moveTable?.(vpn, vpn + delta) !== true)
+    bug(`the table of vpn 0x${vpn.toString(16)} cannot move, where all was made ready for it`);
+  sys.tlbFlusher.flushRange(mm, vpn, vpn + PMD_PAGES);
+}
+
+/** Moves the entries of pages whose two tables are the same, then flushes them together (move_ptes). */
+function moveEntries(sys: System, mm: Mm, vpn: Vpn, endVpn: Vpn, delta: number): void {
+  const { cursor, copyCursor } = mm;
+  let mustFlush = false;
+  cursor.reset(vpn, endVpn);
+  copyCursor.reset(vpn + delta, vpn + delta);
+  while (cursor.next()) {
+    if (pteIsPresent(cursor.lo)) mustFlush = true;
+    moveEntry(sys, mm, cursor.vpn + delta, endVpn + delta);
+  }
+  if (mustFlush) sys.tlbFlusher.flushRange(mm, vpn, endVpn);
+}
+
+/**
+ * Makes the tables that the target needs: one wherever the source has one, even without entries (move_page_tables), unless
+ * that one moves; then those above. False when there is no memory. O(tables of the range).
+ */
+function allocTables(mm: Mm, startVpn: Vpn, endVpn: Vpn, delta: number, mayMoveTables: boolean): boolean {
   const { pageTable, copyCursor } = mm;
-  const endVpn = fromVpn + nrPages;
   if (pageTable.nrLevels > 1) {
-    for (let vpn = fromVpn; vpn < endVpn;) {
-      const newVpn = toVpn + (vpn - fromVpn);
+    for (let vpn = startVpn; vpn < endVpn;) {
       const hasTable = pageTable.findEntry(vpn) !== NO_ENTRY;
-      // Where a table above is missing, all below it are.
-      const nrSpanned = hasTable ? PMD_PAGES : PAGES_PER_LEVEL[pageTable.lastLevel];
-      if (hasTable && pageTable.allocEntry(newVpn, 1) === NO_ENTRY) return false;
-      vpn += nrSpanned - Math.max(vpn % nrSpanned, hasTable ? newVpn % PMD_PAGES : 0);
+      if (!hasTable) {
+        // Where a table above is missing, all below it are.
+        const nrSpanned = PAGES_PER_LEVEL[pageTable.lastLevel];
+        vpn += nrSpanned - (vpn % nrSpanned);
+        continue;
+      }
+      const extentEndVpn = endOfExtent(vpn, endVpn, delta);
+      const isMoved = mayMoveTables && isWholeTable(vpn, extentEndVpn);
+      if (pageTable.allocEntry(vpn + delta, isMoved ? PT_LEVEL_PMD : PT_LEVEL_PTE) === NO_ENTRY) return false;
+      vpn = extentEndVpn;
     }
     return true;
   }
-  copyCursor.reset(fromVpn, endVpn);
+  copyCursor.reset(startVpn, endVpn);
   while (copyCursor.next()) {
-    if (pageTable.allocEntry(toVpn + (copyCursor.vpn - fromVpn), 1) === NO_ENTRY) return false;
+    if (pageTable.allocEntry(copyCursor.vpn + delta, PT_LEVEL_PTE) === NO_ENTRY) return false;
   }
   return true;
 }
@@ -85,10 +138,13 @@ function moveEntry(sys: System, mm: Mm, newVpn: Vpn, endVpn: Vpn): void {
   cursor.clear();
   const isPresent = pteIsPresent(lo);
   copyCursor.set(lo | (isPresent ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY), hi);
-  if (isPresent && (lo & PTE_SPECIAL) === 0) {
-    const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
-    // Nothing else changes for the page: it is counted as before, and locked when the mapping is.
-    sys.rmap.remove(pfn, mm.id, vpn);
-    sys.rmap.add(pfn, mm.id, newVpn);
-  }
+  moveRmap(sys, mm, vpn, newVpn, lo, hi);
+}
+
+/** The page that an entry maps is found at its new place. Nothing else changes: it is counted and locked as before. */
+function moveRmap(sys: System, mm: Mm, vpn: Vpn, newVpn: Vpn, lo: number, hi: number): void {
+  if (!pteIsPresent(lo) || (lo & PTE_SPECIAL) !== 0) return;
+  const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
+  sys.rmap.remove(pfn, mm.id, vpn);
+  sys.rmap.add(pfn, mm.id, newVpn);
 }
