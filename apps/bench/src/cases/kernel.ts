@@ -1,43 +1,9 @@
 /** What single services of the kernel cost. */
-import {
-  bug,
-  MAP_ANONYMOUS,
-  MAP_PRIVATE,
-  packRun,
-  PAGE_SIZE,
-  PROT_READ,
-  PROT_WRITE,
-  RUN_WRITE,
-  vpnHi,
-  vpnLo,
-  vpnOfAddress,
-} from "@pageframe/contracts";
+import { bug, PAGE_SIZE, PROT_READ, PROT_WRITE } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
 import { type BenchCase, type Scale } from "../bench-case.ts";
 import { timed } from "../cpu-time.ts";
-
-/** Maps `nrPages` of private anonymous memory; returns its address. */
-function mapAnonymous(kernel: Kernel, task: Task, nrPages: number): number {
-  const address = kernel.mmap(
-    task,
-    0,
-    nrPages * PAGE_SIZE,
-    PROT_READ | PROT_WRITE,
-    MAP_PRIVATE | MAP_ANONYMOUS,
-  );
-  return address >= 0 ? address : bug(`mmap of ${nrPages} pages: errno ${-address}`);
-}
-
-/** Runs that write to each of `nrPages` pages once. */
-function writesTo(address: number, nrPages: number): Int32Array {
-  const words = new Int32Array(2 * nrPages);
-  for (let page = 0; page < nrPages; page++) {
-    const vpn = vpnOfAddress(address) + page;
-    words[2 * page] = vpnLo(vpn);
-    words[2 * page + 1] = packRun(vpnHi(vpn), RUN_WRITE, false, 1);
-  }
-  return words;
-}
+import { mapPages, writesTo } from "../program-memory.ts";
 
 const common = { group: "kernel", target: null, counterpart: null, input: null };
 const NR_MAPPED_PAGES: Readonly<Record<Scale, number>> = { full: 32_768, quick: 32_768, tiny: 64 };
@@ -49,7 +15,7 @@ const NR_RESTORES: Readonly<Record<Scale, number>> = { full: 100, quick: 20, tin
 function writtenMachine(nrPages: number): { kernel: Kernel; task: Task; address: number } {
   const kernel = bootKernel({ memory: "64MiB", contents: "sparse" });
   const task = kernel.spawn("writer");
-  const address = mapAnonymous(kernel, task, nrPages);
+  const address = mapPages(kernel, task, nrPages, PROT_READ | PROT_WRITE);
   for (let page = 0; page < nrPages; page++) kernel.write(task, address + page * PAGE_SIZE, 1 + (page & 127));
   return { kernel, task, address };
 }
@@ -75,7 +41,7 @@ export const kernelCases: readonly BenchCase[] = [
       const nrPages = NR_MAPPED_PAGES[scale];
       const before = stateBytes(kernel);
       const seconds = timed(() => {
-        const address = mapAnonymous(kernel, task, nrPages);
+        const address = mapPages(kernel, task, nrPages, PROT_READ | PROT_WRITE);
         if (kernel.accessRuns(task, writesTo(address, nrPages), nrPages) !== null)
           bug("a write raised a signal");
       });

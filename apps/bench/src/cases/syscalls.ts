@@ -1,21 +1,9 @@
 /** System calls on memory, beside the host kernel's own (c/syscalls.c makes the same calls). */
-import {
-  bug,
-  MAP_ANONYMOUS,
-  MAP_PRIVATE,
-  packRun,
-  PAGE_SIZE,
-  PROT_NONE,
-  PROT_READ,
-  PROT_WRITE,
-  RUN_WRITE,
-  vpnHi,
-  vpnLo,
-  vpnOfAddress,
-} from "@pageframe/contracts";
+import { bug, PAGE_SIZE, PROT_NONE, PROT_READ, PROT_WRITE } from "@pageframe/contracts";
 import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
 import { type BenchCase, type Counterpart, type Scale } from "../bench-case.ts";
 import { cpuSeconds, timed } from "../cpu-time.ts";
+import { mapPages, writesTo } from "../program-memory.ts";
 
 type BySize = Readonly<Record<Scale, number>>;
 
@@ -31,26 +19,9 @@ const NR_PROTECTS: BySize = { full: 20, quick: 4, tiny: 1 };
 const MAP_COUNT_MARGIN = 1000;
 const USER_MEMORY = PROT_READ | PROT_WRITE;
 
-/** Maps private anonymous memory; returns its address. */
-function mapPages(kernel: Kernel, task: Task, nrPages: number, prot: number): number {
-  const address = kernel.mmap(task, 0, nrPages * PAGE_SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS);
-  return address >= 0 ? address : bug(`mmap of ${nrPages} pages: errno ${-address}`);
-}
-
 function unmapPages(kernel: Kernel, task: Task, address: number, nrPages: number): void {
   const result = kernel.munmap(task, address, nrPages * PAGE_SIZE);
   if (result < 0) bug(`munmap of ${nrPages} pages: errno ${-result}`);
-}
-
-/** Runs that write to each of `nrPages` pages once. */
-function writesTo(address: number, nrPages: number): Int32Array {
-  const words = new Int32Array(2 * nrPages);
-  for (let page = 0; page < nrPages; page++) {
-    const vpn = vpnOfAddress(address) + page;
-    words[2 * page] = vpnLo(vpn);
-    words[2 * page + 1] = packRun(vpnHi(vpn), RUN_WRITE, false, 1);
-  }
-  return words;
 }
 
 function writePages(kernel: Kernel, task: Task, words: Int32Array): void {

@@ -129,11 +129,16 @@ export class Evictor implements ReclaimHost {
     if ((memmap.flags[pfn] & PG_SWAPBACKED) === 0) return this.dropLazyfree(pfn);
     if (!isCached && !addPageToSwap(sys, pfn)) return EVICT_NO_SWAP;
     if (!this.unmapAnon(pfn)) return EVICT_IN_USE;
-    const swapEntry = memmap.private[pfn];
-    if ((memmap.flags[pfn] & PG_DIRTY) !== 0) {
+    return this.writeAndFree(pfn);
+  }
+
+  /** Writes a page of the swap cache to its slot if it is dirty, and frees it, unless the device takes its time. */
+  private writeAndFree(pfn: Pfn): number {
+    const { sys } = this;
+    const swapEntry = sys.memmap.private[pfn];
+    if ((sys.memmap.flags[pfn] & PG_DIRTY) !== 0) {
       sys.unmapBatch.beforeWrite();
-      const result = writeToSwap(sys, pfn);
-      if (result < 0) return EVICT_IO_ERROR;
+      if (writeToSwap(sys, pfn) < 0) return EVICT_IO_ERROR;
       sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
       if (sys.swap.isWrittenLater(swapEntry)) return EVICT_WRITTEN;
     }
@@ -199,17 +204,7 @@ export class Evictor implements ReclaimHost {
       return EVICT_FREED;
     }
     if (!isCached && !moveShmemToSwap(sys, pfn)) return EVICT_NO_SWAP;
-    if (isDirty) {
-      const swapEntry = memmap.private[pfn];
-      sys.unmapBatch.beforeWrite();
-      if (writeToSwap(sys, pfn) < 0) return EVICT_IO_ERROR;
-      sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
-      if (sys.swap.isWrittenLater(swapEntry)) return EVICT_WRITTEN;
-    }
-    sys.swap.deleteFromCache(pfn);
-    putUserPage(sys, pfn, 0);
-    sys.unmapBatch.freed();
-    return EVICT_FREED;
+    return this.writeAndFree(pfn);
   }
 
   /** Replaces every entry that maps an anonymous page by its swap entry. False when a mapping is locked. */
