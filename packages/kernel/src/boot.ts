@@ -355,6 +355,7 @@ function wireSwapAndReclaim(
       priority: area.priority,
       kind,
       isSynchronousIo: area.synchronous ?? area.file === undefined,
+      isRotational: area.rotational,
     });
   });
   const host = new Evictor(sys);

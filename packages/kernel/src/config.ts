@@ -58,6 +58,8 @@ export const kernelConfigSchema = z.strictObject({
         file: z.string().optional(),
         /** Is the device as quick as memory, as zram is? So by default where there is no `file`. */
         synchronous: z.boolean().optional(),
+        /** Does the device turn, so that neighbours on it are read ahead and not neighbours in the mapping? */
+        rotational: z.boolean().default(false),
       }),
     )
     .default([]),

@@ -15,7 +15,6 @@ const INT_MIN = -0x80000000;
 /** Largest unsigned long that a number holds exactly; above, text is taken as the nearest number. */
 const ULONG_MAX = 2 ** 64 - 1;
 const DEFAULT_MMAP_MIN_ADDR = 65536;
-const DEFAULT_PAGE_CLUSTER = 3;
 const DEFAULT_RANDOMIZE_VA_SPACE = 2;
 
 /** Values that have no other home. */
@@ -24,8 +23,6 @@ export class Sysctls {
   mmapMinAddr: number = DEFAULT_MMAP_MIN_ADDR;
   /** vm.max_map_count, for address spaces to come. */
   maxMapCount: number;
-  /** vm.page-cluster: swap reads 2^n pages at a time. */
-  pageCluster: number = DEFAULT_PAGE_CLUSTER;
   /** kernel.randomize_va_space: 0 nothing, 1 all but the heap, 2 all. */
   randomizeVaSpace: number = DEFAULT_RANDOMIZE_VA_SPACE;
   /** vm.unprivileged_userfaultfd: 1 lets everybody handle faults of the kernel. */
@@ -105,7 +102,7 @@ function get(sys: System, name: string): number {
     case "vm/overcommit_ratio":
       return vmCommit.overcommitRatio;
     case "vm/page-cluster":
-      return sysctls.pageCluster;
+      return sys.swap.pageCluster;
     case "vm/swappiness":
       return sys.reclaimPolicy.swappiness;
     case "vm/unprivileged_userfaultfd":
@@ -147,7 +144,7 @@ function set(sys: System, name: string, value: number): void {
       vmCommit.setOvercommitRatio(value);
       break;
     case "vm/page-cluster":
-      sysctls.pageCluster = value;
+      sys.swap.pageCluster = value;
       break;
     case "vm/swappiness":
       sys.reclaimPolicy.swappiness = value;

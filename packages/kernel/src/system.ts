@@ -32,6 +32,7 @@ import { type VmaPool, type VmCommit } from "@pageframe/vma";
 import { type Gather, type ReclaimFlushes, type TlbFlushes } from "./tlb/coherence.ts";
 import { type KernelConfig } from "./config.ts";
 import { type Files } from "./files/files.ts";
+import { SwapClusterState } from "./pages/swap-cluster-state.ts";
 import { SysvShm } from "./files/shm-segments.ts";
 import { type Zombie } from "./process.ts";
 import { Sysctls } from "./sysctl.ts";
@@ -127,6 +128,8 @@ export class System {
   /** anon_vma identities that have a slab object. */
   nrAnonVmas = 0;
   nrOomKills = 0;
+  /** What readahead by slots remembers (swap-cluster.ts). */
+  readonly swapCluster: SwapClusterState = new SwapClusterState();
   /** Locked mappings of pages that more than one holds in memory (mlock_count, mlock-pages.ts). */
   readonly mlockCounts = new Map<Pfn, number>();
   /** References that get_user_pages and pin_user_pages hold, by frame (pins.ts). For audits. */

@@ -28,6 +28,8 @@ export class SwapArea {
   readonly backend: SwapBackend;
   /** Is a write over when the call returns, and a read so quick that reading ahead is in vain (SWP_SYNCHRONOUS_IO)? */
   readonly isSynchronousIo: boolean;
+  /** Does each read cost a seek, so that neighbours on the device are read ahead? */
+  readonly isRotational: boolean;
   readonly swapMap: Uint8Array;
   readonly continuation = new Map<number, number>();
   readonly cachedPfn: Int32Array;
@@ -41,6 +43,7 @@ export class SwapArea {
     slots: SwapSlots,
     backend: SwapBackend,
     isSynchronousIo: boolean,
+    isRotational: boolean,
   ) {
     this.type = type;
     this.name = name;
@@ -49,6 +52,7 @@ export class SwapArea {
     this.slots = slots;
     this.backend = backend;
     this.isSynchronousIo = isSynchronousIo;
+    this.isRotational = isRotational;
     this.swapMap = new Uint8Array(slots.nrSlots);
     this.cachedPfn = new Int32Array(slots.nrSlots).fill(NO_PFN);
     this.isZeroFilled = new Uint8Array(slots.nrSlots);

@@ -72,6 +72,8 @@ export interface SwapOnOptions {
   readonly kind?: SwapKind;
   /** Is the device as quick as memory (zram, brd)? A page is then out once it was written, and none is read ahead. */
   readonly isSynchronousIo?: boolean;
+  /** Does the device turn, as a hard disk does? With one such area all readahead goes by slots. */
+  readonly isRotational?: boolean;
 }
 
 /** A line of /proc/swaps. */
@@ -94,6 +96,8 @@ export class SwapAreas {
   readonly order: number[] = [];
   /** vm.page-cluster: at most 2^pageCluster pages are read at a time. */
   pageCluster: number = DEFAULT_PAGE_CLUSTER;
+  /** Areas on devices that turn (nr_rotate_swap). */
+  nrRotational = 0;
   /** Listener of tracepoints, or null. */
   trace: TraceSink | null;
   private readonly memmap: Memmap;
@@ -137,6 +141,7 @@ export class SwapAreas {
       priority = AUTO_PRIORITY,
       kind = "file",
       isSynchronousIo = false,
+      isRotational = false,
     } = options;
     if (!Number.isInteger(priority) || priority > MAX_SWAP_PRIORITY) {
       throw new KernelError(EINVAL, `swap priority ${priority} is not an integer up to ${MAX_SWAP_PRIORITY}`);
@@ -162,8 +167,9 @@ export class SwapAreas {
       throw new KernelError(EPERM, `${MAX_SWAPFILES} swap areas are on: no more can be`);
     }
     const given = priority >= 0 ? priority : --this.leastPriority;
-    const area = new SwapArea(type, name, kind, given, slots, backend, isSynchronousIo);
+    const area = new SwapArea(type, name, kind, given, slots, backend, isSynchronousIo, isRotational);
     this.areas[type] = area;
+    if (isRotational) this.nrRotational++;
     this.enqueue(area);
     this.nrTotal += area.nrPages;
     this.nrFree += area.nrPages;
@@ -186,6 +192,7 @@ export class SwapAreas {
     }
     this.order.splice(at, 1);
     this.areas[type] = null;
+    if (area.isRotational) this.nrRotational--;
     if (this.fillingType === type) this.fillingType = NO_AREA;
     this.nrTotal -= area.nrPages;
     this.nrFree -= area.nrPages;
@@ -255,6 +262,11 @@ export class SwapAreas {
   /** Is a slot on a device that is as quick as memory (SWP_SYNCHRONOUS_IO)? */
   isSynchronousIo(entry: SwapEntry): boolean {
     return this.areaOfType(swapType(entry)).isSynchronousIo;
+  }
+
+  /** Slots of the area that an entry lies in, the header's among them. */
+  nrSlotsOf(entry: SwapEntry): number {
+    return this.areaOfType(swapType(entry)).slots.nrSlots;
   }
 
   /** After writePage(): is the write still on its way? Neither on a synchronous device nor for a page of zeros. */

@@ -5,7 +5,6 @@
  * without a mapping, until it is written and its frame is taken. Page tables know nothing of it: their entries are empty.
  * The inode's name for a slot counts as one page-table entry would (SWAP_MAP_SHMEM).
  * Source: Linux 6.18 mm/shmem.c, shmem_writeout(), shmem_swapin_folio(), shmem_free_swap(), shmem_swap_usage().
- * Differs: no readahead around a page that is read back.
  */
 import {
   bug,
@@ -13,18 +12,17 @@ import {
   ENOMEM,
   NO_PFN,
   PG_DIRTY,
-  PG_SWAPBACKED,
   PG_UPTODATE,
   type Pfn,
   type SwapEntry,
 } from "@pageframe/contracts";
 import { type Inode } from "./files.ts";
 import { addToCache, removeFromCache, unchargePages } from "./shmem-inode.ts";
-import { allocUserPage, putUserPage } from "../pages/pages.ts";
+import { noteClusterHit, readCluster, readIntoSwapCache } from "../pages/swap-cluster.ts";
 import { addPageToSwap, freeSwapEntry } from "../pages/swap-pages.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
-import { CAUSE_SWAP_IN, CAUSE_ZERO_PAGE } from "../time.ts";
+import { CAUSE_ZERO_PAGE } from "../time.ts";
 
 /**
  * Moves a dirty page that nothing maps from its inode to the swap cache; the caller writes it. False, and the page as
@@ -60,8 +58,12 @@ export function swapInShmem(sys: System, task: Task, inode: Inode, pgoff: number
   let pfn: number = swap.lookupCache(entry);
   if (pfn === NO_PFN) {
     sys.files.nrReads++;
-    pfn = readShmemSwap(sys, task, entry, pgoff);
-    if (pfn < 0) return pfn;
+    pfn = sys.swap.isSynchronousIo(entry)
+      ? readIntoSwapCache(sys, task, pgoff, entry)
+      : readCluster(sys, task, pgoff, entry);
+    if (pfn < 0) return pfn === NO_PFN ? -ENOMEM : -EIO;
+  } else {
+    noteClusterHit(sys, pfn);
   }
   // The swap cache's reference becomes the inode's.
   swap.deleteFromCache(pfn);
@@ -70,25 +72,6 @@ export function swapInShmem(sys: System, task: Task, inode: Inode, pgoff: number
   addToCache(sys, inode, pgoff, pfn);
   memmap.setFlags(pfn, PG_DIRTY);
   memmap.getPage(pfn);
-  return pfn;
-}
-
-/** Reads a slot that is not in the swap cache into a page there. Returns the frame, -ENOMEM or -EIO. */
-export function readShmemSwap(sys: System, task: Task, entry: SwapEntry, pgoff: number): number {
-  const pfn = allocUserPage(sys, task.cpu, task.pid, pgoff);
-  if (pfn === NO_PFN || task.killedBy !== null) {
-    if (pfn !== NO_PFN) putUserPage(sys, pfn, task.cpu);
-    return -ENOMEM;
-  }
-  sys.time.spend(CAUSE_SWAP_IN, 1);
-  if (sys.swap.readPage(entry, pfn) < 0) {
-    putUserPage(sys, pfn, task.cpu);
-    return -EIO;
-  }
-  sys.memmap.setFlags(pfn, PG_SWAPBACKED | PG_UPTODATE);
-  // The reference that came with the page becomes the cache's.
-  sys.swap.addToCache(entry, pfn);
-  sys.lru.addPage(pfn, task.cpu);
   return pfn;
 }
 

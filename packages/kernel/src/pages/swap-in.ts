@@ -44,7 +44,8 @@ import {
   vmFlagsToPteLo,
 } from "./pages.ts";
 import { freeSwapOfPage, isSwapFull } from "./swap-pages.ts";
-import { noteSwapCacheHit, readAhead, SWAP_READ_FAILED } from "./swap-readahead.ts";
+import { noteSwapCacheHit, readAhead } from "./swap-readahead.ts";
+import { SWAP_READ_FAILED } from "./swap-window.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { CAUSE_SWAP_IN } from "../time.ts";
@@ -98,6 +99,10 @@ export function swapInPage(
   if (isFresh) {
     // Its slot is gone and no entry is dirty: RAM holds the only copy, which MADV_FREE by one of two sharers must not drop.
     memmap.flags[pfn] |= PG_ANON | PG_SWAPBACKED | PG_UPTODATE | PG_DIRTY;
+    memmap.index[pfn] = linearPageIndex(mm, vma, vpn);
+  } else if (!memmap.hasFlags(pfn, PG_ANON)) {
+    // Read as somebody's neighbour on the device: only now is it known whose it is.
+    memmap.setFlags(pfn, PG_ANON);
     memmap.index[pfn] = linearPageIndex(mm, vma, vpn);
   }
   mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, vmFlagsToPteHi(vmFlags)));

@@ -1,13 +1,14 @@
 /**
- * Reading pages from swap, and those beside them in the mapping, into the swap cache. Hot: per page swapped in.
+ * Reading pages from swap, and those beside them in the mapping, into the swap cache. Hot: per page swapped in. Where an area is
+ * on a disk that turns, those beside them there (swap-cluster.ts).
  *
  * How many pages are read at a time grows with the pages read ahead that were used, up to 2^pageCluster. What a mapping
  * remembers of it (swap_readahead_info) is one number: page of the last swap fault, window then, pages used since.
  *
  *     bits 0..5 pages used | 6..11 window | 12.. page number
  *
- * Source: Linux 6.18 mm/swap_state.c, swap_vma_readahead(), swap_vma_ra_win(), __swapin_nr_pages(),
- * swap_update_readahead(), read_swap_cache_async().
+ * Source: Linux 6.18 mm/swap_state.c, swap_vma_readahead(), swap_vma_ra_win(), swap_update_readahead(),
+ * read_swap_cache_async().
  * Differs: reads are over when they return; a page whose read failed does not stay in the swap cache.
  */
 import {
@@ -15,9 +16,6 @@ import {
   NO_PFN,
   PAGES_PER_LEVEL,
   PG_ANON,
-  PG_RECLAIM,
-  PG_SWAPBACKED,
-  PG_UPTODATE,
   PT_LEVEL_PMD,
   pteIsNonSwap,
   pteIsSwap,
@@ -28,13 +26,11 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { allocUserPage, linearPageIndex, putUserPage } from "./pages.ts";
+import { linearPageIndex } from "./pages.ts";
+import { noteClusterHit, readCluster, readIntoSwapCache } from "./swap-cluster.ts";
+import { PG_READAHEAD, windowPages } from "./swap-window.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
-import { CAUSE_SWAP_IN } from "../time.ts";
-
-/** readAhead() could not read the page itself. */
-export const SWAP_READ_FAILED = -2;
 
 /** What a mapping starts with: four pages used. */
 const SWAP_RA_INITIAL = 4;
@@ -44,8 +40,6 @@ const SWAP_RA_VPN_SHIFT = 12;
 const SWAP_RA_HITS_MAX = 63;
 /** Largest order of a window (SWAP_RA_ORDER_CEILING). */
 const SWAP_RA_ORDER_CEILING = 5;
-/** PG_readahead is the bit of PG_reclaim. */
-const PG_READAHEAD: number = PG_RECLAIM;
 const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
 /**
@@ -53,6 +47,7 @@ const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
  * NO_PFN without memory, or when the task was killed for it; SWAP_READ_FAILED.
  */
 export function readAhead(sys: System, task: Task, vma: VmaId, vpn: Vpn, swapEntry: SwapEntry): number {
+  if (sys.swap.nrRotational > 0) return readCluster(sys, task, vpn, swapEntry);
   const { mm } = task;
   const { pool } = mm.space;
   const prevVpn = Math.floor(readaheadInfo(sys, vma) / 2 ** SWAP_RA_VPN_SHIFT);
@@ -86,6 +81,10 @@ export function readAhead(sys: System, task: Task, vma: VmaId, vpn: Vpn, swapEnt
 /** Notes that a fault at `vpn` found its page in the swap cache: perhaps one that was read ahead. */
 export function noteSwapCacheHit(sys: System, vma: VmaId, vpn: Vpn, pfn: number): void {
   const { memmap } = sys;
+  if (sys.swap.nrRotational > 0) {
+    noteClusterHit(sys, pfn);
+    return;
+  }
   const isReadahead = memmap.hasFlags(pfn, PG_READAHEAD);
   if (isReadahead) {
     memmap.clearFlags(pfn, PG_READAHEAD);
@@ -126,39 +125,12 @@ function nextWindow(sys: System, vma: VmaId, vpn: Vpn, prevVpn: Vpn): number {
   return nrPages;
 }
 
-/** Window by the pages used of the last one (__swapin_nr_pages). */
-function windowPages(prevVpn: Vpn, vpn: Vpn, nrHits: number, maxPages: number, prevPages: number): number {
-  let nrPages = nrHits + 2;
-  if (nrPages === 2) {
-    // No pages used to judge by: perhaps faults come in order all the same.
-    if (vpn !== prevVpn + 1 && vpn !== prevVpn - 1) nrPages = 1;
-  } else {
-    let roundedUp = 4;
-    while (roundedUp < nrPages) roundedUp *= 2;
-    nrPages = roundedUp;
-  }
-  // The window does not shrink by more than half.
-  return Math.max(Math.min(nrPages, maxPages), prevPages >> 1);
-}
-
-/** Reads a page into a frame of its own in the swap cache. Returns the frame, NO_PFN or SWAP_READ_FAILED. */
+/** Reads a page of a mapping into the swap cache. Returns the frame, NO_PFN or SWAP_READ_FAILED. */
 function readIntoCache(sys: System, task: Task, vma: VmaId, vpn: Vpn, swapEntry: SwapEntry): number {
-  const { memmap, swap } = sys;
-  const pfn = allocUserPage(sys, task.cpu, task.pid, vpn);
-  if (pfn === NO_PFN) return NO_PFN;
-  if (task.killedBy !== null) {
-    putUserPage(sys, pfn, task.cpu);
-    return NO_PFN;
+  const pfn = readIntoSwapCache(sys, task, vpn, swapEntry);
+  if (pfn >= 0) {
+    sys.memmap.flags[pfn] |= PG_ANON;
+    sys.memmap.index[pfn] = linearPageIndex(task.mm, vma, vpn);
   }
-  sys.time.spend(CAUSE_SWAP_IN, 1);
-  if (swap.readPage(swapEntry, pfn) < 0) {
-    putUserPage(sys, pfn, task.cpu);
-    return SWAP_READ_FAILED;
-  }
-  memmap.flags[pfn] |= PG_ANON | PG_SWAPBACKED | PG_UPTODATE;
-  memmap.index[pfn] = linearPageIndex(task.mm, vma, vpn);
-  // The reference that came with the page becomes the cache's.
-  swap.addToCache(swapEntry, pfn);
-  sys.lru.addPage(pfn, task.cpu);
   return pfn;
 }

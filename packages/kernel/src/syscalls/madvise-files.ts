@@ -16,8 +16,8 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { NO_FILE } from "@pageframe/vma";
-import { readShmemSwap } from "../files/shmem-swap.ts";
 import { linearPageIndex } from "../pages/pages.ts";
+import { readIntoSwapCache } from "../pages/swap-cluster.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { fallocateFile } from "./files.ts";
@@ -49,7 +49,7 @@ export function willneedFile(sys: System, task: Task, vma: VmaId, startVpn: Vpn,
     for (let pgoff = startPgoff; pgoff < endPgoff && task.killedBy === null; pgoff++) {
       const entry = inode.swapped.get(pgoff);
       if (entry !== undefined && sys.swap.lookupCache(entry) === NO_PFN)
-        readShmemSwap(sys, task, entry, pgoff);
+        readIntoSwapCache(sys, task, pgoff, entry);
     }
   }
   if (inode.isShmem) sys.lru.drain(task.cpu);
