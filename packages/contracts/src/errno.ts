@@ -34,6 +34,7 @@ export const ENOSYS = 38;
 export const EIDRM = 43;
 export const EOVERFLOW = 75;
 export const EOPNOTSUPP = 95;
+export const EHWPOISON = 133;
 
 /** Names of the error numbers above, as `strerrorname_np(3)` gives them. */
 export const ERRNO_NAMES: Readonly<Record<number, string>> = {
@@ -65,6 +66,7 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [EIDRM]: "EIDRM",
   [EOVERFLOW]: "EOVERFLOW",
   [EOPNOTSUPP]: "EOPNOTSUPP",
+  [EHWPOISON]: "EHWPOISON",
 };
 
 /** Names an error number given with either sign; `errno N` when it is not one of the above. */

@@ -4,12 +4,15 @@ import {
   UFFD_API,
   UFFD_EVENT_PAGEFAULT,
   UFFD_PAGEFAULT_FLAG_MINOR,
+  UFFD_PAGEFAULT_FLAG_WP,
   UFFDIO_API,
   UFFDIO_CONTINUE,
   UFFDIO_COPY,
+  UFFDIO_MOVE,
   UFFDIO_POISON,
   UFFDIO_REGISTER,
   UFFDIO_UNREGISTER,
+  UFFDIO_WRITEPROTECT,
   UFFDIO_ZEROPAGE,
 } from "@pageframe/contracts";
 import {
@@ -76,6 +79,17 @@ export class UffdWorld {
   poison(page: number, nrPages = 1): [number, number | undefined] {
     const arg = { range: range(page, nrPages), mode: 0, updated: 0 };
     return [this.kernel.uffdIoctl(this.server, this.uffd, UFFDIO_POISON, arg), arg.updated];
+  }
+
+  /** UFFDIO_WRITEPROTECT; protects unless `mode` is 0. */
+  protect(page: number, nrPages: number, mode = 1): number {
+    const arg = { range: range(page, nrPages), mode };
+    return this.kernel.uffdIoctl(this.server, this.uffd, UFFDIO_WRITEPROTECT, arg);
+  }
+
+  move(toPage: number, fromPage: number, nrPages = 1, mode = 0): [number, number | undefined] {
+    const arg = { dst: at(toPage), src: at(fromPage), len: nrPages * PAGE_SIZE, mode, move: 0 };
+    return [this.kernel.uffdIoctl(this.server, this.uffd, UFFDIO_MOVE, arg), arg.move];
   }
 
   /** Reads all messages. */
@@ -148,7 +162,8 @@ export class TestMonitor implements UserfaultMonitor {
   private answerFault(flags: number, page: number): void {
     const { world, answer } = this;
     if (answer === "nothing") return;
-    if ((flags & UFFD_PAGEFAULT_FLAG_MINOR) !== 0) this.results.push(world.continue(page)[0]);
+    if ((flags & UFFD_PAGEFAULT_FLAG_WP) !== 0) this.results.push(world.protect(page, 1, 0));
+    else if ((flags & UFFD_PAGEFAULT_FLAG_MINOR) !== 0) this.results.push(world.continue(page)[0]);
     else if (answer === "zeropage") this.results.push(world.zeropage(page)[0]);
     else if (answer === "poison") this.results.push(world.poison(page)[0]);
     else this.results.push(world.copy(page, 1, 97 + (page % 26))[0]);

@@ -73,8 +73,12 @@ export function splitForUnmap(mm: MmStruct, first: VmaId, startVpn: Vpn, endVpn:
  */
 export function tellUffdOfUnmap(mm: MmStruct, first: VmaId, startVpn: Vpn, endVpn: Vpn): void {
   const { pool, host } = mm;
+  const told: number[] = [];
   for (let vma = first; vma !== NO_VMA && pool.startVpn[vma] < endVpn; vma = pool.next[vma]) {
-    if (pool.uffd[vma] !== NO_UFFD) host.unmapUffd?.(pool.uffd[vma], startVpn, endVpn);
+    const uffd = pool.uffd[vma];
+    if (uffd === NO_UFFD || told.includes(uffd)) continue;
+    told.push(uffd);
+    host.unmapUffd?.(uffd, startVpn, endVpn);
   }
 }
 

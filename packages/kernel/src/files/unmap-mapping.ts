@@ -7,8 +7,11 @@ import {
   PG_ANON,
   PG_DIRTY,
   PTE_D,
+  PTE_MARKER_HI,
+  PTE_MARKER_UFFD_WP,
   PTE_SPECIAL,
   pteIsPresent,
+  pteMarkerLo,
   leafPfn,
   PT_LEVEL_PTE,
   type Vpn,
@@ -19,6 +22,7 @@ import { type Inode } from "./files.ts";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
 import { zapPages } from "../mm/zap.ts";
 import { putUserPage, removeRmap } from "../pages/pages.ts";
+import { entryIsUffdWp, leavesMarkers } from "../uffd/write-protect.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 
@@ -60,6 +64,7 @@ export function unmapMapping(
 function zapFilePages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
   const { memmap, gather } = sys;
   const { cursor } = mm;
+  const isWpKept = leavesMarkers(mm, mm.space.findVma(startVpn));
   let tableEndVpn: Vpn = 0;
   mm.rssStat.updateHiwater();
   cursor.reset(startVpn, endVpn);
@@ -72,7 +77,8 @@ function zapFilePages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
     if (!pteIsPresent(lo) || (lo & PTE_SPECIAL) !== 0) continue;
     const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
     if (memmap.hasFlags(pfn, PG_ANON)) continue;
-    cursor.clear();
+    if (isWpKept && entryIsUffdWp(lo, hi)) cursor.set(pteMarkerLo(PTE_MARKER_UFFD_WP), PTE_MARKER_HI);
+    else cursor.clear();
     gather.takeEntries(vpn, vpn + 1);
     if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
     removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED);

@@ -15,6 +15,7 @@ import {
   PTE_MARKER_GUARD,
   PTE_MARKER_HI,
   PTE_MARKER_POISONED,
+  PTE_MARKER_UFFD_WP,
   PTE_RW,
   PTE_SPECIAL,
   PTE_SWP_EXCLUSIVE,
@@ -31,6 +32,7 @@ import {
   VM_MIXEDMAP,
   VM_PFNMAP,
   VM_SHARED,
+  VM_UFFD_WP,
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
@@ -61,7 +63,7 @@ export function dupMm(sys: System, parent: Mm, child: Mm, cpu: CpuId): number {
       copied = address < 0 ? -ENOMEM : 0;
       if (copied < 0) break;
       child.anonVmaAddresses.push(address);
-    } else if ((pool.vmFlags[vma] & (VM_PFNMAP | VM_MIXEDMAP)) === 0) {
+    } else if ((pool.vmFlags[vma] & (VM_PFNMAP | VM_MIXEDMAP | VM_UFFD_WP)) === 0) {
       // Faults find the pages again in the file (vma_needs_copy).
       continue;
     }
@@ -100,6 +102,9 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId)
   const { pool } = child.space;
   const endVpn = pool.endVpn[vma];
   const isPrivate = (pool.vmFlags[vma] & VM_SHARED) === 0;
+  // What a userfaultfd protects stays so when one watches the child.
+  const isUffdWp = (pool.vmFlags[vma] & VM_UFFD_WP) !== 0;
+  const copiedMarkers = PTE_MARKER_GUARD | PTE_MARKER_POISONED | (isUffdWp ? PTE_MARKER_UFFD_WP : 0);
   const from = parent.copyCursor;
   from.reset(pool.startVpn[vma], endVpn);
   let tableEndVpn: Vpn = 0;
@@ -115,15 +120,14 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId)
     const { vpn, hi } = from;
     let { lo } = from;
     if (!pteIsPresent(lo) && pteIsNonSwap(hi)) {
-      // Guards hold in the child too; what userfaultfd protects is the parent's matter.
-      const markers = pteMarkers(lo, hi) & (PTE_MARKER_GUARD | PTE_MARKER_POISONED);
+      const markers = pteMarkers(lo, hi) & copiedMarkers;
       if (markers !== 0) child.pageTable.setEntry(target, pteMarkerLo(markers), PTE_MARKER_HI);
       continue;
     }
     if (!pteIsPresent(lo)) {
       lo &= ~PTE_SWP_EXCLUSIVE;
       from.set(lo, hi);
-      child.pageTable.setEntry(target, lo & ~PTE_SWP_UFFD_WP, hi);
+      child.pageTable.setEntry(target, isUffdWp ? lo : lo & ~PTE_SWP_UFFD_WP, hi);
       sys.swap.swapDuplicate(pteToSwapEntry(lo, hi));
       countSwapEntries(sys, child, 1, COUNT_BATCHED);
       continue;
@@ -132,6 +136,10 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId)
       const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
       if (memmap.hasFlags(pfn, PG_ANON_EXCLUSIVE) && pageNeedsCowForDma(sys, parent, pfn)) {
         if (!copyPresentPage(sys, child, vma, vpn, target, pfn, cpu)) return -ENOMEM;
+        if (isUffdWp && (lo & PTE_UFFD_WP) !== 0) {
+          const copyLo = (child.pageTable.entryLo(target) & ~PTE_RW) | PTE_UFFD_WP;
+          child.pageTable.setEntry(target, copyLo, child.pageTable.entryHi(target));
+        }
         continue;
       }
       if (isPrivate) lo &= ~PTE_RW;
@@ -141,11 +149,8 @@ function copyEntries(sys: System, parent: Mm, child: Mm, vma: VmaId, cpu: CpuId)
       from.set(lo, hi);
     }
     // The child has not used the page yet, and has not written it where writes must be told to a file.
-    child.pageTable.setEntry(
-      target,
-      lo & (isPrivate ? ~(PTE_A | PTE_UFFD_WP) : ~(PTE_A | PTE_UFFD_WP | PTE_D)),
-      hi,
-    );
+    const forgotten = PTE_A | (isPrivate ? 0 : PTE_D) | (isUffdWp ? 0 : PTE_UFFD_WP);
+    child.pageTable.setEntry(target, lo & ~forgotten, hi);
   }
   return 0;
 }

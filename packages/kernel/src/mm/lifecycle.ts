@@ -28,6 +28,7 @@ import { Process, type Zombie } from "../process.ts";
 import { applyLimits } from "../syscalls/prlimit.ts";
 import { PR_MDWE_NO_INHERIT } from "../syscalls/prctl.ts";
 import { type Mm, Task } from "../task.ts";
+import { finishUffdForks } from "../uffd/events.ts";
 
 /** Pages of a kernel stack: 16 KiB (THREAD_SIZE); and KiB of one, as nr_kernel_stack counts. */
 const KERNEL_STACK_PAGES = 4;
@@ -56,6 +57,12 @@ export function createTask(sys: System, name: string, cpu: CpuId): Task | number
 
 /** fork(2). Returns the child, or a negative errno with nothing left behind. */
 export function forkTask(sys: System, parent: Task): Task | number {
+  const child = copyProcess(sys, parent);
+  if (sys.uffd.forks.size > 0) finishUffdForks(sys, typeof child !== "number");
+  return child;
+}
+
+function copyProcess(sys: System, parent: Task): Task | number {
   const mm = createMm(sys, parent.cpu);
   if (typeof mm === "number") return mm;
   const copied = dupMm(sys, parent.mm, mm, parent.cpu);

@@ -8,18 +8,21 @@ import {
   ENOMEM,
   NO_ENTRY,
   PAGES_PER_LEVEL,
+  PTE_MARKER_UFFD_WP,
   PTE_SOFT_DIRTY,
   PTE_SPECIAL,
   PTE_SWP_SOFT_DIRTY,
+  PTE_SWP_UFFD_WP,
+  PTE_UFFD_WP,
   pteIsPresent,
+  pteMarkers,
   leafPfn,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
-  VM_UFFD_MINOR,
-  VM_UFFD_MISSING,
-  VM_UFFD_WP,
   type Vpn,
 } from "@pageframe/contracts";
+import { NO_UFFD } from "@pageframe/vma";
+import { wantsRemaps } from "../uffd/events.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 
@@ -32,7 +35,8 @@ const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
  */
 export function movePages(sys: System, mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {
   const endVpn = fromVpn + nrPages;
-  const mayMoveTables = mm.pageTable.moveTable !== undefined && !isWatched(mm, fromVpn);
+  const dropsUffdWp = losesProtection(sys, mm, fromVpn);
+  const mayMoveTables = mm.pageTable.moveTable !== undefined && !dropsUffdWp;
   const startVpn = fromVpn - (mayMoveTables ? nrRealigned(mm, fromVpn, toVpn, nrPages) : 0);
   const delta = toVpn - fromVpn;
   if (!allocTables(mm, startVpn, endVpn, delta, mayMoveTables)) return -ENOMEM;
@@ -40,16 +44,17 @@ export function movePages(sys: System, mm: Mm, fromVpn: Vpn, toVpn: Vpn, nrPages
     const extentEndVpn = endOfExtent(vpn, endVpn, delta);
     if (mayMoveTables && isWholeTable(vpn, extentEndVpn) && mm.pageTable.findEntry(vpn) !== NO_ENTRY)
       moveWholeTable(sys, mm, vpn, delta);
-    else moveEntries(sys, mm, vpn, extentEndVpn, delta);
+    else moveEntries(sys, mm, vpn, extentEndVpn, delta, dropsUffdWp);
     vpn = extentEndVpn;
   }
   return 0;
 }
 
-/** Is the mapping registered with userfaultfd, whose protection does not move (vma_has_uffd_without_event_remap)? */
-function isWatched(mm: Mm, vpn: Vpn): boolean {
+/** Does the mapping lose its write protection: has it a userfaultfd that hears of no moves (vma_has_uffd_without_event_remap)? */
+function losesProtection(sys: System, mm: Mm, vpn: Vpn): boolean {
   const { space } = mm;
-  return (space.pool.vmFlags[space.findVma(vpn)] & (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)) !== 0;
+  const uffd = space.pool.uffd[space.findVma(vpn)];
+  return uffd !== NO_UFFD && !wantsRemaps(sys, uffd);
 }
 
 /**
@@ -87,14 +92,14 @@ function moveWholeTable(sys: System, mm: Mm, vpn: Vpn, delta: number): void {
 }
 
 /** Moves the entries of pages whose two tables are the same, then flushes them together (move_ptes). */
-function moveEntries(sys: System, mm: Mm, vpn: Vpn, endVpn: Vpn, delta: number): void {
+function moveEntries(sys: System, mm: Mm, vpn: Vpn, endVpn: Vpn, delta: number, dropsUffdWp: boolean): void {
   const { cursor, copyCursor } = mm;
   let mustFlush = false;
   cursor.reset(vpn, endVpn);
   copyCursor.reset(vpn + delta, vpn + delta);
   while (cursor.next()) {
     if (pteIsPresent(cursor.lo)) mustFlush = true;
-    moveEntry(sys, mm, cursor.vpn + delta, endVpn + delta);
+    moveEntry(sys, mm, cursor.vpn + delta, endVpn + delta, dropsUffdWp);
   }
   if (mustFlush) sys.tlbFlusher.flushRange(mm, vpn, endVpn);
 }
@@ -129,7 +134,7 @@ function allocTables(mm: Mm, startVpn: Vpn, endVpn: Vpn, delta: number, mayMoveT
 }
 
 /** Moves the entry that `cursor` is on to `newVpn`, with `copyCursor`; a moved page counts as soft-dirty there. */
-function moveEntry(sys: System, mm: Mm, newVpn: Vpn, endVpn: Vpn): void {
+function moveEntry(sys: System, mm: Mm, newVpn: Vpn, endVpn: Vpn, dropsUffdWp: boolean): void {
   const { cursor, copyCursor } = mm;
   const { vpn, lo, hi } = cursor;
   if (copyCursor.level === 0 || copyCursor.vpn !== newVpn - 1) copyCursor.reset(newVpn, endVpn);
@@ -137,7 +142,9 @@ function moveEntry(sys: System, mm: Mm, newVpn: Vpn, endVpn: Vpn): void {
     bug(`the table for vpn 0x${newVpn.toString(16)} is gone while pages move there`);
   cursor.clear();
   const isPresent = pteIsPresent(lo);
-  copyCursor.set(lo | (isPresent ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY), hi);
+  const dropped = dropsUffdWp ? (isPresent ? PTE_UFFD_WP : PTE_SWP_UFFD_WP) : 0;
+  if (dropsUffdWp && (pteMarkers(lo, hi) & PTE_MARKER_UFFD_WP) !== 0) return;
+  copyCursor.set((lo & ~dropped) | (isPresent ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY), hi);
   moveRmap(sys, mm, vpn, newVpn, lo, hi);
 }
 

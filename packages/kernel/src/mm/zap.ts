@@ -1,7 +1,7 @@
 /**
  * Taking pages out of an address space: munmap, exit, the reaper of killed tasks. And what else an address space asks
  * of its pages: other rights, tables freed, memory for VMAs.
- * Source: Linux 6.18 mm/memory.c, zap_pte_range(), free_pgtables(); mm/mprotect.c, change_pte_range().
+ * Source: Linux 6.18 mm/memory.c, zap_pte_range(), free_pgtables(); mm/memory.c, zap_install_uffd_wp_if_needed().
  */
 import {
   type AddressSpaceHost,
@@ -11,65 +11,47 @@ import {
   type Paddr,
   type Pfn,
   PG_ANON,
-  PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_RESERVED,
   PG_SWAPCACHE,
   PTE_A,
   PTE_D,
-  PTE_G,
-  PTE_HI_NX,
-  PTE_HI_PKEY_MASK,
   PTE_MARKER_GUARD,
-  PTE_P,
-  PTE_PAT,
-  PTE_PCD,
-  PTE_PWT,
-  PTE_RW,
+  PTE_MARKER_HI,
+  PTE_MARKER_UFFD_WP,
   PTE_SPECIAL,
-  PTE_UFFD_WP,
-  PTE_US,
   pteIsNonSwap,
   pteIsPresent,
   leafPfn,
-  modifyHi,
-  modifyLo,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
+  pteMarkerLo,
   pteMarkers,
   pteToSwapEntry,
   VM_RAND_READ,
   VM_SEQ_READ,
-  VM_SHARED,
-  VM_WRITE,
   type Vpn,
 } from "@pageframe/contracts";
 import { type Gather } from "../tlb/coherence.ts";
 import { NO_SHM_ID } from "../files/files.ts";
 import { putMappedFile } from "../files/sysv-shm.ts";
 import { COUNT_BATCHED } from "./rss-stat.ts";
+import { changeProtection, MM_CP_MPROTECT } from "./change-protection.ts";
 import { movePages } from "./move-pages.ts";
-import {
-  countSwapEntries,
-  needsSoftDirtyFault,
-  putUserPage,
-  removeRmap,
-  vmFlagsToPteHi,
-} from "../pages/pages.ts";
+import { countSwapEntries, putUserPage, removeRmap } from "../pages/pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "../pages/swap-pages.ts";
-import { NO_FILE } from "@pageframe/vma";
-import { pageProtLo } from "../pages/page-prot.ts";
+import { uffdForked, uffdRemapped, uffdUnmapped } from "../uffd/events.ts";
+import { entryIsUffdWp, leavesMarkers } from "../uffd/write-protect.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 
 /** Pages that one level-1 table maps. */
 const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
-/** Absence of a page number. */
-const NO_PAGE: Vpn = -1;
 
 /**
  * Empties every entry of [startVpn, endVpn) and drops what it held (unmap_page_range). `gather`, open on the address space,
- * flushes. Guard markers stay unless `dropMarkers`, which is for mappings that go (ZAP_FLAG_DROP_MARKER). O(populated).
+ * flushes. Guards stay, and the write protection of pages of files, unless `dropMarkers`, which is for mappings that go
+ * (ZAP_FLAG_DROP_MARKER). O(populated).
  */
 export function zapPages(
   sys: System,
@@ -83,6 +65,8 @@ export function zapPages(
   // Pages in LRU batches are held by them: drain first, so that pages of the range are really freed (lru_add_drain).
   sys.lru.drain(cpu);
   const { cursor } = mm;
+  // Without `dropMarkers` the range lies in one mapping.
+  const isWpKept = !dropMarkers && leavesMarkers(mm, mm.space.findVma(startVpn));
   // A page of a file that was written must not be written any more once its table is done (tlb_delay_rmap).
   let dirtyTableEndVpn: Vpn = Infinity;
   let tableEndVpn: Vpn = 0;
@@ -99,10 +83,12 @@ export function zapPages(
       dirtyTableEndVpn = Infinity;
     }
     if (!pteIsPresent(lo) && pteIsNonSwap(hi)) {
-      if (dropMarkers || (pteMarkers(lo, hi) & PTE_MARKER_GUARD) === 0) cursor.clear();
+      const kept = PTE_MARKER_GUARD | (isWpKept ? PTE_MARKER_UFFD_WP : 0);
+      if (dropMarkers || (pteMarkers(lo, hi) & kept) === 0) cursor.clear();
       continue;
     }
-    cursor.clear();
+    if (isWpKept && entryIsUffdWp(lo, hi)) cursor.set(pteMarkerLo(PTE_MARKER_UFFD_WP), PTE_MARKER_HI);
+    else cursor.clear();
     if (pteIsPresent(lo)) {
       gather.takeEntries(vpn, vpn + 1);
       if ((lo & PTE_SPECIAL) !== 0) continue;
@@ -139,27 +125,6 @@ function noteUse(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn): void {
   if (!isUnhelpful && !sys.memmap.hasFlags(pfn, PG_RESERVED)) sys.lru.markAccessed(pfn, sys.currentCpu);
 }
 
-/**
- * Must other CPUs forget the entry (oldLo, oldHi) now that it has other rights? A new right counts too, a new accessed or
- * dirty bit does not (pte_needs_flush).
- */
-function protectionNeedsFlush(oldLo: number, oldHi: number, newLo: number, newHi: number): boolean {
-  if ((oldLo & PTE_P) === 0) return false;
-  const changedLo = oldLo ^ newLo;
-  const clearedLo = oldLo & ~newLo;
-  return (
-    (clearedLo & (PTE_P | PTE_D)) !== 0 ||
-    (changedLo & (PTE_RW | PTE_US | PTE_PWT | PTE_PCD | PTE_PAT | PTE_G)) !== 0 ||
-    ((oldHi ^ newHi) & (PTE_HI_NX | PTE_HI_PKEY_MASK)) !== 0
-  );
-}
-
-/** Is what an entry maps an anonymous page that this entry alone may write? */
-function ownsPage(sys: System, lo: number, hi: number): boolean {
-  const wanted = PG_ANON | PG_ANON_EXCLUSIVE;
-  return (sys.memmap.flags[leafPfn(lo, hi, PT_LEVEL_PTE)] & wanted) === wanted;
-}
-
 /** Connects address spaces to pages. */
 export class PagesOfAddressSpaces implements AddressSpaceHost {
   private readonly sys: System;
@@ -190,43 +155,20 @@ export class PagesOfAddressSpaces implements AddressSpaceHost {
     sys.gather.finish();
   }
 
-  /**
-   * Gives present entries the rights of `vmFlags`, keeping accessed, dirty and soft-dirty. A page becomes writable here
-   * if no write to it must be seen first: a private page that the mapping owns, a shared one that is dirty already
-   * (can_change_pte_writable).
-   */
   changeProtection(mm: MmId, startVpn: Vpn, endVpn: Vpn, vmFlags: number): void {
-    const { sys } = this;
-    const target = sys.mmOf(mm);
-    const { cursor, space } = target;
-    const vma = space.findVma(startVpn);
-    // Whether a page was used is no right: it stays as it was.
-    const protLo = pageProtLo(sys, vmFlags, vma === NO_VMA ? NO_FILE : space.pool.fileId[vma]) & ~PTE_A;
-    const protHi = vmFlagsToPteHi(vmFlags);
-    const mayWrite = (vmFlags & VM_WRITE) !== 0;
-    const isOneOfMany = sys.gather.isOpen;
-    if (!isOneOfMany) sys.gather.begin(target);
-    let firstVpn: Vpn = NO_PAGE;
-    let lastVpn: Vpn = NO_PAGE;
-    cursor.reset(startVpn, endVpn);
-    while (cursor.next()) {
-      const { lo, hi } = cursor;
-      if (!pteIsPresent(lo)) continue;
-      let newLo = modifyLo(lo, hi, PT_LEVEL_PTE, protLo, protHi);
-      const mustFault = (lo & (PTE_SPECIAL | PTE_UFFD_WP)) !== 0 || needsSoftDirtyFault(vmFlags, lo);
-      if (mayWrite && !mustFault) {
-        const isOwn = (vmFlags & VM_SHARED) !== 0 ? (lo & PTE_D) !== 0 : ownsPage(sys, lo, hi);
-        if (isOwn) newLo |= PTE_RW;
-      }
-      const newHi = modifyHi(lo, hi, PT_LEVEL_PTE, protLo, protHi);
-      if (newLo === lo && newHi === hi) continue;
-      cursor.set(newLo, newHi);
-      if (!protectionNeedsFlush(lo, hi, newLo, newHi)) continue;
-      if (firstVpn === NO_PAGE) firstVpn = cursor.vpn;
-      lastVpn = cursor.vpn;
-    }
-    if (firstVpn !== NO_PAGE) sys.gather.takeEntries(firstVpn, lastVpn + 1);
-    if (!isOneOfMany) sys.gather.finish();
+    changeProtection(this.sys, this.sys.mmOf(mm), startVpn, endVpn, vmFlags, MM_CP_MPROTECT);
+  }
+
+  remapUffd(uffd: number, fromVpn: Vpn, toVpn: Vpn, nrPages: number): boolean {
+    return uffdRemapped(this.sys, uffd, fromVpn, toVpn, nrPages);
+  }
+
+  unmapUffd(uffd: number, startVpn: Vpn, endVpn: Vpn): void {
+    uffdUnmapped(this.sys, uffd, startVpn, endVpn);
+  }
+
+  forkUffd(uffd: number, child: MmId): number {
+    return uffdForked(this.sys, uffd, child);
   }
 
   movePages(mm: MmId, fromVpn: Vpn, toVpn: Vpn, nrPages: number): number {

@@ -27,11 +27,14 @@ import {
   type Pfn,
   PTE_A,
   PTE_D,
+  PTE_MARKER_HI,
+  PTE_MARKER_UFFD_WP,
   PTE_SOFT_DIRTY,
   PTE_SWP_EXCLUSIVE,
   PTE_SWP_SOFT_DIRTY,
   PTE_SWP_UFFD_WP,
   PTE_UFFD_WP,
+  pteMarkerLo,
   type ReclaimHost,
   swapEntryToPteHi,
   swapEntryToPteLo,
@@ -46,6 +49,7 @@ import { moveShmemToSwap } from "../files/shmem-swap.ts";
 import { isInLockedVma, mlockPage } from "./mlock-pages.ts";
 import { countSwapEntries, putUserPage, removeRmap } from "./pages.ts";
 import { addPageToSwap, writeToSwap } from "./swap-pages.ts";
+import { leavesMarkers } from "../uffd/write-protect.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 import { CAUSE_SCAN } from "../time.ts";
@@ -249,7 +253,11 @@ export class Evictor implements ReclaimHost {
       const entry = mm.pageTable.findEntry(vpn);
       const lo = mm.pageTable.entryLo(entry);
       if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
-      mm.pageTable.setEntry(entry, 0, 0);
+      if ((lo & PTE_UFFD_WP) !== 0 && leavesMarkers(mm, mm.space.findVma(vpn))) {
+        mm.pageTable.setEntry(entry, pteMarkerLo(PTE_MARKER_UFFD_WP), PTE_MARKER_HI);
+      } else {
+        mm.pageTable.setEntry(entry, 0, 0);
+      }
       sys.unmapBatch.unmapped(mm, vpn, lo);
       mm.rssStat.updateHiwater();
       removeRmap(sys, mm, vpn, pfn);

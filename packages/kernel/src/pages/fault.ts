@@ -27,6 +27,7 @@ import {
   PTE_RW,
   PTE_SOFT_DIRTY,
   PTE_SPECIAL,
+  PTE_UFFD_WP,
   pteHi,
   pteIsNonSwap,
   pteIsPresent,
@@ -55,6 +56,7 @@ import {
   VM_SHARED,
   VM_UFFD_FLAGS,
   VM_UFFD_MISSING,
+  VM_UFFD_WP,
   VM_WRITE,
   type VmaId,
   type Vpn,
@@ -241,8 +243,15 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
   const { mm, cpu } = task;
   const { memmap } = sys;
   const vmFlags = mm.space.pool.vmFlags[vma];
-  const lo = mm.pageTable.entryLo(entry);
+  let lo = mm.pageTable.entryLo(entry);
   const hi = mm.pageTable.entryHi(entry);
+  if ((lo & PTE_UFFD_WP) !== 0 && (vmFlags & VM_UFFD_WP) !== 0 && !isUnshare) {
+    if (!sys.uffd.context(mm.space.pool.uffd[vma]).isWpAsync) {
+      return handleUserfault(sys, task, vma, vpn, VM_UFFD_WP, true);
+    }
+    lo &= ~PTE_UFFD_WP;
+    mm.pageTable.setEntry(entry, lo, hi);
+  }
   const old = leafPfn(lo, hi, PT_LEVEL_PTE);
   const isZeroPage = (lo & PTE_SPECIAL) !== 0;
 
@@ -283,7 +292,7 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
   }
   if (isUnshare) {
     // Nothing was written: the copy is as clean and as read-only as the page was.
-    const copyLo = pteLo(copy, vmFlagsToPteLo(vmFlags) | (lo & PTE_SOFT_DIRTY));
+    const copyLo = pteLo(copy, vmFlagsToPteLo(vmFlags) | (lo & (PTE_SOFT_DIRTY | PTE_UFFD_WP)));
     mm.pageTable.setEntry(entry, copyLo, pteHi(copy, vmFlagsToPteHi(vmFlags)));
   } else {
     mapWritten(sys, task, vpn, entry, copy, vmFlags);
@@ -310,6 +319,29 @@ function mayReuseAnon(sys: System, pfn: Pfn, cpu: CpuId): boolean {
   return true;
 }
 
+/** A page that was write-protected before it was there: it comes, and is protected (pte_marker_handle_uffd_wp). */
+function doProtectedMissing(
+  sys: System,
+  task: Task,
+  vma: VmaId,
+  vpn: Vpn,
+  entry: number,
+  isWrite: boolean,
+): number {
+  const { pageTable, space } = task.mm;
+  const isFile = space.pool.fileId[vma] >= 0;
+  const result = isFile
+    ? doFilePage(sys, task, vma, vpn, isWrite)
+    : doAnonymousPage(sys, task, vma, vpn, entry, isWrite);
+  if ((result & (VM_FAULT_ERROR | VM_FAULT_RETRY)) !== 0) return result;
+  const filled = pageTable.findEntry(vpn);
+  const lo = pageTable.entryLo(filled);
+  if (pteIsPresent(lo)) {
+    pageTable.setEntry(filled, (lo & ~PTE_RW) | PTE_UFFD_WP, pageTable.entryHi(filled));
+  }
+  return result;
+}
+
 /** An entry that is not present: it names a swap slot or is a marker (do_swap_page). */
 function doSwapPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, isWrite: boolean): number {
   const hi = task.mm.pageTable.entryHi(entry);
@@ -317,6 +349,9 @@ function doSwapPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number
     const markers = pteMarkers(task.mm.pageTable.entryLo(entry), hi);
     if ((markers & PTE_MARKER_POISONED) !== 0) return VM_FAULT_HWPOISON;
     if ((markers & PTE_MARKER_GUARD) !== 0) return VM_FAULT_SIGSEGV;
+    if ((task.mm.space.pool.vmFlags[vma] & VM_UFFD_WP) !== 0) {
+      return doProtectedMissing(sys, task, vma, vpn, entry, isWrite);
+    }
     // Write-protection that nobody asks for any more: the access faults again and finds nothing.
     task.mm.pageTable.setEntry(entry, 0, 0);
     return 0;

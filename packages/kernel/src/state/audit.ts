@@ -32,6 +32,7 @@ import {
   PTE_P,
   PTE_RW,
   PTE_SPECIAL,
+  PTE_UFFD_WP,
   PTE_US,
   pteIsNonSwap,
   pteIsPresent,
@@ -42,11 +43,14 @@ import {
   TLB_ENTRY_NX,
   VM_PFNMAP,
   VM_SHARED,
+  VM_UFFD_FLAGS,
+  VM_UFFD_WP,
   VM_WRITE,
   type Vpn,
   vpnOf,
 } from "@pageframe/contracts";
 import { NO_LINK, NO_MAPPING, NO_ZONE } from "@pageframe/memmap";
+import { NO_UFFD } from "@pageframe/vma";
 import { expectedCr3, userOfPcid } from "../tlb/kpti.ts";
 import { linearPageIndex } from "../pages/pages.ts";
 import { type Cpu, type System } from "../system.ts";
@@ -79,6 +83,7 @@ export function auditSystem(sys: System): void {
     nrTables += mm.nrTablePages;
   }
   auditFiles(sys, mapped);
+  auditUserfaults(sys);
   auditFrames(sys, mapped);
   auditSwap(sys, mapped);
   auditCounters(sys, nrTables);
@@ -120,6 +125,9 @@ function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
     }
     const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
     const vmFlags = pool.vmFlags[vma];
+    if ((vmFlags & VM_UFFD_WP) !== 0 && (lo & (PTE_UFFD_WP | PTE_RW)) === (PTE_UFFD_WP | PTE_RW)) {
+      bug(`${at} is writable and write-protected by a userfaultfd`);
+    }
     if ((lo & PTE_RW) !== 0 && (vmFlags & VM_WRITE) === 0) bug(`${at} is writable and its mapping is not`);
     if ((lo & PTE_SPECIAL) !== 0) {
       if (pfn !== sys.zeroPfn && (vmFlags & VM_PFNMAP) === 0) bug(`${at} is special and maps pfn ${pfn}`);
@@ -244,6 +252,37 @@ function auditFiles(sys: System, mapped: MappedState): void {
   if (nrTmpfsBlocks !== files.nrTmpfsBlocks) {
     bug(`files of /dev/shm have ${nrTmpfsBlocks} pages and ${files.nrTmpfsBlocks} are charged`);
   }
+}
+
+/** Mappings, userfaultfds and the tasks that wait for them know each other. */
+function auditUserfaults(sys: System): void {
+  const { uffd } = sys;
+  for (const mm of sys.mms) {
+    if (mm === null) continue;
+    const { pool } = mm.space;
+    for (let vma = mm.space.firstVma; vma !== NO_VMA; vma = mm.space.nextVma(vma)) {
+      const isWatched = (pool.vmFlags[vma] & VM_UFFD_FLAGS) !== 0;
+      if (isWatched !== (pool.uffd[vma] !== NO_UFFD)) {
+        bug(`VMA ${vma} has userfaultfd ${pool.uffd[vma]} and flags 0x${pool.vmFlags[vma].toString(16)}`);
+      }
+      if (isWatched && uffd.context(pool.uffd[vma]).mm !== mm) {
+        bug(`VMA ${vma} of mm ${mm.id} is watched by userfaultfd ${pool.uffd[vma]} of another`);
+      }
+    }
+  }
+  let nrWaits = 0;
+  for (const ctx of uffd.contexts) {
+    for (const wait of ctx === null ? [] : [...ctx.pending, ...ctx.read]) {
+      if (uffd.waits.get(wait.pid) !== wait || !sys.tasks.has(wait.pid)) {
+        bug(`userfaultfd ${wait.uffd} has a wait of task ${wait.pid} that the task does not know`);
+      }
+      nrWaits++;
+    }
+  }
+  if (nrWaits !== uffd.waits.size)
+    bug(`${uffd.waits.size} tasks wait for userfaultfds, which know ${nrWaits}`);
+  if (uffd.forks.size > 0) bug("a fork is over and its userfaultfds are not told of");
+  if (uffd.mayRetry) bug("a fault is over and the next may wait for a userfaultfd");
 }
 
 /** Every frame in use has an owner, and as many references as it has owners. */

@@ -9,7 +9,7 @@ import { type Task } from "../task.ts";
 
 /**
  * Faults in [startVpn, endVpn), lowest first, for reading or for writing. Returns 0; -ENOMEM at a hole or without memory,
- * -EINVAL at a mapping without the right, -EFAULT at a page that would raise a signal, -EINTR when the task was killed.
+ * -EINVAL at a mapping without the right, -EFAULT or -EHWPOISON at a page that would raise a signal, -EINTR when the task was killed.
  */
 export function populatePages(sys: System, task: Task, startVpn: Vpn, endVpn: Vpn, isWrite: boolean): number {
   const { space } = task.mm;
@@ -21,7 +21,7 @@ export function populatePages(sys: System, task: Task, startVpn: Vpn, endVpn: Vp
     else if (!isAllowed(pool.vmFlags[vma], isWrite)) error = -EINVAL;
     else {
       const partEndVpn = Math.min(pool.endVpn[vma], endVpn);
-      for (; at < partEndVpn && error === 0; at++) error = populatePage(sys, task, vma, at, isWrite);
+      for (; at < partEndVpn && error === 0; at++) error = populatePage(sys, task, at, isWrite);
     }
   }
   sys.lru.drain(sys.currentCpu);

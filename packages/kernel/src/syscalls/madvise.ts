@@ -54,6 +54,8 @@ import { isKsmCompatible, isSpecialMapping, NO_FILE, VM_SPECIAL } from "@pagefra
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { advisePages, isGatheredAdvice, isPageAdvice } from "./madvise-pages.ts";
+import { isUffdRemoval, uffdRemoving } from "../uffd/events.ts";
+import { tellMonitors } from "../uffd/wait.ts";
 import { populatePages } from "./madvise-populate.ts";
 
 /** First address that 64 bits cannot hold. */
@@ -80,6 +82,11 @@ export function sysMadvise(
   if (lengthBytes === 0) return 0;
   if (isPopulate) {
     return populatePages(sys, task, address / PAGE_SIZE, endVpn, advice === MADV_POPULATE_WRITE);
+  }
+  if (sys.uffd.contexts.length > 0 && isUffdRemoval(advice)) {
+    uffdRemoving(sys, task.mm, address / PAGE_SIZE, endVpn, advice);
+    const { current } = sys.cpus[sys.currentCpu];
+    if (sys.uffd.hasNews && current !== null) tellMonitors(sys, current);
   }
   const isFlushedAtOnce = isGatheredAdvice(advice);
   if (isFlushedAtOnce) sys.gather.begin(task.mm);

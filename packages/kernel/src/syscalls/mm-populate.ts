@@ -4,6 +4,7 @@
  */
 import {
   EFAULT,
+  EHWPOISON,
   EINTR,
   ENOMEM,
   leafPfn,
@@ -22,20 +23,24 @@ import {
   pteIsPresent,
   type Vaddr,
   VM_FAULT_ERROR,
+  VM_FAULT_HWPOISON,
   VM_FAULT_OOM,
+  VM_FAULT_RETRY,
   VM_IO,
   VM_LOCKED,
   VM_LOCKONFAULT,
   VM_PFNMAP,
   VM_SHARED,
+  VM_UFFD_FLAGS,
   VM_WRITE,
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
 import { isAccessible } from "@pageframe/vma";
-import { handleMmFault } from "../pages/fault.ts";
+import { handleMmFault, handleWatchedFault } from "../pages/fault.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
+import { waitForUserfault } from "../uffd/wait.ts";
 
 /** Faults that one page may take before the kernel is considered broken. */
 const MAX_FAULTS_PER_PAGE = 16;
@@ -100,20 +105,33 @@ export function populateVma(sys: System, task: Task, vma: VmaId, startVpn: Vpn, 
   const isWrite = (vmFlags & (VM_WRITE | VM_SHARED)) === VM_WRITE;
   let error = 0;
   for (let vpn = startVpn; vpn < endVpn && error === 0; vpn++) {
-    error = populatePage(sys, task, vma, vpn, isWrite);
+    error = populatePage(sys, task, vpn, isWrite);
+    if (error === -EHWPOISON) error = -EFAULT;
   }
   sys.lru.drain(sys.currentCpu);
   return error;
 }
 
-/** Makes one page present, writable when `isWrite`, and marks it as used. Returns 0, -EFAULT, -ENOMEM or -EINTR. */
-export function populatePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrite: boolean): number {
+/**
+ * Makes one page of a mapping present, writable when `isWrite`, and marks it as used. Returns 0, -EFAULT, -EHWPOISON, -ENOMEM, or
+ * -EINTR: the task was killed, or waits for a userfaultfd that nobody has answered.
+ */
+export function populatePage(sys: System, task: Task, vpn: Vpn, isWrite: boolean): number {
+  const { space } = task.mm;
   for (let nrFaults = 0; nrFaults < MAX_FAULTS_PER_PAGE; nrFaults++) {
     if (isKilled(task)) return -EINTR;
     if (touchPage(sys, task, vpn, isWrite)) return 0;
-    const result = handleMmFault(sys, task, vma, vpn, isWrite, false);
+    // Who served a userfaultfd may have changed the mappings.
+    const vma = space.findVma(vpn);
+    if (vma === NO_VMA || space.pool.startVpn[vma] > vpn) return -EFAULT;
+    const result =
+      (space.pool.vmFlags[vma] & VM_UFFD_FLAGS) === 0
+        ? handleMmFault(sys, task, vma, vpn, isWrite, false)
+        : handleWatchedFault(sys, task, vma, vpn, isWrite, false, 0);
+    if ((result & VM_FAULT_RETRY) !== 0 && !waitForUserfault(sys, task)) return -EINTR;
     if ((result & VM_FAULT_ERROR) === 0) continue;
     if (isKilled(task)) return -EINTR;
+    if ((result & VM_FAULT_HWPOISON) !== 0) return -EHWPOISON;
     return (result & VM_FAULT_OOM) !== 0 ? -ENOMEM : -EFAULT;
   }
   return -EFAULT;

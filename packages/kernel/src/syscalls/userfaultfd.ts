@@ -25,6 +25,9 @@ import {
   UFFDIO_COPY,
   UFFDIO_COPY_MODE_DONTWAKE,
   UFFDIO_COPY_MODE_WP,
+  UFFDIO_MOVE,
+  UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES,
+  UFFDIO_MOVE_MODE_DONTWAKE,
   UFFDIO_NR_API,
   UFFDIO_NR_CONTINUE,
   UFFDIO_NR_COPY,
@@ -42,6 +45,9 @@ import {
   UFFDIO_REGISTER_MODE_WP,
   UFFDIO_UNREGISTER,
   UFFDIO_WAKE,
+  UFFDIO_WRITEPROTECT,
+  UFFDIO_WRITEPROTECT_MODE_DONTWAKE,
+  UFFDIO_WRITEPROTECT_MODE_WP,
   UFFDIO_ZEROPAGE,
   UFFDIO_ZEROPAGE_MODE_DONTWAKE,
   type Vaddr,
@@ -56,7 +62,9 @@ import {
   MFILL_ATOMIC_ZEROPAGE,
   mfillAtomic,
 } from "../uffd/mfill.ts";
+import { uffdMove } from "../uffd/move.ts";
 import { registerRange, releaseUffd, uffdFlagsOfMode, unregisterRange } from "../uffd/register.ts";
+import { writeProtectRange } from "../uffd/write-protect.ts";
 
 /** Bytes of a program's memory (struct uffdio_range). */
 export interface UffdioRange {
@@ -77,6 +85,8 @@ export interface UffdioArgs {
   [UFFDIO_ZEROPAGE]: { range: UffdioRange; mode: number; zeropage?: number };
   [UFFDIO_CONTINUE]: { range: UffdioRange; mode: number; mapped?: number };
   [UFFDIO_POISON]: { range: UffdioRange; mode: number; updated?: number };
+  [UFFDIO_MOVE]: { dst: Vaddr; src: Vaddr; len: number; mode: number; move?: number };
+  [UFFDIO_WRITEPROTECT]: { range: UffdioRange; mode: number };
 }
 
 /** Ioctls of a context, of a range. */
@@ -152,6 +162,10 @@ export function sysUffdIoctl<Command extends keyof UffdioArgs>(
       return uffdContinue(sys, task, ctx, arg as UffdioArgs[typeof UFFDIO_CONTINUE]);
     case UFFDIO_POISON:
       return uffdPoison(sys, task, ctx, arg as UffdioArgs[typeof UFFDIO_POISON]);
+    case UFFDIO_MOVE:
+      return uffdMoveTo(sys, task, ctx, arg as UffdioArgs[typeof UFFDIO_MOVE]);
+    case UFFDIO_WRITEPROTECT:
+      return uffdWriteProtect(sys, ctx, arg as UffdioArgs[typeof UFFDIO_WRITEPROTECT]);
     default:
       return -EINVAL;
   }
@@ -259,6 +273,31 @@ function uffdPoison(
   arg.updated = mfillAtomic(sys, task, ctx, range.start, 0, range.len, MFILL_ATOMIC_POISON, false);
   const isWoken = (mode & UFFDIO_POISON_MODE_DONTWAKE) === 0;
   return finishFill(sys, ctx, range.start, range.len, arg.updated, isWoken);
+}
+
+function uffdMoveTo(sys: System, task: Task, ctx: UserfaultCtx, arg: UffdioArgs[typeof UFFDIO_MOVE]): number {
+  const { dst, src, len, mode } = arg;
+  if (ctx.events.length > 0) return (arg.move = -EAGAIN);
+  if (ctx.mm !== task.mm || !isRange(ctx.mm, { start: dst, len }) || !isRange(ctx.mm, { start: src, len }))
+    return -EINVAL;
+  if ((mode & ~(UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES | UFFDIO_MOVE_MODE_DONTWAKE)) !== 0) return -EINVAL;
+  arg.move = uffdMove(sys, task, ctx, dst, src, len, mode);
+  return finishFill(sys, ctx, dst, len, arg.move, (mode & UFFDIO_MOVE_MODE_DONTWAKE) === 0);
+}
+
+function uffdWriteProtect(
+  sys: System,
+  ctx: UserfaultCtx,
+  { range, mode }: UffdioArgs[typeof UFFDIO_WRITEPROTECT],
+): number {
+  if (ctx.events.length > 0) return -EAGAIN;
+  if (!isRange(ctx.mm, range)) return -EINVAL;
+  const both = UFFDIO_WRITEPROTECT_MODE_DONTWAKE | UFFDIO_WRITEPROTECT_MODE_WP;
+  if ((mode & ~both) !== 0 || (mode & both) === both) return -EINVAL;
+  const isEnabled = mode === UFFDIO_WRITEPROTECT_MODE_WP;
+  const error = unlessGone(ctx) ?? writeProtectRange(sys, ctx, startVpnOf(range), endVpnOf(range), isEnabled);
+  if (error === 0 && mode === 0) sys.uffd.wake(ctx, range.start, range.start + range.len);
+  return error;
 }
 
 /** Wakes who waits for the pages that were done; 0 when all were, -EAGAIN for a part, else the error. */

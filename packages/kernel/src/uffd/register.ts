@@ -28,6 +28,7 @@ import { NO_SHM_ID } from "../files/files.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 import { type UserfaultCtx } from "./context.ts";
+import { writeProtectVma } from "./write-protect.ts";
 
 /** VM_UFFD_* of UFFDIO_REGISTER_MODE_*; 0 for a mode that does not exist. */
 export function uffdFlagsOfMode(mode: number): number {
@@ -138,6 +139,7 @@ export function releaseUffd(sys: System, ctx: UserfaultCtx): void {
 }
 
 /** Takes a part of a mapping from its context; protection goes too. Returns the VMA that holds it now, or an errno. */
-function clearVma(_sys: System, mm: Mm, vma: VmaId, startVpn: Vpn, endVpn: Vpn): VmaId {
+function clearVma(sys: System, mm: Mm, vma: VmaId, startVpn: Vpn, endVpn: Vpn): VmaId {
+  if ((mm.space.pool.vmFlags[vma] & VM_UFFD_WP) !== 0) writeProtectVma(sys, mm, vma, startVpn, endVpn, false);
   return mm.space.modifyUffd(vma, startVpn, endVpn, NO_UFFD, 0);
 }
