@@ -299,8 +299,8 @@ export class ProgramWorld {
     let nrOld = 1;
     while (nrOld < nr) {
       const next = pages.get(page + nrOld);
-      if (next?.object !== first.object || next?.isShared !== first.isShared) break;
-      if (first.object !== null && next?.index !== first.index + nrOld) break;
+      if (next?.object !== first.object || next.isShared !== first.isShared) break;
+      if (first.object !== null && next.index !== first.index + nrOld) break;
       nrOld++;
     }
     const nrNew = 1 + this.below(MAX_RANGE_PAGES);

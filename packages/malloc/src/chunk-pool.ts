@@ -10,7 +10,7 @@ import { bug } from "@pageframe/contracts";
 export const NO_CHUNK = -1;
 
 /** What a chunk is. Those in a thread cache or a fast bin count as used to their neighbours. */
-export const CHUNK_FREE_ROW = 0;
+const CHUNK_FREE_ROW = 0;
 export const CHUNK_USED = 1;
 export const CHUNK_BINNED = 2;
 export const CHUNK_FAST = 3;

@@ -27,11 +27,11 @@ import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 
 /** What to forget: use of all pages, of those of mappings without a file, with one; writes; the most ever resident. */
-export const CLEAR_REFS_ALL = 1;
-export const CLEAR_REFS_ANON = 2;
-export const CLEAR_REFS_MAPPED = 3;
-export const CLEAR_REFS_SOFT_DIRTY = 4;
-export const CLEAR_REFS_MM_HIWATER_RSS = 5;
+const CLEAR_REFS_ALL = 1;
+const CLEAR_REFS_ANON = 2;
+const CLEAR_REFS_MAPPED = 3;
+const CLEAR_REFS_SOFT_DIRTY = 4;
+const CLEAR_REFS_MM_HIWATER_RSS = 5;
 
 /**
  * Forgets what `type` (CLEAR_REFS_*) says for an address space. Returns 0, or -EINVAL for another number. Processors that

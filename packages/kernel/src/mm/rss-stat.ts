@@ -20,7 +20,7 @@ export const MM_FILEPAGES = 0;
 export const MM_ANONPAGES = 1;
 export const MM_SWAPENTS = 2;
 export const MM_SHMEMPAGES = 3;
-export const NR_MM_COUNTERS = 4;
+const NR_MM_COUNTERS = 4;
 
 /** How a change of a page table enters the counters. */
 export const COUNT_NOW = 0;

@@ -16,7 +16,7 @@ export function pageProtLo(sys: System, vmFlags: number, fileId: number): number
  * Must the first write to each page of a shared writable mapping be seen? A file on a disk must learn that its page is
  * dirty, soft-dirty tracking that it changed, a userfaultfd that it is about to. Shared memory needs no telling.
  */
-export function wantsWriteNotify(sys: System, vmFlags: number, fileId: number): boolean {
+function wantsWriteNotify(sys: System, vmFlags: number, fileId: number): boolean {
   if ((vmFlags & (VM_SHARED | VM_WRITE)) !== (VM_SHARED | VM_WRITE)) return false;
   if ((vmFlags & VM_SOFTDIRTY) === 0 || (vmFlags & VM_UFFD_WP) !== 0) return true;
   return fileId >= 0 && sys.files.inodeOf(fileId).kind === "generated";

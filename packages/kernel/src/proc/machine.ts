@@ -124,7 +124,7 @@ export function swapsText(sys: System): string {
 }
 
 /** RAM that the allocator manages: MemTotal. */
-export function totalRamPages(sys: System): number {
+function totalRamPages(sys: System): number {
   return sys.frames.zones.reduce((sum, zone) => sum + zone.managedPages, 0);
 }
 
