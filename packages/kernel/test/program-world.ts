@@ -411,10 +411,19 @@ export class ProgramWorld {
 
   private replaceKilled(): void {
     const findKilled = (): number => this.programs.findIndex(({ task }) => task.hasExited);
+    let nrStarted = 0;
     for (let at = findKilled(); at >= 0; at = findKilled()) {
       this.nrKilled++;
+      // Where each start kills another program, all begin again.
+      if (++nrStarted % (2 * NR_PROGRAMS) === 0) this.exitAll();
+      if (nrStarted > 8 * NR_PROGRAMS)
+        throw new Error(`there is no memory for ${NR_PROGRAMS} empty programs`);
       this.programs[at] = this.fresh(at);
     }
+  }
+
+  private exitAll(): void {
+    for (const { task } of this.programs) if (!task.hasExited) this.kernel.exit(task);
   }
 
   private pick<Item>(items: readonly Item[]): Item {

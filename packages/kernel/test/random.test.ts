@@ -298,9 +298,19 @@ class World {
   /** Starts programs anew that were killed, or that had to end to make room for one that was started anew. */
   private replaceKilled(): void {
     const findKilled = () => this.programs.findIndex(({ task }) => task.hasExited);
+    let nrStarted = 0;
     for (let at = findKilled(); at >= 0; at = findKilled()) {
       this.nrKilled++;
+      // Where each start kills another program, all begin again.
+      if (++nrStarted % (2 * NR_TASKS) === 0) this.exitAll();
+      if (nrStarted > 8 * NR_TASKS) throw new Error(`there is no memory for ${NR_TASKS} empty programs`);
       this.programs[at] = this.fresh(at);
+    }
+  }
+
+  private exitAll(): void {
+    for (const task of [this.hog, ...this.programs.map((program) => program.task)]) {
+      if (!task.hasExited) this.kernel.exit(task);
     }
   }
 }
