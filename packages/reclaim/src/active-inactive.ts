@@ -103,11 +103,8 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
   }
 
   activatePage(pfn: Pfn): void {
-    const pageFlags = this.memmap.flags;
-    this.lruvecs.removePage(pfn);
-    pageFlags[pfn] |= PG_ACTIVE;
-    this.lruvecs.addPage(pfn);
-    this.vmstat.countEvents(PGACTIVATE, nrPagesOfFlags(pageFlags[pfn]));
+    this.lruvecs.activatePage(pfn);
+    this.vmstat.countEvents(PGACTIVATE, nrPagesOfFlags(this.memmap.flags[pfn]));
   }
 
   /** Moves some of the active anonymous list to the inactive one when that is short. */

@@ -94,7 +94,18 @@ export class Lruvecs {
     let flags = pageFlags[pfn];
     if ((flags & PG_LRU) !== 0) bug(`pfn ${pfn} is put on a list while on one`);
     if ((flags & (PG_MLOCKED | PG_UNEVICTABLE)) !== 0) flags = this.settleUnevictable(flags);
-    pageFlags[pfn] = flags | PG_LRU;
+    this.put(pfn, flags);
+  }
+
+  /** Moves a page from an inactive list to the active one, where even one that is about to be locked goes (lru_activate). */
+  activatePage(pfn: Pfn): void {
+    this.removePage(pfn);
+    this.put(pfn, this.memmap.flags[pfn] | PG_ACTIVE);
+  }
+
+  /** Gives a page its flags and puts it first on the list that they name. */
+  private put(pfn: Pfn, flags: number): void {
+    this.memmap.flags[pfn] = flags | PG_LRU;
     const lru = lruOfFlags(flags);
     const lruvec = this.account(this.memmap.zoneId[pfn], lru, nrPagesOfFlags(flags));
     this.memmap.lists.addFirst(this.headOf(lruvec, lru), pfn);

@@ -83,6 +83,19 @@ describe("LruCache", () => {
     expect([policy.nrLruPages(0, LRU_ACTIVE_FILE), vmstat.events[PGACTIVATE]]).toEqual([1, 1]);
   });
 
+  it("makes a page active that is about to be locked: its turn to leave the lists comes after", () => {
+    const { memmap, policy, cache, mlock } = makeCache();
+    memmap.flags[5] = FILE;
+    memmap.refcount[5] = 1;
+    policy.addPage(5);
+    memmap.flags[5] |= PG_MLOCKED;
+    cache.queueMlock(5, MLOCK_ORDER_LRU, 0);
+    cache.markAccessed(5, 0);
+    cache.markAccessed(5, 0);
+    cache.drain(0);
+    expect([policy.nrLruPages(0, LRU_ACTIVE_FILE), mlock.settled]).toEqual([1, [[5, MLOCK_ORDER_LRU]]]);
+  });
+
   it("lets a page that waits in this CPU's batch start as active when it is used twice, in another's not", () => {
     const { memmap, policy, cache } = makeCache();
     for (const pfn of [4, 5]) {

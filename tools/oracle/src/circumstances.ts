@@ -23,6 +23,7 @@ const LEFT_OUT: Readonly<Record<keyof Shown, LeftOut>> = {
 const MEM_TOTAL_KB = 983_040;
 const SWAP_TOTAL_KB = 65_532;
 const SIZE_TOLERANCE = 0.05;
+const OTHER_MACHINE = "another machine than that of the shared records";
 
 /**
  * Looks at the machine that `directory` tells of, and at its records for what that leaves open. `ignored` is left out
@@ -51,8 +52,12 @@ export function circumstancesOf(
     );
   }
   // The model begins with the counters of the recorder behind the shared records, and with its program in memory.
-  if (machine !== null || names.size > ignored.length)
-    leaveOut("VmHWM", "another machine than that of the shared records");
+  if (machine !== null || names.size > ignored.length) {
+    leaveOut("VmHWM", OTHER_MACHINE);
+    if (records.some((record) => record.some(({ fields }) => fields.has("lru")))) {
+      leaveOut("zero-page", OTHER_MACHINE);
+    }
+  }
   if (machine !== null && !hasSizesOfModel(machine)) leaveOut("oom_score", "machine.json says so");
   const statusKeys = found.statusKeys ?? new Set<string>();
   const lacking = STATUS_FIELDS.filter((key) => !statusKeys.has(key));

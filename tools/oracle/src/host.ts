@@ -1,6 +1,6 @@
 /** Whether the machine that this runs on can record, and the recorder built on it. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -73,6 +73,21 @@ function findCompiler(): string | null {
   const wanted = process.env["CC"];
   const commands = wanted === undefined ? ["cc", "gcc", "clang"] : [wanted];
   return commands.find((command) => spawnSync(command, ["--version"]).status === 0) ?? null;
+}
+
+/** Does some swap lie on a disk that rotates? Readahead then goes by what was read before, by all (nr_rotate_swap). */
+export function hasRotatingSwap(): boolean {
+  const areas = readSwaps().trim().split("\n").slice(1);
+  return areas.some((area) => {
+    const [path, type] = area.split(/\s+/);
+    const status = statSync(path);
+    const device = type === "partition" ? status.rdev : status.dev;
+    const directory = `/sys/dev/block/${(device >> 8) & 0xfff}:${(device & 0xff) | ((device >> 12) & 0xfff00)}`;
+    // A partition's queue is its disk's.
+    const queues = [`${directory}/queue/rotational`, `${directory}/../queue/rotational`];
+    const queue = queues.find((each) => existsSync(each));
+    return queue !== undefined && readFileSync(queue, "utf8").trim() === "1";
+  });
 }
 
 function readSwaps(): string {

@@ -8,6 +8,8 @@ export const leftOutReasons = {
   "guard-flag": "kernels before 6.18.20 or so have no gu in VmFlags",
   "ksm-flag": "early 6.18 kernels set K in kpageflags on every anonymous page",
   VmHWM: "the high-water mark comes from per-CPU counters, and what was in them before is the recorder's own",
+  "zero-page":
+    "each use of the page of zeros by the kernel flips its r, and what came before the script is not known",
   oom_score:
     "the score is a share of memory and swap, of which the recorded machine has not as much as the model's",
   status: "lines that the recorded kernel's status does not have",
@@ -34,6 +36,8 @@ export function leaveOut(observation: Observation, { names, statusKeys }: LeftOu
   const fields = new Map(observation.fields);
   if (names.has("soft-dirty")) stripLetter(fields, "pagemap", "d");
   if (names.has("ksm-flag")) stripLetter(fields, "kpf", "K");
+  // It is the one page on no list that has r and nothing else.
+  if (names.has("zero-page")) mapRuns(fields, "lru", (text) => (text === "r" ? "-" : text));
   const vmFlags = new Set([
     ...(names.has("soft-dirty") ? ["sd"] : []),
     ...(names.has("guard-flag") ? ["gu"] : []),
@@ -56,10 +60,14 @@ export function leaveOut(observation: Observation, { names, statusKeys }: LeftOu
 }
 
 function stripLetter(fields: Map<string, Json>, key: string, letter: string): void {
+  mapRuns(fields, key, (text) => text.replaceAll(letter, ""));
+}
+
+function mapRuns(fields: Map<string, Json>, key: string, change: (text: string) => string): void {
   const runs = parseRuns(fields.get(key));
   if (runs === null) return;
-  const stripped = runs.map((run) => ({ ...run, text: run.text.replaceAll(letter, "") }));
-  fields.set(key, runsToJson(joinRuns(stripped)));
+  const changed = runs.map((run) => ({ ...run, text: change(run.text) }));
+  fields.set(key, runsToJson(joinRuns(changed)));
 }
 
 function withoutVmFlags(vma: Json, names: ReadonlySet<string>): Json {

@@ -28,7 +28,7 @@ export function readMachine(directory: string): Machine | null {
 }
 
 /** Parses a machine. Throws InputError naming `path`. */
-export function parseMachine(text: string, path: string): Machine {
+function parseMachine(text: string, path: string): Machine {
   const value = parseJson(text, path);
   if (!isObject(value)) throw new InputError(`${path}: must be a JSON object`);
   const { release, twoAnswers = {} } = value;

@@ -29,7 +29,7 @@ export function modelOf(entries: readonly CorpusEntry[]): Answerer {
 }
 
 /** Runs a script to its end, or to where the model fails: that is a difference like others, and what was before counts. */
-export function answer(script: Script, machine: ScriptOptions["machine"] = {}): Answer {
+function answer(script: Script, machine: ScriptOptions["machine"] = {}): Answer {
   const runner = new ScriptRunner(script, { machine });
   const lines: string[] = [];
   let crash: Crash | null = null;

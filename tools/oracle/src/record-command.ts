@@ -5,7 +5,7 @@ import { basename, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { collectCorpus, collectScripts } from "./corpus.ts";
 import { generateScript } from "./generator/generate.ts";
-import { buildRecorder, collectMissing, thisHost } from "./host.ts";
+import { buildRecorder, collectMissing, hasRotatingSwap, thisHost } from "./host.ts";
 import { InputError } from "./input-error.ts";
 import { MACHINE_FILE } from "./machine.ts";
 import { modelOf } from "./model.ts";
@@ -56,7 +56,7 @@ function recordInto(directory: string, recorder: string, options: RecordOptions)
     writeFileSync(`${path.slice(0, -".mm".length)}.jsonl.gz`, gzipSync(recording.text, { level: 9 }));
     if (recording.twoAnswers.length > 0) twoAnswers[basename(path)] = recording.twoAnswers;
   }
-  const facts = { ...readMachineFacts(recorder), twoAnswers };
+  const facts = { ...readMachineFacts(recorder), swapRotational: hasRotatingSwap(), twoAnswers };
   writeFileSync(join(directory, MACHINE_FILE), `${JSON.stringify(facts, null, 2)}\n`);
   const entries = collectCorpus(scripts);
   return {
@@ -76,9 +76,10 @@ function copyScripts(directory: string, paths: readonly string[]): string[] {
 }
 
 function writeScripts(directory: string, { seed, count, operations }: RecordOptions): string[] {
+  const hasReadahead = !hasRotatingSwap();
   return Array.from({ length: count }, (_, index) => {
     const path = join(directory, `${seed + index}.mm`);
-    writeFileSync(path, generateScript(seed + index, operations));
+    writeFileSync(path, generateScript(seed + index, operations, hasReadahead));
     return path;
   });
 }

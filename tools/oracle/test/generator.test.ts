@@ -36,7 +36,8 @@ describe("the generator", () => {
     const operations = new Set(LINES.filter((line) => /^[a-z]/.test(line)).map((line) => line.split(" ")[0]));
     expect([...operations].sort()).toEqual(
       [
-        ...["brk", "clear_refs", "drain", "dropcaps", "exec", "exit", "file", "fork", "ftruncate", "madvise"],
+        ...["brk", "clear_refs", "drain", "dropcaps", "exec", "exit", "fadvise", "file", "fork", "fsync"],
+        ...["ftruncate", "madvise"],
         ...[
           "mincore",
           "mlock",
@@ -49,7 +50,18 @@ describe("the generator", () => {
           "msync",
           "munlock",
         ],
-        ...["munlockall", "munmap", "on", "oom_score_adj", "pmadvise", "pread", "punch", "pwrite", "read"],
+        ...[
+          "munlockall",
+          "munmap",
+          "on",
+          "oom_score_adj",
+          "pmadvise",
+          "prctl",
+          "pread",
+          "punch",
+          "pwrite",
+          "read",
+        ],
         ...["rlimit", "sleep", "snap", "wait", "write"],
       ].sort(),
     );
@@ -84,6 +96,36 @@ describe("the generator", () => {
     );
     expect(forms).toEqual(
       new Set(["-", "maymove", "maymove,fixed", "maymove,dontunmap", "maymove,fixed,dontunmap", "fixed"]),
+    );
+  });
+
+  it("raises no limit that was lowered, and reads one page at a time below the stack", () => {
+    for (const script of MANY) {
+      const limits = new Map<string, number>();
+      // Children begin with the limits of now; lines of one process at most are looked at.
+      for (const line of script.split("\n").slice(
+        0,
+        script.split("\n").findIndex((at) => at.startsWith("fork")),
+      )) {
+        const [operation, name, size] = line.split(" ");
+        if (operation !== "rlimit") continue;
+        if (size.startsWith("+")) expect(limits.has(name)).toBe(false);
+        expect(Number(size)).toBeLessThanOrEqual(limits.get(name) ?? Infinity);
+        limits.set(name, Number(size));
+      }
+    }
+    expect(LINES.filter((line) => /^read s-\d+ \d|^write s-\d+ \d+ \d/.test(line))).toEqual([]);
+  });
+
+  it("reads nothing ahead from swap when told not to", () => {
+    const [first, second, ...rest] = generateScript(7, 60, false).split("\n");
+    expect([first, second]).toEqual([generateScript(7).split("\n")[0], "sysctl vm/page-cluster 0"]);
+    expect(rest).toEqual(generateScript(7).split("\n").slice(1));
+  });
+
+  it("observes every part", () => {
+    expect(wordsOf("snap", 1)).toEqual(
+      new Set(["maps", "pagemap", "mapcount", "kpf", "lru", "smaps", "status", "numa", "oom"]),
     );
   });
 

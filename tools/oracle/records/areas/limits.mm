@@ -19,7 +19,6 @@ mmap 43 1 rw shared,anon
 mprotect 42 1 rw
 brk 5
 snap maps,status
-rlimit data inf
 on P0
 mmap 60 4 rw private,anon,growsdown
 rlimit stack 64

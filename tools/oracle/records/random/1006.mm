@@ -1,4 +1,5 @@
 # seed 1006, limits
+sysctl vm/page-cluster 0
 file f0 tmpfs 24 fill
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -9,73 +10,72 @@ mmap 58 6 r private,anon
 mprotect 27 6 rx
 madvise 60 9 dontneed_locked
 mprotect 0 20 w
-fork P1
-on P1
-munlock 16 9
+mprotect 1 16 rx
 madvise 11 6 dodump
 write 0 178 5
-snap maps,pagemap,mapcount,smaps,status
 mmap 22 2 rw private,fixed f0 12
-write 51 151 5
-write 50 102
-msync 36 11 invalidate
-read 36 5
-read 54
-write 51 182 5
-snap maps,pagemap,mapcount,smaps,status
+snap maps,pagemap,mapcount,smaps,status,lru
+mlock2 0 20 onfault
+read 42
+madvise 8 8 dontdump
+write 17 171
+write 41 180 5
 munlockall
 mremap 0 8 12 -
-write 39 102 7
-madvise 31 8 wipeonfork
-mmap 38 12 rwx private,hint f1 9
-ftruncate f0 22
-read 19
+snap maps,pagemap,mapcount,smaps,status,lru
+madvise 48 8 guard_install
+madvise 38 10 populate_read
+madvise 12 5 mergeable
+madvise 14 10 free
+mprotect 38 10 rw
+mlock2 1 7 onfault
+madvise 6 3 guard_remove
 snap maps,pagemap,mapcount,smaps,status
-madvise 37 4 dontneed_locked
-mmap 64 7 rw private f0 6
-msync 12 7 async,invalidate
-write 2 77 3
-on P0
-drain
-mlock 0 20
-snap maps,pagemap,mapcount,smaps,status
-mmap 55 1 rw shared f1
-rlimit data +64
-madvise 36 10 dontfork
-ftruncate f1 29
-write 43 184 3
-mremap 42 4 4 maymove,dontunmap
-mprotect 63 6 rw
-snap maps,pagemap,mapcount,smaps,status
-madvise 62 9 guard_remove
-mmap 19 12 w private,anon,populate,nonblock,locked
-mmap 55 4 rw shared,anon,fixed
-mincore 14 4
-mmap 41 13 rwx private,fixed f0 13
-rlimit memlock 52
-mlock2 15 9 -
-snap maps,pagemap,mapcount,smaps,status
-dropcaps
-write 57 1
-mmap 67 2 rw shared f0 13
-mmap 47 2 r private,anon,hint
-read 41
-madvise 36 28 dontneed_locked
-mmap 70 1 r private,anon
-snap maps,pagemap,mapcount,smaps,status
-write 41 181
-write 37 152
-read 40
-ftruncate f1 2
-madvise 67 3 willneed
-mmap 48 14 rw private,anon
-write 25 30
-snap maps,pagemap,mapcount,smaps,status
-mremap 0 20 5 maymove,fixed 15
 brk 23
-madvise 30 4 guard_remove
-mmap 36 5 rw private,anon,noreserve
+madvise 22 12 cold
+read b+10
+mmap 64 5 rx private,populate,nonblock f1
+madvise b+18 1 cold
+mlock2 22 7 onfault
+madvise 36 10 dontfork
+snap maps,pagemap,mapcount,smaps,status,kpf,lru
+rlimit memlock 60
+rlimit as +24
+madvise 37 1 pageout
+sleep 40
+read 37
+munlock 22 5
+ftruncate f1 12
+mlockall future
+read s-5
+snap maps,pagemap,mapcount,smaps,status
+mmap 52 12 rw shared,fixed f1 7
+msync 16 3 sync,async
+madvise 13 5 dontfork
+read 27 5
+mmap 47 12 w private,hint f1
+mmap 34 2 rw shared f0 17
+madvise 8 7 free
+snap maps,pagemap,mapcount,smaps,status
+mincore 22 7
+madvise 25 6 guard_install
+mremap 0 20 3 maymove,fixed 65
+prctl 41 0
+write 63 85
+madvise 42 4 dontdump
+read 49
+snap maps,pagemap,mapcount,smaps,status
+pwrite f1 1 93
+read 49
+mmap 4 14 rw private,anon
+brk 12
+mremap 48 21 21 maymove,fixed 26
+write 43 80 4
+mremap 34 6 6 maymove,fixed,dontunmap 28
+snap maps,pagemap,mapcount,smaps,status
+rlimit data +24
+drain
+write b+8 54
+munlock 14 2
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
-on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

@@ -1,4 +1,5 @@
 # seed 1007, mixed
+sysctl vm/page-cluster 0
 file f0 tmpfs 24
 file f1 memfd 24
 mmap 0 20 rw private,anon
@@ -13,76 +14,69 @@ mprotect 63 1 rw
 mlock2 32 4 onfault
 write 16 51 4
 write 48 92 4
-snap maps,pagemap,mapcount,smaps,status
-write 37 83 3
-read 14
-read s-2
-munlock 0 20
-brk 10
-read 58
-mincore 11 7
-snap maps,pagemap,mapcount,smaps,status
-madvise 54 7 pageout
-sleep 40
-read 60
-mincore 12 3
-read 8 4
-read 60
-madvise 6 21 pageout
-sleep 40
-madvise 6 21 pageout
-sleep 40
-brk -1
-snap maps,pagemap,mapcount,smaps,status
-pmadvise P0 45 5 pageout
-sleep 40
-read 25
+snap maps,pagemap,mapcount,smaps,status,lru
+mincore 36 10
+read 17
+read 16
+mmap 68 4 r shared f1
+madvise 9 12 mergeable
+read 15
+mprotect 71 1 rx
+snap maps,pagemap,mapcount,smaps,status,kpf,lru
+munmap 13 3
+read 9
+read 12
+mremap 68 4 7 maymove,fixed 16
+pread f0 0
+mprotect 45 5 rw
+read 59
+snap maps,pagemap,mapcount,smaps,status,kpf,lru
+clear_refs 2
+msync 54 5 async,invalidate
+write 39 164 7
+mincore 14 5
 fork P1
-write 45 111
-punch f0 8 5
-write 48 164 8
-mmap 14 4 rwx private,anon,fixed
-snap maps,pagemap,mapcount,smaps,status
-read 61
-read 5
-write 39 38
-read 51
-read 11
-madvise 0 20 dontneed
-munlock b+8 1
-snap maps,pagemap,mapcount,smaps,status
-brk 13
-brk 21
-write 37 49
-mmap 22 2 rw shared f0 11
-write 3 84 5
-fork P2
-on P2
-madvise 24 8 dofork
-snap maps,pagemap,mapcount,smaps,status
-mmap 42 16 rx private f0
-mmap 63 5 rw private,anon,fixed,populate,noreserve,stack
-read 15.2048
-mremap 32 4 5 maymove,fixed,dontunmap 20
-write 6 92 4
-mremap 65 3 10 maymove,fixed 47
-mmap 66 6 r private,anon,noreserve
-snap maps,pagemap,mapcount,smaps,status
 on P1
-on P2
-write 21 59
-mmap 10 12 rw validate,stack f0 15
-read 40
-write 41 51 5
-madvise 16 4 sequential
-snap maps,pagemap,mapcount,smaps,status
-read 10
-mremap 51 3 3 maymove,dontunmap
-ftruncate f1 29
-read 32
+mremap 4 1 1 maymove,fixed 28
+mmap 61 10 r private,anon,fixed
+snap maps,pagemap,mapcount,smaps,status,lru,numa,oom
+madvise 37 2 guard_remove
+msync 25 0 -
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+read @0 3 2
+write 59 68 3
+madvise 18 9 cold
+brk 18
+snap maps,pagemap,mapcount,smaps,status,lru,numa,oom
+mremap 1 1 1 maymove
+read 2
+mprotect b+7 5 rw
+mprotect 44 5 r
+write 9 130
 on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
-on P2
-snap maps,pagemap,mapcount,kpf,smaps,status
+mremap 24 8 7 maymove
+snap maps,pagemap,mapcount,smaps,status
+read 40.17
+madvise 16 7 77
+mprotect 41 1 r
+write 52 138
+read 25 2 2
+read 25
+read 30
+snap maps,pagemap,mapcount,smaps,status
+madvise 43 12 guard_install
+mmap any 7 rw private,anon
+read 0
+read m+2
+mmap 12 4 rw shared,anon
+madvise 45 4 cold
+mremap 41 1 9 maymove,fixed 60
+snap maps,pagemap,mapcount,smaps,status,kpf,lru
+mprotect 16 7 rw
+read 52
+read 36
+read 50
+on P0
+snap maps,pagemap,mapcount,kpf,smaps,status,oom,lru,numa
+on P1
+snap maps,pagemap,mapcount,kpf,smaps,status,oom,lru,numa

@@ -1,4 +1,5 @@
 # seed 1008, swapping
+sysctl vm/page-cluster 0
 file f0 tmpfs 24 fill
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -7,82 +8,85 @@ mmap 36 10 rw private f1 2
 mmap 48 8 rw shared,anon
 mmap 58 6 r private,anon
 mprotect 55 11 rwx
-pwrite f1 9 35
-read 62.17
-write 38.17 144
-madvise 28 18 pageout
-sleep 40
-write 40 47
-madvise 30 3 free
-exec @0
-snap maps,pagemap,mapcount,smaps,status
-write 8 27
-write 3 40
-mmap 45 8 rw private,anon,hint,noreserve,locked
-madvise 48 8 pageout
-sleep 40
-read 50
-brk 11
-mincore 38 15
-write 2 176 3 3
-snap maps,pagemap,mapcount,smaps,status
-oom_score_adj 100
-mmap 52 3 rx private,fixed f0
-munlock 24 10
-mprotect 18 4 r
 fork P1
-on P1
-write 44 8 2
-madvise 36 10 populate_write
+write 8 58
+madvise 19 10 dontneed
+mmap 22 12 rw private,anon,fixed
+madvise 29 3 free
+madvise 36 10 willneed
 snap maps,pagemap,mapcount,smaps,status
-write 42 192
-exec @0
-madvise 17 1 guard_install
-write 42 157 4
-write 43 3 3
+write 28 104 6
+mmap 61 3 rw private,fixed f1 0
+read 55
+read 11
+mincore 37 15
+punch f0 21 1
+mmap 24 15 rw shared,populate,stack f1 10
+snap maps,pagemap,mapcount,smaps,status,lru
+write 10 43
+madvise 16 9 dontneed
+read 38
+brk 26
+mmap 31 14 rw private,anon,fixed,populate
+write 48 192
+madvise 22 24 guard_install
+snap maps,pagemap,mapcount,smaps,status,numa
+madvise 30 19 pageout
+sleep 40
+madvise 30 19 pageout
+sleep 40
 mmap any 8 rw private,anon
 mprotect 0 10 rg
-snap maps,pagemap,mapcount,smaps,status
 mmap 64 7 rw private,anon
 mmap 3 1 rw private,anon,hint,growsdown
-write 13 116 5
+write 14 116 6
 write 11 41 2
-munmap 39 1
+snap maps,pagemap,mapcount,smaps,status
+munmap 38 1
 write 11 66
 brk 12
-snap maps,pagemap,mapcount,smaps,status
-write 28 45
+write 27 45
 brk 1
-pmadvise P1 15 2 pageout
+pmadvise P1 16 2 pageout
 sleep 40
-exec @0
-madvise 44 6 populate_write
-mmap 45 9 rx private,anon
-madvise 14 22 pageout
+madvise 36 8 guard_install
+snap maps,pagemap,mapcount,smaps,status
+write m+5 109
+mincore 49 14
+mincore 54 3
+write 70 3
+madvise 48 8 pageout
 sleep 40
-read 22
+write 62 60 9
+mincore 15.1 18
 snap maps,pagemap,mapcount,smaps,status
-read 0
-brk 5
-mincore 51 11
-read 68.2048
-write 27 150
-on P0
-write b+4 61
+madvise 45 10 populate_read
+read m+2
+read 48 3
+munmap b+0 1
+mremap 26 2 2 maymove,dontunmap
+fork P2
+on P2
+mmap 39 16 w private,anon,fixed
 snap maps,pagemap,mapcount,smaps,status
-on P1
-pmadvise P1 64 1 cold
-write 11 25 6 2
-mremap 70 2 2 maymove,fixed,dontunmap 43
-drain
-clear_refs 2
-mincore 16 8
-snap maps,pagemap,mapcount,smaps,status
-mlock2 11 2 -
-munmap 53 6
+madvise 22 16 pageout
+sleep 40
+write 68 113 3
+munmap 51 6
 write 10 141
-read m+6
+read m+0
+write 41 123 10
+write 70 104
+snap maps,pagemap,mapcount,smaps,status
+fork P3
+read 14
+mprotect 70 1 rw
+mmap 57 15 rw shared,fixed f0
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
 on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P2
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P3
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

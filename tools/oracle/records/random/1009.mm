@@ -1,4 +1,5 @@
 # seed 1009, copying
+sysctl vm/page-cluster 0
 file f0 tmpfs 24 fill
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -8,78 +9,79 @@ mmap 48 8 rw shared,anon
 mmap 58 6 r private,anon
 madvise 58 6 dontneed
 mprotect 36 10 rx
-write 52 66
-madvise 45 1 random
-write 24 54
-read 9
+write 12 51 8
+read 18
+mlock2 2 9 -
+write 26 149 6 2
 write 49 172 3 3
-snap maps,pagemap,mapcount,smaps,status
-msync 31 0 invalidate
-write 1 187 19
-madvise 63 1 guard_install
-fork P1
-on P1
-write 7 192
+snap maps,pagemap,mapcount,smaps,status,kpf,lru
+write 55 1 4
+mmap 60 9 rw shared,anon,hint,populate
+read 16
 read 51
 read 18 6 2
+mmap 61 3 rw private,hint f1
+read 63.17
 snap maps,pagemap,mapcount,smaps,status
-on P0
-read 56
-madvise 60 7 populate_read
-mlock 58 6
 brk 7
 read 10
 read 6
-snap maps,pagemap,mapcount,smaps,status
-on P1
-mincore 62 8
-write 3 18 17
-ftruncate f1 7
-mmap 31 5 rw private,anon,fixed
-munmap 58 6
-on P0
-snap maps,pagemap,mapcount,smaps,status
-mmap 35 15 rw private,hint,populate f0 8
-mlock2 6 8 onfault
-mincore 49 8
-read 10
-madvise 24 10 populate_write
-on P1
-read 30
+write 55 159
+exec 4000
+mmap 7 16 rw shared,anon,populate
+ftruncate f1 21.100
+snap maps,pagemap,mapcount,smaps,status,numa
+clear_refs 6
+write 1 110 19
+mprotect 4 14 rw
+write 5 54
+mmap 64 7 rw shared,anon
+mremap 49 3 2 maymove,fixed 45
+write 14 168
 snap maps,pagemap,mapcount,smaps,status
 brk 19
-mprotect 15 10 w
+mprotect 18 10 w
 mremap 0 20 2 -
 mmap 45 16 rw private,anon,fixed
+fork P1
+write 30 147 4
+mmap 12 1 rw private,anon,hint,noreserve
+snap maps,pagemap,mapcount,smaps,status,numa
+brk 4
+write 69.2048 149 6
+fork P2
+on P2
+read 0
+madvise b+0 1 willneed
 on P0
 on P1
-read s-2 5
+snap maps,pagemap,mapcount,smaps,status,lru
+pwrite f1 3 88
+rlimit stack 200
+write b+9 41 2
+mprotect 60 8 rwx
+madvise 1 6 random
+fork P3
+on P3
+read 68
 snap maps,pagemap,mapcount,smaps,status
-write 0 74
+write 70 19
+on P2
+ftruncate f1 15
+mmap 13 11 rw shared f0
+mremap 55 3 3 maymove,dontunmap
+read 69
+mremap 64 3 12 maymove
+snap maps,pagemap,mapcount,smaps,status,numa
+write 14 24
 on P0
-mprotect 32 4 rwx
-read 9
-ftruncate f0 12
-madvise b+0 2 willneed
+mremap 51 8 8 maymove,dontunmap
+mremap 12 4 4 maymove,dontunmap
+on P0
+snap maps,pagemap,mapcount,kpf,smaps,status,oom,lru,numa
 on P1
-snap maps,pagemap,mapcount,smaps,status
-on P0
-write 33 131 1
-mremap 49 8 8 maymove,fixed,dontunmap 3
-write 3 103
-drain
-write 33 106 1
-madvise 52 12 unmergeable
-snap maps,pagemap,mapcount,smaps,status
-madvise 15 11 pageout
-sleep 40
-madvise 15 11 pageout
-sleep 40
-read 20
-write 52 191
-write 30 178
-write 1 148 19
-on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
-on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom,lru,numa
+on P2
+snap maps,pagemap,mapcount,kpf,smaps,status,oom,lru,numa
+on P3
+snap maps,pagemap,mapcount,kpf,smaps,status,oom,lru,numa

@@ -1,4 +1,5 @@
 # seed 1010, limits
+sysctl vm/page-cluster 0
 file f0 tmpfs 24
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -9,71 +10,72 @@ mmap 58 6 r private,anon
 mmap 64 7 r private,anon
 write 44 70
 read 5
-rlimit as +116
-rlimit memlock 68
-read 4
-mremap 10 2 6 maymove
+dropcaps
+mlock 66 1
+mincore 50 7
+clear_refs 3
 snap maps,pagemap,mapcount,smaps,status
-write 54 15
+ftruncate f0 32.1
+munlock 31.1 5
+rlimit as +120
 write 49 102
 brk 8
-pwrite f1 0 34
-mmap any 6 rw shared,anon
-write 54 117
-brk 4
-snap maps,pagemap,mapcount,smaps,status
-mmap 27 12 rx validate,anon
-mmap 1 8 rw private,anon,fixed,growsdown
-mincore m+3 1
-madvise 10 10 cold
-mmap 26 6 rw shared,anon,hint
-mmap 20 1 rw shared,anon,growsdown
+fork P1
+mmap 41 12 rw private f0 31
+snap maps,pagemap,mapcount,smaps,status,lru
+write 40 26
+read 1
+mincore 0 20
+madvise 24 10 cold
+write 2 98 6 3
+munlockall
+mprotect 10.1 14 rwx
+snap maps,pagemap,mapcount,smaps,status,lru
+read b+4 6
+write 19 10
+mmap 26 10 rw shared,anon,hint,locked
 munmap 11 2
+munmap b+6 1
+madvise 0 11 dontneed_locked
+write 32 39 5
+snap maps,pagemap,mapcount,smaps,status,lru,numa,oom
+write 0 186 11
+read 14
+read 31
+madvise 70 2 free
+exec @2000
+write 16 75 4
+mprotect b+6 1 rw
 snap maps,pagemap,mapcount,smaps,status
-write 50 130
-madvise 48 8 dontneed
-madvise m+5 1 hugepage
-munlock 17 9
-write 8 198
-write 44 79
-mprotect b+3 1 rw
-snap maps,pagemap,mapcount,smaps,status
-mmap 59 10 w private,anon,hint,growsdown
-mremap 24 0 10 maymove,dontunmap
-munlock 22 3
-write 19 118 2
-madvise 58 13 guard_install
+rlimit memlock 80
+pread f0 26
+mmap 35 8 rw private,noreserve,growsdown f1 11
+rlimit memlock 64
+madvise b+3 3 dontneed_locked
+brk -1
 brk 8
-madvise 31 7 dodump
-snap maps,pagemap,mapcount,smaps,status
+snap maps,pagemap,mapcount,smaps,status,kpf,lru
+madvise 35 4 random
 brk 8
-rlimit memlock 8
-write 48 173
-mmap 34 7 rw shared,anon,hint,noreserve
-write 19 19
-mprotect m+0 1 -
-madvise 4 9 pageout
-sleep 40
+rlimit stack 96
+mprotect 68 3 rx
+write 29 102
+mmap any 12 rw private f0 12
+mmap any 4 r private f1 15
 snap maps,pagemap,mapcount,smaps,status
-mprotect 24 10 r
-rlimit memlock 72
-write 1 105
-rlimit stack 232
-madvise 36 2 dontdump
+madvise 36 10 guard_install
+read 16
+mmap 57 10 rw shared,anon,fixed
+ftruncate f1 14
+madvise 35 2 dontdump
 mmap 31 9 rw private,anon,fixed
 mmap 29 7 r private,anon
-snap maps,pagemap,mapcount,smaps,status
-read 10
-dropcaps
-write 42 138 2
-mmap 48 6 rwx validate,anon
-mlock2 40 10 onfault
-mlock 39 0.1
-mremap 0 11 6 -
-snap maps,pagemap,mapcount,smaps,status
-write 2 184
-mprotect b+5 3 r
-write 33 182 13
-mlock 68 3
+snap maps,pagemap,mapcount,smaps,status,lru
+madvise 13 12 keeponfork
+madvise 48 8 guard_remove
+read 1
+read 54
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom,lru,numa
+on P1
+snap maps,pagemap,mapcount,kpf,smaps,status,oom,lru,numa

@@ -1,4 +1,5 @@
 # seed 1016, vmas
+sysctl vm/page-cluster 0
 file f0 tmpfs 24 fill
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -8,81 +9,72 @@ mmap 48 8 rw shared,anon
 mmap 58 6 r private,anon
 write 52 125 4
 mmap 20 4 rw private f1
-pwrite f0 21 126
-madvise 36 10 pageout
-sleep 40
-mmap 20 9 rw private,hint f1 1
-munmap 16 4
-oom_score_adj 500
-snap maps,pagemap,mapcount,smaps,status
-write 36 65 10
-mlock2 62 10 -
-read 14
-madvise 0 20 pageout
-sleep 40
-read 18
-mmap 65 7 r private,anon
-mprotect 36 10 rx
+mremap 28 6 6 maymove,fixed,dontunmap 15
+madvise 6 7 guard_remove
+madvise 24 9 dofork
+mmap 33 3 rw private,hint f1 20
+clear_refs 3
+snap maps,pagemap,mapcount,smaps,status,lru,numa,oom
+mmap 50 9 r private,anon,stack
+madvise 2 5 random
+mprotect 55 4 rw
+madvise 2 7 populate_write
 drain
+write 48 92 3 2
+mprotect 58 2 rw
 snap maps,pagemap,mapcount,smaps,status
-read 62
-mmap 10 6 rw private,fixed,locked f0 4
-write 10 60 5
-read 5
+mmap 5 11 w private f0 8
 drain
-madvise 0 16 pageout
+mlock 0 34
+write 0 127 6
+write 48 126
+mremap 31 2 2 maymove,fixed 63
+mmap 12 8 r private,hint f1
+snap maps,pagemap,mapcount,smaps,status,lru,numa,oom
+munmap 0 31
+mprotect 33 14 r
+munmap 42 2
+exec @2000
+exec @2000
+mprotect 54 15 rw
+ftruncate f0 20
+snap maps,pagemap,mapcount,smaps,status,lru
+mmap 6 16 w private,anon,fixed
+mprotect 58 7 rwx
+mmap 23 9 rw private,anon
+mmap 50 8 rw shared,anon
+madvise 36 16 pageout
 sleep 40
-madvise 0 16 pageout
-sleep 40
-write 4 49
-munmap 0 4
+ftruncate f0 17
+brk 21
 snap maps,pagemap,mapcount,smaps,status
-mincore 54 15
-madvise 41 2 populate_read
-read 4
-write 6 105 10
-brk 20
-mremap 59 6 6 maymove,fixed,dontunmap 14
-madvise 54 2 dontneed
+munmap 54 6
+mincore 44 11
+write 9 68
+mremap 6 16 16 -
+mprotect 38 2 rwg
+mremap 16 4 4 -
+munmap 36 6
 snap maps,pagemap,mapcount,smaps,status
-write 9 56
-munmap 26 5
-mlockall future
-mmap any 11 rw private f0 19
-mincore 12 1
-mmap 29 9 rw private,anon
-mremap 0 4 11 maymove,fixed 13
+mprotect 27 2 rw
+mremap 34 1 1 maymove,fixed 6
+munmap 27 6
+mremap 8 7 8 -
+mremap 7 7 7 fixed 61
+mremap 63 4 9 -
+mremap 6 5 8 maymove,fixed 22
 snap maps,pagemap,mapcount,smaps,status
-mprotect 41 8 -
-write 52 104
-mremap 48 8 11 maymove
-write 12 161
-mlock2 38 10 onfault
-munmap 4 22
-mprotect 65 7 rwg
+read 61
+mremap 48 6 1 fixed 33
+mlock 61 7
+write 29 149
+mmap 39 15 - shared,anon,fixed,noreserve
+write 17 172 13
+mmap 55 5 r private,anon,fixed,stack
 snap maps,pagemap,mapcount,smaps,status
-mremap 67 1 3 -
-write b+9 172 2
-mremap 36 10 10 maymove
-fork P1
-on P1
-mmap 34 1 rw shared,fixed f1
-mmap 45 14 rw private,anon,fixed
+mmap 23 10 rw shared,anon,fixed
+mmap 0 9 rw private f0 9
+mmap 34 5 rw shared,anon
+write 30 180 9
 on P0
-snap maps,pagemap,mapcount,smaps,status
-write 52 20
-mincore 53 2
-write 55 104
-mremap 48 8 8 maymove,fixed 36
-mmap 3 8 rx private,fixed,populate f1 7
-read 58
-mmap 52 12 rw private,fixed,stack f0 6
-snap maps,pagemap,mapcount,smaps,status
-read 31 2
-mprotect 44 3 w
-exec @0
-mmap 11 9 rw private f0 12
-on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
-on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

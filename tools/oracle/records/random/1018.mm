@@ -1,4 +1,5 @@
 # seed 1018, copying
+sysctl vm/page-cluster 0
 file f0 tmpfs 24 fill
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -7,81 +8,80 @@ mmap 36 10 rw private f1 2
 mmap 48 8 rw shared,anon
 mmap 58 6 r private,anon
 write 37 105
-rlimit stack 180
-fork P1
-on P1
-mlock2 36 10 -
-read 29
-mmap 64 4 r private,anon
-snap maps,pagemap,mapcount,smaps,status
-brk 26
-rlimit as +96
-write 39 131
-mmap any 2 rw private,noreserve f0 3
-write 26 58 8
-read 60
-pwrite f0 18 146
-snap maps,pagemap,mapcount,smaps,status
-mmap 31 11 rx private,anon,fixed
-madvise 24 22 pageout
+prctl 67 0
+pmadvise P0 52 14 pageout
 sleep 40
-write 0 130
-ftruncate f1 23.1
-mmap 60 8 rw private,anon
-write 30 4 6 3
-mmap 30 14 rw shared,anon,noreserve
+write 37 151
+write 12 125 8
+pread f0 15
+munmap 33 6
 snap maps,pagemap,mapcount,smaps,status
-madvise 24 22 dontneed_locked
-mmap 41 14 rw shared,anon,fixed
-mmap 42 7 r private,anon
-fork P2
-on P2
-mmap 68 3 r private,anon
+mremap 14 8 8 maymove
+prctl 66
+mprotect 39 7 rw
+madvise 32 1 pageout
+sleep 40
+madvise 32 1 pageout
+sleep 40
+read 32
+read 27 4
+write 28 58
+write 50 56
+snap maps,pagemap,mapcount,smaps,status
+mmap 45 16 rx shared,anon,fixed
+brk 12
+madvise 0 20 pageout
+sleep 40
+exec 4001
+madvise 0 8 dontneed
+munlock 0.1 20
+write 19 148
+snap maps,pagemap,mapcount,smaps,status
+write 7 13 5 2
+clear_refs 1
+madvise 15 1 cold
+mremap 32 4 3 maymove,fixed 24
+mprotect 41 6 rw
+oom_score_adj 1001
+pmadvise P0 1 9 77
+snap maps,pagemap,mapcount,smaps,status
+mincore 0 20
+madvise 0 20 guard_install
+fork P1
+mremap 55 6 8 maymove
+madvise 27 10 77
+oom_score_adj 100
+write 24 182
+snap maps,pagemap,mapcount,smaps,status
+write b+10 95
+munmap b+7 1
 on P1
-mmap 27 9 rw private,anon
-snap maps,pagemap,mapcount,smaps,status
-write 26.4095 95
-munmap b+16 2
-on P2
-write 48 72
-mprotect 67 4 rw
-write 41.17 51
-read 50 2
-snap maps,pagemap,mapcount,smaps,status
-mmap 29 12 rw private,anon,fixed
-read 50 3
-msync 24 32 sync,async
-write 17 114 3
-read 27
-write 68 132 3
-mremap 0 20 20 maymove,fixed,dontunmap 4
-snap maps,pagemap,mapcount,smaps,status
-write 27 87
-mremap 60 4 6 maymove
-madvise 51 2 dodump
-mremap 12 7 7 maymove,fixed 40
+write 14 92
+rlimit as +120
+exit 2
 on P0
-pread f1 18
-madvise 3 1 nohugepage
+read 59
 snap maps,pagemap,mapcount,smaps,status
+madvise 2 4 normal
+wait
+write 5 19 5
+write 31 41
+read 59
+mlock2 0 3 -
+mprotect 56 7 rw
+snap maps,pagemap,mapcount,smaps,status
+read 41
+write 17 166
+madvise 0 8 pageout
+sleep 40
+write 42 119 5
+mmap any 7 rw validate,anon
+write 42 17
+madvise 39 25 populate_write
+snap maps,pagemap,mapcount,smaps,status
+brk 27
+write 19 157
+read b+26 3
 mmap 55 10 r shared,anon,noreserve
-read 25
-write 27 5
-mremap 16 4 4 maymove,dontunmap
-write 5 163
-on P1
-mincore 61 11
-snap maps,pagemap,mapcount,smaps,status
-fork P3
-on P3
-mmap 49 9 rw private f0 13
-on P1
-mmap 12 9 rw private f0
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
-on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
-on P2
-snap maps,pagemap,mapcount,kpf,smaps,status
-on P3
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

@@ -1,4 +1,5 @@
 # seed 1020, swapping
+sysctl vm/page-cluster 0
 file f0 memfd 24
 file f1 tmpfs 24 fill
 file f2 tmpfs 24 ro
@@ -7,90 +8,99 @@ mmap 24 10 rw shared f0 4
 mmap 36 10 rw private f1 2
 mmap 48 8 rw shared,anon
 mmap 58 6 r private,anon
-ftruncate f2 14
-munlock 48 4
-mremap 15 4 4 fixed 51
-mlock2 44 6 onfault
-madvise 45 8 populate_read
-mprotect 53 13 rw
-madvise 61 7 guard_remove
+pwrite f2 11 112
+madvise 15 23 pageout
+sleep 40
+read 18
+madvise 27 10 mergeable
+madvise 27 11 remove
+madvise 37 23 pageout
+sleep 40
+madvise 37 23 pageout
+sleep 40
+munlock 52 8
+mprotect 40 14 rw
 snap maps,pagemap,mapcount,smaps,status
-rlimit data +152
+mmap 24 6 rx private,anon,fixed
+read 16
+madvise 0 20 mergeable
+write 1.17 164
+mmap 39 16 rwx private,noreserve f2
+mmap any 6 rwx private,noreserve f1 2
+read 44
+snap maps,pagemap,mapcount,smaps,status
+write 50 31
+mmap 52 5 rwx private,populate f2 2
+write 9 169 11
+madvise 24 10 pageout
+sleep 40
+madvise 24 10 pageout
+sleep 40
+madvise 32 9 dontneed
+write 42 41 4
+madvise 48 8 pageout
+sleep 40
+madvise 48 8 pageout
+sleep 40
+snap maps,pagemap,mapcount,smaps,status
+madvise 61 11 pageout
+sleep 40
 fork P1
+madvise 50 5 free
+write 9 49 11
 on P1
-pwrite f1 18 187
-mprotect 19 16 rw
-mremap 24 10 10 -
-ftruncate f1 1.100
-msync 15 16 sync,async
+fork P2
+on P2
+write m+3 5
 snap maps,pagemap,mapcount,smaps,status
-exit 2
-on P0
-read 51 4
-mmap 1 14 rw shared,anon,hint,locked
-mincore 61 11
-madvise 33 3 pageout
-sleep 40
-write 33 175
-mprotect 0 8 rwx
-read 29
-snap maps,pagemap,mapcount,smaps,status
-write 0 158 15
-mprotect 24 10 rx
-mmap 64 8 r private,anon,populate
-write 43 189 3
-madvise 36 10 pageout
-sleep 40
-madvise 36 10 pageout
-sleep 40
-write 36 193
-mincore 4 18
-munmap 59 3
-snap maps,pagemap,mapcount,smaps,status
-mincore 0 15
-pread f0 9.4095
 madvise 44 2 sequential
-mmap 17 2 rw shared f2 18
-mprotect 13 4 rw
-read 29
-madvise 48 8 pageout
-sleep 40
-write 53 15
+madvise 58 6 dontneed
+fork P3
+on P3
+msync 0 20 async
+read 31.17
+read 37
+mprotect 8 12 rw
 snap maps,pagemap,mapcount,smaps,status
-write 52 9 4
-write 36 3
-write 1 192
-msync 55 7 -
-mremap 43 1 1 -
-mprotect 5 10 rw
-mmap 20 4 rx private,anon
+on P2
+mmap any 10 rw private,anon,noreserve
+madvise 37 8 pageout
+sleep 40
+write 8 125
+mprotect 1 9 rw
+mprotect 19 1 -
+write 4 117 5
 snap maps,pagemap,mapcount,smaps,status
-madvise 48 8 pageout
+munlock 0 20
+madvise 59 11 populate_write
+madvise 60 6 dontneed
+madvise 51 3 pageout
 sleep 40
-madvise 48 8 pageout
+madvise 0 20 pageout
 sleep 40
-madvise 64 5 populate_write
-brk 23
-mmap 38 16 rw private,anon
-read 51 3
-mmap 59 3 r private,anon
-read 54
+read 6
+mprotect 58 6 rwx
+mincore 48.1 8
 snap maps,pagemap,mapcount,smaps,status
-mmap 30 8 rw private,anon,fixed
-brk 2
-madvise 56 10 pageout
+mincore 58 6
+madvise 36 10 pageout
 sleep 40
-madvise 56 10 pageout
-sleep 40
-write 62 197
-write 3 90
-write 5 80 10
-munmap 20 1
-pmadvise P0 22 11 willneed
+write 45 110
+mprotect 24 10 r
+madvise 24 10 dontneed_locked
+write 5 22
+read 48
+write 12 32 7
 snap maps,pagemap,mapcount,smaps,status
-mlock2 37 10 onfault
+read 16
+on P3
+rlimit as +76
 mprotect 0 9 rw
-write 2 19 5
-madvise 1 1 dontneed_locked
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P1
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P2
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P3
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

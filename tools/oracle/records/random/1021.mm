@@ -1,4 +1,5 @@
 # seed 1021, vmas
+sysctl vm/page-cluster 0
 file f0 tmpfs 24 fill
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -18,70 +19,68 @@ snap maps,pagemap,mapcount,smaps,status
 write 29 20
 mremap 56 4 4 -
 mprotect 42 2 rwxg
-msync 36 11 sync,invalidate
-brk 18
-mprotect 61 7 rw
-read 61
+mincore 60 7
+prctl 39
+clear_refs 3
+write 16 82
 snap maps,pagemap,mapcount,smaps,status
-read 36 6 2
-madvise 29 11 populate_read
-write 13 12 7
-mremap 48 16 16 maymove,fixed,dontunmap 48
+brk 15
+pread f1 14
+brk 4
+write 38 193 6 2
+madvise 25 11 pageout
+sleep 40
+fork P1
+mprotect 29 15 rw
+snap maps,pagemap,mapcount,smaps,status
 mmap 34 5 r shared,anon,fixed
-madvise 62 3 pageout
-sleep 40
-madvise 62 3 pageout
-sleep 40
-write 64 190
-read 24 4
-snap maps,pagemap,mapcount,smaps,status
-madvise 0 20 pageout
-sleep 40
-read 7.17
+clear_refs 5
+mprotect 42 5 rwx
+write 4 99
+mmap 17 2 rw private,fixed f0 6
 mprotect 0 15 r
-write 26 22 8
+write 25 22 9
+snap maps,pagemap,mapcount,smaps,status
 mmap 33 2 rw shared,fixed,growsdown f1 14
 read 24.4095
-madvise 53 17 pageout
-sleep 40
-read 68
-snap maps,pagemap,mapcount,smaps,status
-mmap 45 5 r private,anon
+pmadvise P1 55 15 dontneed
+mmap any 3 rw private f1 17
 mmap 14 3 rw private,fixed f0 7
-read b+11
-madvise 68 1 populate_write
-mmap 19 9 rw private,hint f0 13
-mprotect 28 9 rw
-mmap 31 15 rw private,anon,hint,noreserve
+read b+3
+madvise 68.1 1 populate_write
 snap maps,pagemap,mapcount,smaps,status
-madvise 54 9 willneed
-mprotect 0 20 r
-madvise 18 9 free
-write 43 78 3
-write 53 151
-mremap 6 0 4 fixed 29
-munmap 38 1
-snap maps,pagemap,mapcount,smaps,status
-munmap 24 14
-mprotect 14 3 rw
-read 15 6
-drain
-mseal 42 1
-munmap 56 6
-mprotect 1 14 r
-snap maps,pagemap,mapcount,smaps,status
-mmap 22 14 rw private,hint,populate f1 12
-mprotect 15 7 rw
-munmap 17 6
-madvise 15 20 pageout
-sleep 40
-mmap 38 15 r shared,anon,noreserve,locked
-madvise 23 13 cold
-punch f1 9 8
-snap maps,pagemap,mapcount,smaps,status
-read 16
-mmap 56 6 rw private f0
-mmap 9 14 rw shared,anon
-mmap 7 15 w validate,anon,fixed
+mprotect 0 20 rw
+munmap 3 3
+read 17
+on P1
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+madvise 24 22 pageout
+sleep 40
+punch f1 12 8
+snap maps,pagemap,mapcount,smaps,status
+fork P2
+mprotect 6 14 r
+madvise 24 9 free
+read 29 5
+mremap 8 0 4 fixed 29
+munmap 39 1
+munmap 10 10
+snap maps,pagemap,mapcount,smaps,status
+mprotect 25 2 rx
+write 53 171
+brk 7
+mmap 42 2 rw private,anon,hint
+mmap 51 14 r private,fixed f1 17
+mmap 20 10 rw private,hint f1 11
+mprotect 48 17 rw
+snap maps,pagemap,mapcount,smaps,status
+mlock2 48 17 onfault
+oom_score_adj 0
+mprotect m+0 3 -
+madvise 27 5 dontfork
+on P0
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P1
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P2
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

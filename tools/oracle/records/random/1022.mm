@@ -1,4 +1,5 @@
 # seed 1022, swapping
+sysctl vm/page-cluster 0
 file f0 tmpfs 24 fill
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -6,7 +7,9 @@ mmap 24 10 rw shared f0 4
 mmap 36 10 rw private f1 2
 mmap 48 8 rw shared,anon
 mmap 58 6 r private,anon
-madvise 40 10 mergeable
+madvise 48 8 pageout
+sleep 40
+write 55 157
 write 53 160 6 3
 madvise 43 5 dontfork
 read 14
@@ -16,75 +19,74 @@ madvise 18 4 guard_install
 snap maps,pagemap,mapcount,smaps,status
 read 52
 madvise 8 7 populate_write
-msync 12 15 async,invalidate
-mprotect 58 2 r
-mprotect 26 13 rw
-read 16 6
-read 29 5 2
-snap maps,pagemap,mapcount,smaps,status
-write 3.4095 86
-clear_refs 1
-read 41
-write 26 155 4
-mprotect 63 9 r
-write 45 156
-mincore 61 10
-snap maps,pagemap,mapcount,smaps,status
+mincore 0 20
+write 8 78 4
 read 44
-mlockall future
-mremap 15 6 9 fixed 3
-mprotect 0 15 r
-mmap 39 5 r private,hint f0 21
-mprotect 3 13 rw
-write 25 52 9
-snap maps,pagemap,mapcount,smaps,status
-madvise 6 12 pageout
+madvise 29 4 pageout
 sleep 40
-read 9
-write 54.4095 138
-mremap 48 8 8 fixed 35
+madvise 29 4 pageout
+sleep 40
+read 30
+madvise 32 8 pageout
+sleep 40
+madvise 32 8 pageout
+sleep 40
+write 37 94
+snap maps,pagemap,mapcount,smaps,status
+mmap 64 6 rwx private,anon,populate
+write 41 88
+mincore 52 3
+mprotect 69 3 r
+write 51 156
+ftruncate f0 31
+mincore 60 12
+snap maps,pagemap,mapcount,smaps,status
+madvise 61 2 wipeonfork
+punch f0 23 7
+madvise 24 10 pageout
+sleep 40
+read 24
+munmap 35 3
+mmap 39 5 r private,hint f0 27
+mprotect 4 13 rw
+write 17 52 3
+snap maps,pagemap,mapcount,smaps,status
+madvise 5 12 pageout
+sleep 40
+read 10
+write 67.4095 138
+mremap 58 12 12 fixed 32
 mprotect 40 3 rw
 read 15 3
-write 38 46
+write 44 46
 snap maps,pagemap,mapcount,smaps,status
-write 42 115 4
-madvise 26 1 willneed
-madvise 58 6 cold
+write 51 115 5
+madvise 24 1 willneed
+madvise 48 8 cold
 mmap any 8 r shared,anon
-write 33 71 6 2
+write 30 71 6 2
 madvise 33 11 dontneed
-mmap 6 16 rwx validate,anon,populate
+mmap 56 16 rwx validate,anon,populate
 snap maps,pagemap,mapcount,smaps,status
-brk 20
-write 44 94 2
-write 24 55
-brk 22
-madvise 9 9 pageout
-sleep 40
-madvise 9 9 pageout
-sleep 40
-write 16 139
-madvise b+14 1 nohugepage
-mmap 46 4 rwx private,anon
+mincore 38 10
+brk 10
+madvise 32 9 mergeable
+mmap 52 12 rw shared,anon,hint,populate,growsdown
+mmap 20 4 rwx private,anon
+mremap 28 3 11 -
+write 59 121
 snap maps,pagemap,mapcount,smaps,status
-mremap 27 3 11 -
-write 42 121
-write 26 157 8
-mmap 52 4 w private,fixed f0
-madvise 24 10 pageout
-sleep 40
-madvise 24 10 pageout
-sleep 40
-write 29 185
-madvise 55 15 pageout
-sleep 40
-read 69
-pmadvise P0 35 15 pageout
-sleep 40
+madvise 48 24 wipeonfork
+madvise 48 24 populate_read
+mremap 0 46 9 maymove,fixed 31
+drain
+write 61 187 11
+clear_refs 6
+read 50
 snap maps,pagemap,mapcount,smaps,status
-mincore 32 8
-mremap 0 15 15 maymove,fixed,dontunmap 15
-mprotect 59 3 r
+read 12 2 3
+mmap any 16 rw shared f1 12
 write 7 163
+read 35
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

@@ -1,4 +1,5 @@
 # seed 1024, files
+sysctl vm/page-cluster 0
 file f0 tmpfs 24 fill
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -10,70 +11,76 @@ read 4 4 3
 write 5 130
 mlock 29 3
 mmap 3 9 r private f0 21
-read 2
-mprotect 45 6 r
-write 31 162
-snap maps,pagemap,mapcount,smaps,status
-write 25 162 9
-mmap 58 1 rw shared,anon,hint
-mmap 65 7 w private,populate f0
-write 28 171
+write 2 185 5
+read 60 5
+read 51
+snap maps,pagemap,mapcount,smaps,status,lru
+punch f0 23 1
+madvise 4 21 pageout
+sleep 40
+madvise 4 21 pageout
+sleep 40
+write 22 171
+brk -1
+madvise 48 2.4095 dontneed
+mmap 11 7 rw shared,anon,fixed
 drain
 madvise 36 10 dontneed
-munmap 13 6
 snap maps,pagemap,mapcount,smaps,status
-munlock 19 1
-mmap 10 15 rw private,anon,fixed,locked
-munmap 62 6
-read 36
-mremap 9 7 7 maymove,fixed 25
-write 44 137
-mmap 10 13 rw private,anon
+munmap 11 6
+msync 4 12 async
+mprotect 9 16 rw
+mmap 48 15 rw private,anon,fixed
+madvise 48 16 guard_remove
+write 24 152 10
+read 45
 snap maps,pagemap,mapcount,smaps,status
-munmap 71 1
+mlock2 1 8 onfault
+mmap 45 12 rw private,anon
+pread f0 18
+ftruncate f0 1
+pwrite f1 9 144
+msync 44 14 -
+clear_refs 3
+snap maps,pagemap,mapcount,smaps,status
+pread f1 15
 read 2
-mmap 51 14 r private,anon,fixed
-pwrite f0 4 175
-mlock 16 18
-mmap 38 8 rwx private,anon,fixed
-brk 12
+mincore 42 13
+madvise 25 8 guard_remove
+pread f1 24
+mprotect 24 10 rw
+drain
 snap maps,pagemap,mapcount,smaps,status
-madvise 44 8 populate_read
-brk 16
-write 48 184 3
-read 32
-madvise 45 9 dontneed
-ftruncate f0 26
-read b+15 6
+write 40 122
+mmap 31 11 r private,anon,fixed
+mmap 66 2 rx private,anon
+mmap any 15 rw private f0 0
+write 7 8 4
+mprotect 61 8 rw
+pread f0 1.1
 snap maps,pagemap,mapcount,smaps,status
-write b+1 182
-mlock2 50 8 onfault
-mmap 2 14 rx shared,anon,noreserve
-mprotect 63 6 rw
-pread f0 10.1
 ftruncate f1 17.100
-pread f0 0.4095
-snap maps,pagemap,mapcount,smaps,status
-mprotect 28 6 rw
-read 3
-pwrite f0 10.1 181
-read 48
-madvise 0 9 pageout
-sleep 40
-read 30
-write 4.4095 52
-snap maps,pagemap,mapcount,smaps,status
-read 18
-madvise 57 1 dontneed
-mmap 6 11 rwx shared,anon,populate,nonblock,noreserve
-mmap 32 9 rw private,anon,populate
-msync 6 1 invalidate
-clear_refs 1
-munmap 35 6
-snap maps,pagemap,mapcount,smaps,status
-write 5 105
-mprotect 54 16 rw
-mprotect 58 7 rw
-msync 68 2 -
+fork P1
+on P1
+mmap 22 10 rw private f0 0
+write 2 156 9
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+mremap 17 8 8 maymove,fixed,dontunmap 10
+punch f1 11 8
+snap maps,pagemap,mapcount,smaps,status
+pmadvise P1 38 1 cold
+drain
+read 32
+write 4.4095 52
+read 18
+madvise 56 1 dontneed
+mmap 6 11 rwx shared,anon,populate,nonblock,noreserve
+snap maps,pagemap,mapcount,smaps,status
+mmap 32 9 rw private,anon,populate
+mincore m+11 4
+write 1 183
+read 41 4
+on P0
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P1
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

@@ -1,4 +1,5 @@
 # seed 1025, copying
+sysctl vm/page-cluster 0
 file f0 tmpfs 24
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -13,76 +14,77 @@ write 28 114 3
 mprotect 55 13 rg
 munmap 18 5
 brk 23
-snap maps,pagemap,mapcount,smaps,status
-write 25 104 9
-write 38 186
-madvise 9 2 cold
-write 24 130 10
-mmap 68 4 r private,anon,populate,stack
-madvise 63 1 pageout
+snap maps,pagemap,mapcount,smaps,status,lru
+write 13 133
+oom_score_adj 1001
+madvise 0 18 pageout
 sleep 40
-munlock 14 1
+madvise 0 18 pageout
+sleep 40
+drain
+munmap 27 1
+exec 4001
+mmap 4 5 rx shared,anon,hint
 snap maps,pagemap,mapcount,smaps,status
+write b+19 91
+msync 36 10 sync
 write 53 133
 fork P1
-ftruncate f1 6
-write 10 38
-read 0
-write b+11 99
-mprotect 52 13 rw
+pread f1 5
+on P1
+on P0
 snap maps,pagemap,mapcount,smaps,status
-write 10 115
-mmap 25 7 r private,anon,hint
-write 36 75
-read 54
-write 51 33
-write 43 87
-mremap 24 10 1 fixed 35
+mmap 12 16 rw private,anon,fixed,populate
+write 40 157 3 3
+read 16
+write 13 17 21
+write 54 71
+read 25 5
+fsync f0
 snap maps,pagemap,mapcount,smaps,status
-read 60 5
+munmap 55 4
+on P1
+mremap 29 6 6 maymove,fixed 32
+mremap 0 18 1 fixed 35
+read 58 5
 write b+9 104
 mmap any 8 rw shared f0
+snap maps,pagemap,mapcount,smaps,status
 fork P2
 on P2
-madvise 42 7 pageout
+madvise 44 7 pageout
 sleep 40
-pmadvise P1 18 1 cold
-write 5 27 6
+munlockall
+mremap 30 2 5 -
+munmap 10 3
+mremap 32 7 9 -
+write 32 97 5
 snap maps,pagemap,mapcount,smaps,status
-read 39
-read 58 5
-msync 68 2 invalidate
-mmap 23 10 rw shared f1
-fork P3
-write 27 79
-mincore 31 6
-snap maps,pagemap,mapcount,smaps,status
-munmap 27.1 2
-on P3
-write 16 53 2
-read 40
-read s-2
-munmap 35 11
-mremap 25 1 10 -
-snap maps,pagemap,mapcount,smaps,status
-read 69
-on P2
-msync b+9 9 -
-munmap 2 5
-madvise 43 8 pageout
-sleep 40
-write 36 169
-read m+0
-snap maps,pagemap,mapcount,smaps,status
-write 11 158 7
-mlock2 52 10 onfault
-ftruncate f1 12.1
-write 7 10
+mremap 35 11 11 maymove,dontunmap
+mremap 40 7 7 maymove,dontunmap
+mincore 35 10
+prctl 67 0
+write 38 118 3
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+write 58 115
+snap maps,pagemap,mapcount,smaps,status
+read 53
+fork P3
+read 11 5
+read 27 5
+mmap 66 6 r private,anon
+ftruncate f1 31
+write 26 20
+snap maps,pagemap,mapcount,smaps,status
+mmap 25 12 rw private,fixed f1 10
+madvise 53 4 populate_write
+read 38
+mlock2 49 10 -
+on P0
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
 on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
 on P2
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
 on P3
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

@@ -1,4 +1,5 @@
 # seed 1026, swapping
+sysctl vm/page-cluster 0
 file f0 tmpfs 24
 file f1 memfd 24
 mmap 0 20 rw private,anon
@@ -15,9 +16,9 @@ sleep 40
 write 39 35 7
 mprotect 16 15 rwx
 snap maps,pagemap,mapcount,smaps,status
-exec 4000
-madvise 6 8 free
-write 48 113 4
+madvise 6 2 guard_remove
+read 12
+read 55
 mprotect 19 10 rw
 madvise 40 9 pageout
 sleep 40
@@ -25,79 +26,69 @@ madvise 40 9 pageout
 sleep 40
 write 42 170
 madvise 39 4 populate_write
-mlock 60 2
+msync 36 10 async
 snap maps,pagemap,mapcount,smaps,status
-madvise 24 10 pageout
-sleep 40
-read 27
-madvise 29 17 pageout
-sleep 40
-read 42
-mmap 64 6 rx private,anon
-fork P1
-clear_refs 2
-madvise 39 14 pageout
-sleep 40
-madvise 39 14 pageout
-sleep 40
-mremap 24 10 10 maymove,fixed 17
-snap maps,pagemap,mapcount,smaps,status
-read 25
-write 51 163
-madvise 48 15 pageout
-sleep 40
-write 48 128
-write 5 23 15
-read 17 6
-write 53 24
+read 31
+write 48 107
 madvise 36 10 pageout
 sleep 40
+madvise 36 10 pageout
+sleep 40
+write 36 187
+ftruncate f1 22.1
+mprotect 0 20 r
+pmadvise P0 54 14 cold
+madvise 58 6 populate_write
 snap maps,pagemap,mapcount,smaps,status
-madvise 39 10 remove
+mmap 68 1 w shared f0 23
+mmap 48 14 r shared,anon,fixed
+read 36
+read 6
+read 12
+madvise 38 10 remove
 mincore 4 20
-read 39
-write 6 71 14
-mlock 39 6
-pmadvise P0 68 1 willneed
-brk 0
 snap maps,pagemap,mapcount,smaps,status
-brk 15
-madvise 24 10 pageout
-sleep 40
-madvise 24 10 pageout
-sleep 40
-read 27
-write 33 140 1
-write 48 173
-write b+7 30 4
-write 45 161
-write 36 7
+read 37
+write 26 71 8
+mlock 37 6
+mlock 15 10
+write s-2 92
+madvise 11 5 free
+madvise 63 6 guard_remove
 snap maps,pagemap,mapcount,smaps,status
-mremap 58 3 11 maymove,fixed 35
+punch f1 10 4
+mprotect 28 7 r
+brk 18
+write 41 7
+mremap 53 3 11 maymove,fixed 35
 mmap 48 15 rx private,anon
 write 36 26 6 2
-read 53
-write 55 159
-on P1
-mincore 5 16
 snap maps,pagemap,mapcount,smaps,status
-madvise 38 5 guard_install
-madvise 22 5 guard_install
-brk -1
-mprotect 56 15 r
-madvise 18 21 pageout
-sleep 40
-madvise 18 21 pageout
-sleep 40
-read 37
-mprotect 0 20 rx
-munmap 39 4
+read 50
+write 68 159
+write 43 25
+madvise 33 5 guard_install
+madvise b+2 1 dontneed
+fork P1
+madvise 43 5 populate_write
 snap maps,pagemap,mapcount,smaps,status
-read 12 3
-on P0
-write 48 151 8
-write 1 184 4
-on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
 on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
+mmap any 1 rw shared f1
+write 68 185
+write 68 151 1
+write 63 38
+write 43 79
+madvise 29 6 populate_read
+snap maps,pagemap,mapcount,smaps,status
+mmap 35 7 rw private,anon
+fsync f1
+madvise 24 10 pageout
+sleep 40
+madvise 24 10 pageout
+sleep 40
+write 24 86
+read 42
+on P0
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P1
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

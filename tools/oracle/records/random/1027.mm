@@ -1,4 +1,5 @@
 # seed 1027, mixed
+sysctl vm/page-cluster 0
 file f0 tmpfs 24 fill
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -9,12 +10,13 @@ mmap 58 6 r private,anon
 madvise 3 11 guard_remove
 write 43 82
 mprotect 0 2 w
-mlockall future
-write 7 35 6
-ftruncate f1 9
-write 53 48
+msync 9 8 -
+write 12 14
+oom_score_adj 1001
+madvise 0 20 pageout
+sleep 40
 snap maps,pagemap,mapcount,smaps,status
-write 12 54
+mremap 33 2 2 maymove
 read 40 4
 brk 8
 munmap 48 8
@@ -22,61 +24,58 @@ write 41 169
 mmap any 3 rw private,anon,growsdown
 write 38 193
 snap maps,pagemap,mapcount,smaps,status
-read m+0
-mmap 48 8 rw private,noreserve f0 15
-write 55 55 4 2
-mremap 0 0 20 maymove,fixed 43
-mmap 65 6 rw private f0 5
-drain
-mmap 52 14 rwx shared,anon,fixed
+write m+0 17
+write m+0 25
+madvise 0 5 populate_read
+madvise 15 12 random
+read 9.17
+mmap any 1 rw shared f0 1
+mremap 58 6 6 maymove,fixed,dontunmap 54
 snap maps,pagemap,mapcount,smaps,status
-write 59 134
+mremap 28 3 9 maymove,fixed 59
+write 43 134
 write m+0 164
-write 59 171 12
-write 39 56
-write 57 178
-madvise 52 10 dontneed
-read 43 2
+write 43 171 3
+write 14 56
+write 41 178
+madvise 36 10 dontneed
 snap maps,pagemap,mapcount,smaps,status
+read 18 2
 read 7
-read 65
-mmap 43 6 - private,anon,fixed
-mprotect 37 5 rw
-oom_score_adj 0
-mmap 49 13 rx private,anon,hint
-brk 15
+read 62
+rlimit as +108
+read 10
+oom_score_adj 100
+mprotect b+3 4 rw
 snap maps,pagemap,mapcount,smaps,status
-write 69 29
-mmap 6 10 rwx private,anon
-pread f0 8
-madvise 36 35 pageout
+mremap 0 20 20 maymove,dontunmap
+write 65 33
+write 67 16 2
+clear_refs 5
+msync 0 20 async,invalidate
+read 16
+madvise 58 10 pageout
 sleep 40
-msync 52.1 8 sync,invalidate
-write 15 15 4 2
-mincore 21 3
 snap maps,pagemap,mapcount,smaps,status
-mlock2 50 2 onfault
-mmap 49 14 rw shared,populate f1 5
-mprotect 41 15 rw
-mprotect 48 11 rw
-write 56.4095 57
-write 25 119
-read 28
+mincore 4 9
+mmap 19 14 rwx shared f1 3
+brk 12
+mlock2 50 4 onfault
+read b+0
+read 7.1
+write 61 12
 snap maps,pagemap,mapcount,smaps,status
-write 57 151 14
+write 18 41 4 3
+madvise 16 12 mergeable
+mmap 47 1 - private f0 4
+read 38
 mmap 43 6 rwx shared,anon,fixed
-read 36
-msync 36 35 async
-oom_score_adj 1000
-write 58 92
-read 67 6 3
+read 18
+mincore 62 2
 snap maps,pagemap,mapcount,smaps,status
-madvise 67 5 pageout
-sleep 40
-madvise 67 5 pageout
-sleep 40
-mremap 42 6 6 maymove,fixed 40
-exec 4001
-mincore 36 35
+oom_score_adj 1000
+write 47 92
+read 65 6 3
+mlock 64 8
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

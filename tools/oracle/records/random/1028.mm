@@ -1,4 +1,5 @@
 # seed 1028, limits
+sysctl vm/page-cluster 0
 file f0 tmpfs 24
 file f1 memfd 24 fill
 mmap 0 20 rw private,anon
@@ -11,76 +12,74 @@ mprotect 31 14 rw
 mprotect 12 4 r
 read 4
 munmap 0 20
-exec @0
-rlimit data +28
-snap maps,pagemap,mapcount,smaps,status
-read 49
-mmap 46 11 rw private,anon,fixed
-mlock2 41 10 onfault
+madvise 30 8 nohugepage
+mmap 50 11 r shared,anon,fixed
+snap maps,pagemap,mapcount,smaps,status,kpf,lru
+pread f0 15
+read 62
 read 38
 drain
 read 26
-write 42 167
-snap maps,pagemap,mapcount,smaps,status
-mprotect 58 6 rwx
-fork P1
-mmap 10 10 rwx shared,anon,populate
-write 33.4095 17
-madvise 56 7 willneed
-mlock 39 10
-mremap 37 3 3 -
-snap maps,pagemap,mapcount,smaps,status
-read 36 5
-madvise 44 9 populate_read
-read 56
-clear_refs 1
-write 14.17 50
-mmap any 14 rw private f1 13
-read 19
-snap maps,pagemap,mapcount,smaps,status
+write 37 167
+mprotect 48 16 rwx
+snap maps,pagemap,mapcount,smaps,status,numa
+mlock2 56 8 -
+read 57
+read 42
+read 26
+brk 6
+dropcaps
+write 55 110
+snap maps,pagemap,mapcount,smaps,status,lru
+mlock 31 5
+rlimit data +60
+mmap 56 7 rw private,fixed f0
+read 42
+mmap 14 3 rwx private,growsdown f0 20
+prctl 68
+brk 25
+snap maps,pagemap,mapcount,smaps,status,lru
+write 45 50
 mlock2 59 9 onfault
-rlimit data +28
-write 63 177
-mremap 10 10 7 -
-madvise 52 4 willneed
-mlock2 32 2 -
-read m+0
-snap maps,pagemap,mapcount,smaps,status
-madvise 26.1 7 guard_install
-brk -1
-read 47
-munlock 13 5
-mlock 28 1
-on P1
-mmap 9 2 rw private,anon,hint
-snap maps,pagemap,mapcount,smaps,status
+munlockall
+prctl 67 1
+mlock2 b+11 10 -
+mmap 38 1 rw private,anon,hint,noreserve
+read 41
+snap maps,pagemap,mapcount,smaps,status,lru
+mmap 23 11 r private,anon,stack
+mremap 39 1 1 maymove,fixed 61
+write 52 26
+write b+16 191
+mremap 36 3 3 -
+mincore 53 10
 brk 10
-fork P2
+snap maps,pagemap,mapcount,smaps,status,numa
 drain
-read 54
-fork P3
-on P3
-mlock 27 1
-mlock2 54 7 onfault
-snap maps,pagemap,mapcount,smaps,status
-on P2
-madvise 32.1 2 free
-mprotect b+2 5 rw
-munlock 46.1 1
-pmadvise P0 47 14 77
-mmap any 6 - shared,anon
-mmap 0 9 rw shared,anon,fixed
-snap maps,pagemap,mapcount,smaps,status
-madvise 37 2 mergeable
-read 7
-on P0
-madvise 15 23 pageout
-sleep 40
-on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+read 55
+fork P1
 on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
-on P2
-snap maps,pagemap,mapcount,kpf,smaps,status
-on P3
-snap maps,pagemap,mapcount,kpf,smaps,status
+mlock 26 1
+mlock2 55 7 onfault
+drain
+madvise 31.1 2 free
+snap maps,pagemap,mapcount,smaps,status
+brk 3
+write 16 152
+write 63 1 1
+write 24 1 10
+madvise b+2 1 pageout
+sleep 40
+rlimit memlock 8
+munlock 48 16
+snap maps,pagemap,mapcount,smaps,status
+mmap 0 9 rw shared,anon,fixed
+madvise 62 5 pageout
+sleep 40
+read 62
+on P0
+read 55
+on P0
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
+on P1
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

@@ -1,4 +1,5 @@
 # seed 1030, limits
+sysctl vm/page-cluster 0
 file f0 memfd 24 fill
 file f1 tmpfs 24 fill
 file f2 tmpfs 24 ro
@@ -10,74 +11,78 @@ mmap 58 6 r private,anon
 brk 18
 mmap 64 1 rw private,anon
 mprotect 49 1 rx
-write 42 4 4
-madvise 30 6 mergeable
-mprotect 58 7 r
-read 16
+exec @2000
+mmap 65 6 w private,anon
+madvise 52 4 dontneed_locked
+brk 5
+snap maps,pagemap,mapcount,smaps,status,lru
+read 52
+madvise 28 24 pageout
+sleep 40
+read 59
+mlockall future,onfault
+mlock 42 7
+read 42
+read 39
 snap maps,pagemap,mapcount,smaps,status
-mprotect 17 11 rw
-write 14 84
-read 15
-write 40 124 6
-write 9 178
-mremap 43 5 5 maymove,fixed,dontunmap 21
-read b+1
+brk 27
+write b+11 130 5
+munlockall
+read 37
+write 34 192
+brk 14
+mmap 59 7 - private,anon,noreserve
 snap maps,pagemap,mapcount,smaps,status
-read 9
-write 38 108 5
-mmap 22 12 r private,fixed f1 4
-write 9 8
-madvise 32 1 guard_remove
-madvise 21 13 cold
-read 40
-snap maps,pagemap,mapcount,smaps,status
+read 45
 mmap 33 14 rw private,anon,hint
 brk 17
-rlimit data +32
-write 39 194
-read 21
-write 16 39 2
-mlockall future,onfault
+dropcaps
+mmap any 9 rx private,anon
+read 13
+mlock 30 2
 snap maps,pagemap,mapcount,smaps,status
-munlock 0 20
-write 53 153
-mmap 20 12 r private,anon
-mlock 31 3
-write 14 123 6
-write 43 118
-madvise 5 17 pageout
+mlock2 36 10 -
+mmap 6 16 rw private,anon,fixed
+munlock 19 7
+madvise 36 10 pageout
+sleep 40
+madvise 36 10 pageout
+sleep 40
+write 43 37
+msync 67 1 async
+write 55 106
+read 51
+snap maps,pagemap,mapcount,smaps,status
+brk 20
+clear_refs 6
+read m+2
+brk 7
+mmap 52 15 rw private,anon,populate
+mmap 33 7 rx private,anon,noreserve
+madvise 27 15 pageout
 sleep 40
 snap maps,pagemap,mapcount,smaps,status
-read 63
-write b+5 53
-brk 10
-write 3 177
-munlock 58 7
-read 3
-write 21 80
+madvise b+3 3 remove
+clear_refs 3
+madvise 36 10 free
+pread f0 12
+mprotect 44 1 rwg
+mmap 28 6 - private,anon,populate
+mprotect 65 7 rw
 snap maps,pagemap,mapcount,smaps,status
-madvise 38 7 populate_read
-mprotect 0 11 w
-write 55 18
-mmap 29 15 rw private,hint,populate,noreserve f0
-munlockall
-brk 7
-write 55 23
-snap maps,pagemap,mapcount,smaps,status
-read 15
-mprotect 45 8 rwx
-munmap 49 5
-pread f2 17
+brk 24
+mprotect 52 8 rwx
+rlimit stack 212
+ftruncate f0 2
 fork P1
-on P1
-brk 17
-read 8
+pmadvise P1 9 13 cold
+madvise 58 13 free
 snap maps,pagemap,mapcount,smaps,status
-brk 13
-write 21 91
-write 44 187
-madvise 54 12 dontneed
+write 37 91
+write 45 131
+mlock2 4 6 onfault
+mprotect m+6 1 rw
 on P0
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom
 on P1
-snap maps,pagemap,mapcount,kpf,smaps,status
+snap maps,pagemap,mapcount,kpf,smaps,status,oom

@@ -11,22 +11,44 @@ const FILE_PAGES = 24;
 /** Operations between two snapshots. */
 const SNAP_EVERY = 7;
 const SNAP = "snap maps,pagemap,mapcount,smaps,status";
-const LAST_SNAP = "snap maps,pagemap,mapcount,kpf,smaps,status";
+/**
+ * What is observed now and then besides, until something is paged out: whether a page that comes back starts as active
+ * depends on how much of other files the machine has in memory (workingset_refault).
+ */
+const MORE_PARTS = [
+  [4, ""],
+  [3, ",lru"],
+  [2, ",kpf,lru"],
+  [1, ",numa"],
+  [1, ",lru,numa,oom"],
+] as const;
+const LAST_SNAP = "snap maps,pagemap,mapcount,kpf,smaps,status,oom";
 
-/** Writes the script of a seed. */
-export function generateScript(seed: number, nrOperations = DEFAULT_OPERATIONS): string {
+/**
+ * Writes the script of a seed. Without `hasReadahead` it sets vm.page-cluster to 0: on disks that rotate, how many pages
+ * are read from swap at a time depends on all that was read before.
+ */
+export function generateScript(seed: number, nrOperations = DEFAULT_OPERATIONS, hasReadahead = true): string {
   const random = new Random(seed);
   const scribe: Scribe = { random, sketch: new Sketch(), lines: [] };
   const [profile, weights] = random.pick(Object.entries(profiles));
   scribe.lines.push(`# seed ${seed}, ${profile}`);
+  if (!hasReadahead) scribe.lines.push("sysctl vm/page-cluster 0");
   begin(scribe);
   const choices = weightedOperations(weights);
   for (let done = 0; done < nrOperations; done++) {
     while (!random.pickWeighted(choices)(scribe));
-    if (done % SNAP_EVERY === SNAP_EVERY - 1) scribe.lines.push(SNAP);
+    if (done % SNAP_EVERY === SNAP_EVERY - 1) {
+      scribe.lines.push(hasPagedOut(scribe) ? SNAP : `${SNAP}${random.pickWeighted(MORE_PARTS)}`);
+    }
   }
-  for (const { name } of scribe.sketch.alive) scribe.lines.push(`on ${name}`, LAST_SNAP);
+  const lastSnap = hasPagedOut(scribe) ? LAST_SNAP : `${LAST_SNAP},lru,numa`;
+  for (const { name } of scribe.sketch.alive) scribe.lines.push(`on ${name}`, lastSnap);
   return `${scribe.lines.join("\n")}\n`;
+}
+
+function hasPagedOut({ lines }: Scribe): boolean {
+  return lines.some((line) => line.endsWith("pageout"));
 }
 
 /** Files, and a mapping of each kind, so that the first operations find something. */

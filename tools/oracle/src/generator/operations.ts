@@ -161,9 +161,12 @@ export function write({ random, sketch, lines }: Scribe): boolean {
   return true;
 }
 
-/** Not in the last mapping: behind it lies the vvar page, whose bytes are the time. */
+/**
+ * Not in the last mapping: behind it lies the vvar page, whose bytes are the time. And not from below the stack on: how
+ * much of that is there already is the recorder's.
+ */
 function severalPages(random: Random, address: string): string {
-  if (address.startsWith("m") || !random.oneIn(4)) return "";
+  if (/^[ms]/.test(address) || !random.oneIn(4)) return "";
   const stride = random.oneIn(4) ? ` ${random.between(2, 3)}` : "";
   return ` ${random.between(2, 6)}${stride}`;
 }
@@ -339,6 +342,17 @@ export function transfer(scribe: Scribe): boolean {
   return true;
 }
 
+/** `fsync` and `fadvise`, which files in memory take and ignore. */
+export function fileAdvice(scribe: Scribe): boolean {
+  const file = someFile(scribe);
+  if (file === null) return false;
+  const { random, lines } = scribe;
+  const advice = random.pick(["dontneed", "random", "sequential", "willneed"]);
+  const range = `${random.below(file.nrPages + 1)} ${random.between(0, 8)}`;
+  lines.push(random.oneIn(2) ? `fsync ${file.name}` : `fadvise ${file.name} ${range} ${advice}`);
+  return true;
+}
+
 // ---- processes ----
 
 /** `fork`; half of the time the script goes on in the child. */
@@ -349,6 +363,7 @@ export function fork({ random, sketch, lines }: Scribe): boolean {
   child.nrBreakPages = current.nrBreakPages;
   child.nrLastMapped = current.nrLastMapped;
   child.hasDroppedCaps = current.hasDroppedCaps;
+  child.limits = new Map(current.limits);
   sketch.processes.push(child);
   lines.push(`fork ${child.name}`);
   if (random.oneIn(2)) switchTo(child, sketch, lines);
@@ -391,16 +406,22 @@ function switchTo(process: SketchProcess, sketch: Sketch, lines: string[]): void
 
 // ---- limits and settings ----
 
-/** `rlimit`, so low that the next mappings meet it. */
-export function rlimit({ random, lines }: Scribe): boolean {
-  lines.push(
-    random.pick([
-      `rlimit as +${random.between(0, 40) * 4}`,
-      `rlimit data +${random.between(0, 40) * 4}`,
-      `rlimit memlock ${random.between(0, 20) * 4}`,
-      `rlimit stack ${random.between(16, 64) * 4}`,
-    ]),
-  );
+/** `rlimit`, so low that the next mappings meet it; never higher than before, which takes a right that roots may lack. */
+export function rlimit({ random, sketch, lines }: Scribe): boolean {
+  const { limits } = sketch.current;
+  const name = random.pick(["as", "data", "memlock", "stack"] as const);
+  const before = limits.get(name);
+  if (name === "as" || name === "data") {
+    // It counts from what there is, which may be more than at the time of the last one.
+    if (before !== undefined) return false;
+    limits.set(name, 0);
+    lines.push(`rlimit ${name} +${random.between(0, 40) * 4}`);
+    return true;
+  }
+  const [least, most] = name === "memlock" ? [0, 20] : [16, 64];
+  const nrPages = random.between(least, before ?? most);
+  limits.set(name, nrPages);
+  lines.push(`rlimit ${name} ${nrPages * 4}`);
   return true;
 }
 
@@ -412,9 +433,17 @@ export function dropcaps({ sketch, lines }: Scribe): boolean {
   return true;
 }
 
-/** `clear_refs` of accessed bits; what it does to soft-dirty depends on whether a kernel has that. */
+/** `clear_refs`: accessed bits mostly; soft-dirty, the most ever resident; what there is not. */
 export function clearRefs({ random, lines }: Scribe): boolean {
-  lines.push(`clear_refs ${random.between(1, 3)}`);
+  lines.push(`clear_refs ${random.pick([1, 1, 2, 2, 3, 3, 4, 4, 5, 6])}`);
+  return true;
+}
+
+/** `prctl` that concerns memory: THP_DISABLE, MDWE, MEMORY_MERGE, no_new_privs, and what they say then. */
+export function prctl({ random, lines }: Scribe): boolean {
+  lines.push(
+    `prctl ${random.pick(["41 1", "41 0", "42", "42", "65 1", "65 3", "66", "66", "67 1", "67 0", "68", "38 1", "39"])}`,
+  );
   return true;
 }
 

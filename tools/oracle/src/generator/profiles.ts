@@ -30,6 +30,8 @@ const WRITERS = {
   rlimit: operations.rlimit,
   dropcaps: operations.dropcaps,
   clearRefs: operations.clearRefs,
+  prctl: operations.prctl,
+  fileAdvice: operations.fileAdvice,
   oomScoreAdj: operations.oomScoreAdj,
   drain: operations.drain,
 } satisfies Record<string, WriteOperation>;
@@ -62,7 +64,9 @@ const MIXED: Weights = {
   wait: 2,
   rlimit: 1,
   dropcaps: 0,
-  clearRefs: 1,
+  clearRefs: 2,
+  prctl: 1,
+  fileAdvice: 1,
   oomScoreAdj: 1,
   drain: 1,
 };

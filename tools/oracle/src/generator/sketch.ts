@@ -37,6 +37,8 @@ export class SketchProcess {
   /** Children that have exited and were not waited for. */
   nrZombies = 0;
   hasDroppedCaps = false;
+  /** Limits that were set, in pages (0 for those that count from what there is), by name. */
+  limits = new Map<string, number>();
 
   constructor(name: string, parent: string | null, pages: readonly (SketchPage | null)[]) {
     this.name = name;

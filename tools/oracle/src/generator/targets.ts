@@ -9,11 +9,7 @@ export interface Range {
 }
 
 /** A page of the arena; nine times in ten a mapped one for which `test` holds, if there is one. */
-export function somePage(
-  random: Random,
-  sketch: Sketch,
-  test: (page: SketchPage) => boolean = () => true,
-): number {
+function somePage(random: Random, sketch: Sketch, test: (page: SketchPage) => boolean = () => true): number {
   const pages = random.oneIn(10) ? [] : sketch.current.collectPages(test);
   return pages.length === 0 ? random.below(ARENA_PAGES - 8) : random.pick(pages);
 }
