@@ -339,7 +339,7 @@ const MACHINES: readonly ({ readonly name: string; readonly config: KernelConfig
   },
   {
     name: "two CPUs and dense contents, swapping",
-    config: { memory: "280KiB", cpus: 2, swap: SWAP_4M, contents: "dense" },
+    config: { memory: "360KiB", cpus: 2, swap: SWAP_4M, contents: "dense" },
     nrHogPages: 60,
     isSwapping: true,
   },
@@ -368,14 +368,14 @@ const MACHINES: readonly ({ readonly name: string; readonly config: KernelConfig
   },
   ...["sv39", "sv48", "hashed", "inverted"].map((pageTable) => ({
     name: `${pageTable} page table`,
-    config: { memory: "240KiB", cpus: 2, swap: SWAP_4M, contents: "sparse" as const, seats: { pageTable } },
+    config: { memory: "320KiB", cpus: 2, swap: SWAP_4M, contents: "sparse" as const, seats: { pageTable } },
     nrHogPages: 60,
     isSwapping: true,
   })),
   {
     name: "page-table isolation, five levels",
     config: {
-      memory: "320KiB",
+      memory: "400KiB",
       cpus: 2,
       swap: SWAP_4M,
       contents: "sparse",
