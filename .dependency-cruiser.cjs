@@ -28,6 +28,8 @@ const mayImport = {
   kernel: ["contracts", "memmap", ...subsystems],
   // Nobody but apps and tools imports it either.
   script: ["contracts", "memmap", "kernel", "procfs"],
+  // A program's allocator: it asks any memory, and knows no kernel.
+  malloc: ["contracts"],
 };
 const packageNames = Object.keys(mayImport).join("|");
 

@@ -14,24 +14,6 @@ const INT_MAX = 0x7fffffff;
 const INT_MIN = -0x80000000;
 /** Largest unsigned long that a number holds exactly; above, text is taken as the nearest number. */
 const ULONG_MAX = 2 ** 64 - 1;
-const DEFAULT_MMAP_MIN_ADDR = 65536;
-const DEFAULT_RANDOMIZE_VA_SPACE = 2;
-
-/** Values that have no other home. */
-export class Sysctls {
-  /** vm.mmap_min_addr, in bytes. */
-  mmapMinAddr: number = DEFAULT_MMAP_MIN_ADDR;
-  /** vm.max_map_count, for address spaces to come. */
-  maxMapCount: number;
-  /** kernel.randomize_va_space: 0 nothing, 1 all but the heap, 2 all. */
-  randomizeVaSpace: number = DEFAULT_RANDOMIZE_VA_SPACE;
-  /** vm.unprivileged_userfaultfd: 1 lets everybody handle faults of the kernel. */
-  unprivilegedUserfaultfd = 0;
-
-  constructor(maxMapCount: number) {
-    this.maxMapCount = maxMapCount;
-  }
-}
 
 /** Range of each key, and whether it can be read. */
 const RANGES: Readonly<Record<string, { min: number; max: number; isWriteOnly?: boolean }>> = {

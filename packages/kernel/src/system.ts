@@ -35,7 +35,7 @@ import { type Files } from "./files/files.ts";
 import { SwapClusterState } from "./pages/swap-cluster-state.ts";
 import { SysvShm } from "./files/shm-segments.ts";
 import { type Zombie } from "./process.ts";
-import { Sysctls } from "./sysctl.ts";
+import { Sysctls } from "./sysctls.ts";
 import { type Mm, type Task } from "./task.ts";
 import { type TimeAccount } from "./time.ts";
 import { Userfaults } from "./uffd/context.ts";

@@ -1,6 +1,6 @@
 /**
- * Finding chunks for requests and taking them back: fast, small, unsorted and large bins, the top. Hot: per malloc and
- * free that the thread's cache does not answer.
+ * Taking chunks out of the bins and back: fast, small, unsorted and large bins, the top. Hot: per malloc and free that the
+ * thread's cache does not answer.
  * Source: glibc 2.36 malloc/malloc.c, _int_malloc(), _int_free(), malloc_consolidate(); Doug Lea, "A Memory Allocator" (2000).
  */
 import { CHUNK_BINNED, CHUNK_FAST, CHUNK_TOP, CHUNK_USED, NO_CHUNK } from "./chunk-pool.ts";
@@ -17,38 +17,10 @@ import {
   UNSORTED_BIN,
 } from "./sizes.ts";
 import { type Arena, type MallocState, type MallocThread } from "./state.ts";
-import { heapTrim, sysmalloc, systrim } from "./system.ts";
+import { heapTrim, systrim } from "./trim.ts";
 
 /** Chunks of the unsorted bin that one request sorts at most. */
 const MAX_SORTED = 10000;
-
-/** Takes a chunk of `size` bytes, or a little more, from an arena. Returns NO_CHUNK when the kernel gives no memory. */
-export function allocChunk(
-  state: MallocState,
-  arena: Arena,
-  thread: MallocThread | null,
-  size: number,
-): number {
-  const isSmall = size < MIN_LARGE_SIZE;
-  if (isSmall) {
-    const exact = size <= MAX_FAST_BYTES ? takeFast(state, arena, thread, size) : NO_CHUNK;
-    if (exact !== NO_CHUNK) return exact;
-    const small = takeSmall(state, arena, thread, size);
-    if (small !== NO_CHUNK) return small;
-  } else if (arena.hasFastChunks) {
-    consolidate(state, arena);
-  }
-  for (;;) {
-    const sorted = sortUnsorted(state, arena, thread, size);
-    if (sorted !== NO_CHUNK) return sorted;
-    const fitting = takeFitting(state, arena, size);
-    if (fitting !== NO_CHUNK) return fitting;
-    const { top } = arena;
-    if (top !== NO_CHUNK && state.pool.size[top] >= size + MINSIZE) return cutTop(state, arena, size);
-    if (!arena.hasFastChunks) return sysmalloc(state, arena, thread, size);
-    consolidate(state, arena);
-  }
-}
 
 /** Takes a chunk back: into the thread's cache, a fast bin, or joined with its free neighbours. */
 export function freeChunk(state: MallocState, arena: Arena, thread: MallocThread | null, row: number): void {
@@ -121,7 +93,12 @@ function addUnsorted(state: MallocState, arena: Arena, row: number): void {
 }
 
 /** A chunk of the size's fast bin; more of them go to the thread's cache while it has room. */
-function takeFast(state: MallocState, arena: Arena, thread: MallocThread | null, size: number): number {
+export function takeFast(
+  state: MallocState,
+  arena: Arena,
+  thread: MallocThread | null,
+  size: number,
+): number {
   const stack = arena.fast[size / 16 - 2];
   const row = stack.pop();
   if (row === undefined) return NO_CHUNK;
@@ -131,7 +108,12 @@ function takeFast(state: MallocState, arena: Arena, thread: MallocThread | null,
 }
 
 /** The oldest chunk of the size's small bin, likewise. */
-function takeSmall(state: MallocState, arena: Arena, thread: MallocThread | null, size: number): number {
+export function takeSmall(
+  state: MallocState,
+  arena: Arena,
+  thread: MallocThread | null,
+  size: number,
+): number {
   const { pool } = state;
   const head = arena.bins[binIndex(size)];
   const row = pool.bck[head];
@@ -155,7 +137,12 @@ function hasTcacheRoom(thread: MallocThread | null, size: number): boolean {
  * Puts the unsorted chunks into their bins, oldest first, and returns one that fits exactly. A small request takes a part of
  * the last remainder when nothing else is there.
  */
-function sortUnsorted(state: MallocState, arena: Arena, thread: MallocThread | null, size: number): number {
+export function sortUnsorted(
+  state: MallocState,
+  arena: Arena,
+  thread: MallocThread | null,
+  size: number,
+): number {
   const { pool } = state;
   const head = arena.bins[UNSORTED_BIN];
   let isCached = false;
@@ -196,7 +183,7 @@ function sortIn(state: MallocState, arena: Arena, row: number): void {
 }
 
 /** The smallest chunk that is large enough, from the bins; what is too much goes to the unsorted bin. */
-function takeFitting(state: MallocState, arena: Arena, size: number): number {
+export function takeFitting(state: MallocState, arena: Arena, size: number): number {
   const { pool } = state;
   const own = binIndex(size);
   if (size >= MIN_LARGE_SIZE) {

@@ -4,7 +4,8 @@
  * _int_memalign(), mtrim(), int_mallinfo(); malloc/arena.c, arena_get2(), reused_arena(), __malloc_arena_thread_freeres().
  */
 import { EINVAL, KernelError, type ProgramMemory, type Vaddr } from "@pageframe/contracts";
-import { allocChunk, consolidate, freeChunk } from "./bins.ts";
+import { allocChunk } from "./alloc-chunk.ts";
+import { consolidate, freeChunk } from "./bins.ts";
 import { CHUNK_BINNED, CHUNK_MMAPPED, CHUNK_TOP, CHUNK_USED, NO_CHUNK } from "./chunk-pool.ts";
 import {
   alignDown,
@@ -24,7 +25,8 @@ import {
   UNSORTED_BIN,
 } from "./sizes.ts";
 import { type Arena, MallocState, type MallocThread } from "./state.ts";
-import { newArena, systrim } from "./system.ts";
+import { newArena } from "./system.ts";
+import { systrim } from "./trim.ts";
 
 /** What is in use, in bytes and pieces, over all arenas (mallinfo2(3); names are its fields'). */
 export interface Mallinfo {

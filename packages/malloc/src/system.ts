@@ -1,7 +1,7 @@
 /**
  * What an allocator asks of the kernel: brk for the first arena, mappings for large chunks, heaps for other arenas.
- * Source: glibc 2.36 malloc/malloc.c, sysmalloc(), sysmalloc_mmap(), systrim(); misc/sbrk.c; malloc/arena.c, new_heap(),
- * grow_heap(), shrink_heap(), heap_trim(), _int_new_arena().
+ * Source: glibc 2.36 malloc/malloc.c, sysmalloc(), sysmalloc_mmap(); malloc/arena.c, new_heap(), grow_heap(),
+ * _int_new_arena().
  */
 import {
   MAP_ANONYMOUS,
@@ -12,14 +12,7 @@ import {
   PROT_WRITE,
 } from "@pageframe/contracts";
 import { cutTop, freeChunk } from "./bins.ts";
-import {
-  CHUNK_BINNED,
-  CHUNK_FENCEPOST,
-  CHUNK_MMAPPED,
-  CHUNK_TOP,
-  CHUNK_USED,
-  NO_CHUNK,
-} from "./chunk-pool.ts";
+import { CHUNK_FENCEPOST, CHUNK_MMAPPED, CHUNK_TOP, CHUNK_USED, NO_CHUNK } from "./chunk-pool.ts";
 import {
   alignDown,
   alignUp,
@@ -34,6 +27,7 @@ import {
   SIZE_SZ,
 } from "./sizes.ts";
 import { Arena, type Heap, type MallocState, type MallocThread } from "./state.ts";
+import { sbrk } from "./trim.ts";
 
 const READ_WRITE: number = PROT_READ | PROT_WRITE;
 /** Two headers. */
@@ -70,15 +64,6 @@ function mmapChunk(state: MallocState, size: number): number {
   state.mmappedBytes += nrBytes;
   state.touchHead(row);
   return row;
-}
-
-/** sbrk(3): returns the break before, or -1. */
-function sbrk(state: MallocState, increment: number): number {
-  if (state.curbrk < 0) state.curbrk = state.memory.brk(0);
-  const before = state.curbrk;
-  if (increment === 0) return before;
-  state.curbrk = state.memory.brk(before + increment);
-  return state.curbrk === before + increment ? before : -1;
 }
 
 /** Makes the first arena's top large enough. False when there is no memory. */
@@ -136,22 +121,6 @@ function endPiece(state: MallocState, arena: Arena, thread: MallocThread | null,
   state.touchHead(oldTop);
   freeChunk(state, arena, thread, oldTop);
   return post;
-}
-
-/** Gives the end of the first arena back to the kernel, all but `padBytes`. False when there is nothing to give. */
-export function systrim(state: MallocState, arena: Arena, padBytes: number): boolean {
-  const { pool } = state;
-  const { top } = arena;
-  if (top === NO_CHUNK) return false;
-  const area = pool.size[top] - MINSIZE - 1;
-  if (area <= padBytes) return false;
-  const extra = alignDown(area - padBytes, PAGE_BYTES);
-  if (extra === 0 || sbrk(state, 0) !== pool.address[top] + pool.size[top]) return false;
-  if (sbrk(state, -extra) < 0) return false;
-  arena.systemBytes -= extra;
-  pool.size[top] -= extra;
-  state.touchHead(top);
-  return true;
 }
 
 /** Makes an arena in a heap of its own; null when there is no memory. */
@@ -243,43 +212,4 @@ function growHeap(state: MallocState, heap: Heap, nrBytes: number): boolean {
   }
   heap.size = newSize;
   return true;
-}
-
-/** Gives heaps that are empty, and the end of the last, back to the kernel. */
-export function heapTrim(state: MallocState, arena: Arena): void {
-  const { pool, memory } = state;
-  while (arena.heaps.length > 1) {
-    const last = arena.heaps[arena.heaps.length - 1];
-    if (pool.address[arena.top] !== last.address + HEAP_INFO_BYTES) break;
-    const previous = arena.heaps[arena.heaps.length - 2];
-    // The fenceposts, with what is free in front of them, become the top again.
-    const post = previous.endPost;
-    const front = pool.prev[post];
-    const isFrontFree = front !== NO_CHUNK && pool.state[front] === CHUNK_BINNED;
-    const newSize = pool.size[post] + (isFrontFree ? pool.size[front] : 0);
-    if (newSize + (HEAP_MAX_SIZE - previous.size) < state.topPad + MINSIZE + PAGE_BYTES) break;
-    arena.systemBytes -= last.size;
-    if (last.address + HEAP_MAX_SIZE === state.alignedHeapArea) state.alignedHeapArea = 0;
-    pool.free(arena.top);
-    memory.munmap(last.address, HEAP_MAX_SIZE);
-    arena.heaps.pop();
-    arena.top = post;
-    if (isFrontFree) {
-      state.unlink(front);
-      pool.mergeNext(front);
-      arena.top = front;
-    }
-    pool.state[arena.top] = CHUNK_TOP;
-    state.touchHead(arena.top);
-  }
-  const heap = arena.heaps[arena.heaps.length - 1];
-  const topSize = pool.size[arena.top];
-  const area = topSize - MINSIZE - 1;
-  if (topSize < state.trimThreshold || area <= state.topPad) return;
-  const extra = alignDown(area - state.topPad, PAGE_BYTES);
-  if (extra === 0 || memory.dontneed(heap.address + heap.size - extra, extra) !== 0) return;
-  heap.size -= extra;
-  arena.systemBytes -= extra;
-  pool.size[arena.top] -= extra;
-  state.touchHead(arena.top);
 }

@@ -22,7 +22,7 @@ import { isInArena } from "./place-names.ts";
 import { exitProcess, forkProcess, waitForChild } from "./processes.ts";
 import { runFileOperation } from "./script-files.ts";
 import { type LimitName, type Operation, type OperationOf } from "./script.ts";
-import { statusValues } from "./snapshot.ts";
+import { statusValues } from "./status-values.ts";
 import { addressResult, numberResult, type StepResult } from "./step-result.ts";
 import { flushByScratch } from "./subject.ts";
 import { type World } from "./world.ts";

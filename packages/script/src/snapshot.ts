@@ -1,13 +1,14 @@
 /** What `snap` tells of a process. */
 import { PAGE_SIZE } from "@pageframe/contracts";
-import { type Kernel, type Task } from "@pageframe/kernel";
-import { smapsFields, taskMemFields, vmFlagCodes } from "@pageframe/procfs";
+import { type Task } from "@pageframe/kernel";
+import { smapsFields, vmFlagCodes } from "@pageframe/procfs";
 import { type Observation, type SmapsEntry } from "./observation.ts";
 import { isInSmaps, mapsRow, observedMappings } from "./observed-mappings.ts";
 import { pageRuns } from "./page-runs.ts";
 import { isInArena, placeName } from "./place-names.ts";
 import { type OperationOf, type SnapshotPart } from "./script.ts";
 import { type ScriptProcess, STATUS_FIELDS, type StatusValues } from "./script-process.ts";
+import { statusValues } from "./status-values.ts";
 import { type World } from "./world.ts";
 
 /** Size of pages in KiB: sizes of other pages are told. */
@@ -24,13 +25,6 @@ export function snapshotFields(world: World, operation: OperationOf<"snap">): Pa
   if (operation.isDrained) world.kernel.sys.lru.drain(0);
   const fields: Partial<Observation>[] = operation.parts.map((part) => partFields(world, process, part));
   return Object.assign({}, ...fields) as Partial<Observation>;
-}
-
-/** The lines of status that are observed, in KiB. Of a process that has ended all are 0. */
-export function statusValues(kernel: Kernel, task: Task): StatusValues {
-  const mem = kernel.proc.mem(task);
-  const values = new Map(mem === null ? [] : taskMemFields(mem));
-  return Object.fromEntries(STATUS_FIELDS.map((name) => [name, values.get(name) ?? 0]));
 }
 
 function partFields(world: World, process: ScriptProcess, part: SnapshotPart): Partial<Observation> {

@@ -13,7 +13,7 @@ import { FIRST_PROCESS } from "./parse-script.ts";
 import { ARENA_START, type Places } from "./place-names.ts";
 import { type FileKind, type ScriptAddress } from "./script.ts";
 import { ScriptProcess, type StatusValues } from "./script-process.ts";
-import { statusValues } from "./snapshot.ts";
+import { statusValues } from "./status-values.ts";
 import { type StepRecorder } from "./step-recorder.ts";
 import { startDriver, startSubject } from "./subject.ts";
 
