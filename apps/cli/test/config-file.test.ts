@@ -30,7 +30,7 @@ seats:
   FILE:3: cpus: Too small: expected number to be >=1
   FILE:5: tlb.l1.ways: Too small: expected number to be >0
   FILE:7: swap[0].size: "4MB" is not a size with a unit, such as 64MiB
-  FILE:9: swap[1].prio: no such setting; expected one of size, priority, file, synchronous
+  FILE:9: swap[1].prio: no such setting; expected one of size, priority, file, synchronous, rotational
   FILE:11: seats.reclaim: unknown reclaim policy "mru"; known: active-inactive, clock, fifo
 `);
   });

@@ -1,25 +1,17 @@
 /**
- * A machine that runs: the one object that users of the package hold. Everything here is a short way to the functions
- * beside; `sys` is open to whoever wants to look or to build on it.
+ * A machine that runs: the one object that users of the package hold. Everything is a short way to the functions beside;
+ * `sys` is open to whoever wants to look or to build on it. System calls are inherited, by subject: processes
+ * (syscalls/process-calls.ts), files (file-calls.ts), memory (memory-calls.ts). Here are accesses, what the kernel itself
+ * does with memory, and looking at the machine.
  */
 import {
   bug,
   type CpuId,
-  EBADF,
-  EBUSY,
   EFAULT,
-  EINTR,
-  EINVAL,
-  ESRCH,
   KernelError,
   NO_ENTRY,
-  O_CREAT,
-  O_RDWR,
-  OOM_SCORE_ADJ_MAX,
-  OOM_SCORE_ADJ_MIN,
   PAGE_SHIFT,
   PAGE_SIZE,
-  pagesOfBytes,
   type Pfn,
   pteIsPresent,
   leafPfn,
@@ -35,470 +27,36 @@ import {
   SIGKILL,
   SIGSEGV,
   TLB_EVENT_NAMES,
-  TP_OOM_SCORE_ADJ_UPDATE,
   type Vaddr,
   type Vpn,
   vpnHi,
   vpnLo,
   vpnOfAddress,
 } from "@pageframe/contracts";
-import { type IsolationStats, type MmuStats } from "@pageframe/mmu";
-import { auditSystem } from "./state/audit.ts";
+import { type IsolationStats } from "@pageframe/mmu";
+import { canonicalVpn, NOT_CANONICAL } from "./kernel-space/kernel-layout.ts";
+import { exitTask, switchTo } from "./mm/lifecycle.ts";
+import { mapVdso } from "./mm/special-mappings.ts";
+import { emulateVsyscall, isVsyscallFetch } from "./mm/vsyscall.ts";
 import { type AccessExplanation, explainAccess } from "./pages/explain-access.ts";
 import { getUserPages, pinUserPages, putUserPages, unpinUserPages } from "./pages/gup.ts";
-import { canonicalVpn, NOT_CANONICAL } from "./kernel-space/kernel-layout.ts";
-import { enterKernelMode, exitToUserMode } from "./tlb/kpti.ts";
-import {
-  cloneThread,
-  createTask,
-  exitTask,
-  forkTask,
-  goIdle,
-  switchTo,
-  vforkTask,
-  type WaitResult,
-  waitForChild,
-} from "./mm/lifecycle.ts";
 import { runDaemons } from "./pages/pressure.ts";
-import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./state/snapshot.ts";
-import { mapVdso } from "./mm/special-mappings.ts";
-import {
-  sysAddSeals,
-  sysClose,
-  sysFadvise,
-  sysFallocate,
-  sysFsync,
-  sysFtruncate,
-  sysGetSeals,
-  sysMemfdCreate,
-  sysOpenTmpfs,
-  sysPread,
-  sysPwrite,
-  sysUnlinkTmpfs,
-} from "./syscalls/files.ts";
-import { sysMadvise } from "./syscalls/madvise.ts";
-import { sysMlock, sysMlock2, sysMlockall, sysMunlock, sysMunlockall } from "./syscalls/mlock.ts";
-import { populateGrowth, populateMapping } from "./syscalls/mm-populate.ts";
-import { sysMincore } from "./syscalls/mincore.ts";
-import { sysMprotect } from "./syscalls/mprotect.ts";
-import { sysSetresuid } from "./syscalls/credentials.ts";
-import { type ExecLayout, sysExecve } from "./syscalls/execve.ts";
-import { sysPrctl } from "./syscalls/prctl.ts";
-import { type Rlimit, sysGetrlimit, sysPrlimit } from "./syscalls/prlimit.ts";
-import { readSysctl, writeSysctl } from "./sysctl.ts";
-import { sysMseal } from "./syscalls/mseal.ts";
-import { sysMsync } from "./syscalls/msync.ts";
-import { type AdvisedRange, sysProcessMadvise } from "./syscalls/process-madvise.ts";
-import { type System } from "./system.ts";
-import { type Task, type TaskSignal } from "./task.ts";
-import { CAUSE_ACCESS, CAUSE_SYSCALL, CAUSE_TLB_L2, CAUSE_WALK } from "./time.ts";
-import { sysMmap } from "./syscalls/mmap.ts";
-import {
-  sysUffdClose,
-  sysUffdIoctl,
-  sysUffdRead,
-  sysUserfaultfd,
-  type UffdioArgs,
-} from "./syscalls/userfaultfd.ts";
-import { type UffdMsg, type UserfaultMonitor } from "./uffd/context.ts";
-import { faultAndWait, tellMonitors } from "./uffd/wait.ts";
-import { type ShmidDs, shmStat, sysShmat, sysShmctl, sysShmdt, sysShmget } from "./syscalls/shm.ts";
 import { clearUser, copyFromUser, copyToUser, strncpyFromUser, type UserPointer } from "./pages/uaccess.ts";
 import { availablePages } from "./proc/machine.ts";
 import { Proc } from "./proc/proc.ts";
-import { emulateVsyscall, isVsyscallFetch } from "./mm/vsyscall.ts";
+import { auditSystem } from "./state/audit.ts";
+import { cloneGraph, restoreSnapshot, type Snapshot, stateDigest, takeSnapshot } from "./state/snapshot.ts";
+import { type Task, type TaskSignal } from "./task.ts";
+import { enterKernelMode, exitToUserMode } from "./tlb/kpti.ts";
+import { faultAndWait } from "./uffd/wait.ts";
+import { living } from "./kernel-core.ts";
+import { MemoryCalls } from "./syscalls/memory-calls.ts";
 
 /** Faults that one access may take before the kernel is considered broken. */
 const MAX_FAULTS_PER_ACCESS = 16;
 
 /** A booted machine. Make one with bootKernel(). */
-export class Kernel {
-  readonly sys: System;
-
-  constructor(sys: System) {
-    this.sys = sys;
-  }
-
-  /** Makes a task with an empty address space on a CPU. Throws ENOMEM. */
-  spawn(name: string, cpu: CpuId = 0): Task {
-    this.checkCpu(cpu);
-    return this.taskOrThrow(createTask(this.sys, name, cpu), `task "${name}"`);
-  }
-
-  /** fork(2). Throws ENOMEM, or EINTR when the parent was killed meanwhile; nothing is left behind then. */
-  fork(parent: Task): Task {
-    this.enter(parent);
-    this.sys.time.spend(CAUSE_SYSCALL, 1);
-    const child = forkTask(this.sys, parent);
-    this.leave();
-    return this.taskOrThrow(child, `fork of task ${parent.pid}`);
-  }
-
-  /**
-   * vfork(2): a child in the parent's address space. The parent stands still, and calls for it throw EBUSY, until the child
-   * exits or executes a program. Throws ENOMEM or EINTR as fork() does.
-   */
-  vfork(parent: Task): Task {
-    this.enter(parent);
-    this.sys.time.spend(CAUSE_SYSCALL, 1);
-    const child = vforkTask(this.sys, parent);
-    this.leave();
-    return this.taskOrThrow(child, `vfork of task ${parent.pid}`);
-  }
-
-  /**
-   * clone(2) with CLONE_VM | CLONE_THREAD: a task of its own in the address space of another. Throws ENOMEM or EINTR as
-   * fork() does.
-   */
-  thread(leader: Task, cpu: CpuId = leader.cpu): Task {
-    this.checkCpu(cpu);
-    this.enter(leader);
-    this.sys.time.spend(CAUSE_SYSCALL, 1);
-    const thread = cloneThread(this.sys, leader, cpu);
-    this.leave();
-    return this.taskOrThrow(thread, `thread of task ${leader.pid}`);
-  }
-
-  /** Lets a CPU idle. It keeps what it has loaded, lazily, until a task runs there again. */
-  idle(cpu: CpuId): void {
-    this.checkCpu(cpu);
-    goIdle(this.sys, this.sys.cpus[cpu]);
-  }
-
-  /** _exit(2) of one task with an exit code of 0 to 255; the memory goes with the last that uses it. */
-  exit(task: Task, exitCode = 0): void {
-    exitTask(this.sys, task, (exitCode & 0xff) << 8);
-    runDaemons(this.sys);
-  }
-
-  /** Ends a task by a signal that it does not handle. */
-  kill(task: Task, signal: number = SIGKILL): void {
-    exitTask(this.sys, task, signal);
-    runDaemons(this.sys);
-  }
-
-  /** wait(2): reaps a child that has ended. Returns 0 while all children run still, -ECHILD without children. */
-  wait(task: Task): WaitResult | number {
-    this.enter(task);
-    const result = waitForChild(this.sys, task);
-    this.afterSyscall(0);
-    return result;
-  }
-
-  /**
-   * execve(2): runs another program in place of the one that runs; its layout is random by the machine's seed, unless
-   * kernel.randomize_va_space or the task's personality says no. 0 or -errno.
-   */
-  execve(task: Task, layout: ExecLayout): number {
-    return this.inKernel(task, () => sysExecve(this.sys, task, layout));
-  }
-
-  /**
-   * prlimit(2): sets both limits of a resource (RLIMIT_*) of a process, in bytes or pieces, Infinity for none. 0, -EINVAL, or
-   * -EPERM.
-   */
-  prlimit(task: Task, resource: number, soft: number, hard: number): number {
-    return this.afterSyscall(sysPrlimit(this.enter(task), resource, soft, hard));
-  }
-
-  /** getrlimit(2): both limits of a resource, or -EINVAL. */
-  getrlimit(task: Task, resource: number): Rlimit | number {
-    return sysGetrlimit(task, resource);
-  }
-
-  /** prctl(2) of the kinds that are about memory (PR_*): 0, a value, or -errno. */
-  prctl(task: Task, option: number, arg2 = 0, arg3 = 0, arg4 = 0, arg5 = 0): number {
-    return this.afterSyscall(sysPrctl(this.sys, this.enter(task), option, arg2, arg3, arg4, arg5));
-  }
-
-  /** setresuid(2) to one user id: with any but 0, root loses its capabilities. 0, -EINVAL or -EPERM. */
-  setuid(task: Task, uid: number): number {
-    return this.afterSyscall(sysSetresuid(this.enter(task), uid, uid, uid));
-  }
-
-  /** personality(2): sets the bits, ADDR_NO_RANDOMIZE among them; returns those before. Counts from the next exec on. */
-  personality(task: Task, bits: number): number {
-    const before = task.process.personality;
-    task.process.personality = bits;
-    return this.afterSyscall(before);
-  }
-
-  /** Reads a file of /proc/sys by its path there, such as `vm/swappiness`: its text without newline, -ENOENT or -EACCES. */
-  sysctl(name: string): string | number {
-    return readSysctl(this.sys, name);
-  }
-
-  /** Writes a file of /proc/sys: 0, -ENOENT or -EINVAL. */
-  setSysctl(name: string, value: string): number {
-    const result = writeSysctl(this.sys, name, value);
-    runDaemons(this.sys);
-    return result;
-  }
-
-  /** Writes /proc/PID/oom_score_adj: -1000 (never killed) to 1000. Throws EINVAL outside. */
-  setOomScoreAdj(task: Task, oomScoreAdj: number): void {
-    if (
-      !Number.isInteger(oomScoreAdj) ||
-      oomScoreAdj < OOM_SCORE_ADJ_MIN ||
-      oomScoreAdj > OOM_SCORE_ADJ_MAX
-    ) {
-      throw new KernelError(
-        EINVAL,
-        `oom_score_adj ${oomScoreAdj} is not an integer from ${OOM_SCORE_ADJ_MIN} to ${OOM_SCORE_ADJ_MAX}`,
-      );
-    }
-    task.oomScoreAdj = oomScoreAdj;
-    this.sys.trace?.emit(TP_OOM_SCORE_ADJ_UPDATE, task.pid, oomScoreAdj, 0, 0);
-  }
-
-  /** Makes a file to map; returns its id. Its bytes are generated (files.ts). */
-  openFile(name: string): number {
-    return this.sys.files.open(name).id;
-  }
-
-  /**
-   * open(2) of a file in /dev/shm, O_RDWR | O_CREAT by default: its id, or -errno. Descriptors belong to the machine: every
-   * task may use them.
-   */
-  openTmpfs(name: string, openFlags: number = O_RDWR | O_CREAT): number {
-    return sysOpenTmpfs(this.sys, name, openFlags);
-  }
-
-  /** unlink(2) of a file in /dev/shm: 0 or -ENOENT. It lives on while it is open or mapped. */
-  unlinkTmpfs(name: string): number {
-    return sysUnlinkTmpfs(this.sys, name);
-  }
-
-  /** memfd_create(2): the file's id, or -errno. `flags`: MFD_* bits. */
-  memfdCreate(name: string, flags = 0): number {
-    return sysMemfdCreate(this.sys, name, flags);
-  }
-
-  /** close(2), for all tasks: 0 or -EBADF. Mappings keep the file. */
-  closeFile(fileId: number): number {
-    return sysClose(this.sys, fileId);
-  }
-
-  /** ftruncate(2): 0 or -errno. */
-  ftruncate(task: Task, fileId: number, lengthBytes: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysFtruncate(this.sys, task, fileId, lengthBytes));
-  }
-
-  /** fallocate(2): 0 or -errno. `mode`: 0, FALLOC_FL_KEEP_SIZE, or that with FALLOC_FL_PUNCH_HOLE. */
-  fallocate(task: Task, fileId: number, mode: number, offsetBytes: number, lengthBytes: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysFallocate(this.sys, task, fileId, mode, offsetBytes, lengthBytes));
-  }
-
-  /** pread(2): fills `to`; the bytes read, fewer at the end of the file, or -errno. Zeros when RAM has no bytes. */
-  pread(task: Task, fileId: number, to: Uint8Array, offsetBytes: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysPread(this.sys, task, fileId, to, offsetBytes));
-  }
-
-  /** pwrite(2): the bytes written, fewer when space ends on the way, or -errno. */
-  pwrite(task: Task, fileId: number, from: Uint8Array, offsetBytes: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysPwrite(this.sys, task, fileId, from, offsetBytes));
-  }
-
-  /** fsync(2): 0 or -EBADF. */
-  fsync(task: Task, fileId: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysFsync(this.sys, fileId));
-  }
-
-  /** posix_fadvise(2): 0, -EBADF or -EINVAL. Neither tmpfs nor generated files heed it. */
-  fadvise(task: Task, fileId: number, _offsetBytes: number, lengthBytes: number, advice: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysFadvise(this.sys, fileId, lengthBytes, advice));
-  }
-
-  /** fcntl(2) with F_ADD_SEALS: 0 or -errno. `seals`: F_SEAL_* bits. */
-  addSeals(task: Task, fileId: number, seals: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysAddSeals(this.sys, fileId, seals));
-  }
-
-  /** fcntl(2) with F_GET_SEALS: F_SEAL_* bits or -errno. */
-  getSeals(task: Task, fileId: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysGetSeals(this.sys, fileId));
-  }
-
-  /** shmget(2): a segment's id, or -errno. `shmFlags`: IPC_CREAT, IPC_EXCL, SHM_NORESERVE and permission bits. */
-  shmget(task: Task, key: number, sizeBytes: number, shmFlags: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysShmget(this.sys, task, key, sizeBytes, shmFlags));
-  }
-
-  /** shmat(2): the address, or -errno. `shmFlags`: SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC. */
-  shmat(task: Task, id: number, address: Vaddr = 0, shmFlags = 0): number {
-    this.enter(task);
-    return this.afterSyscall(sysShmat(this.sys, task, id, address, shmFlags));
-  }
-
-  /** shmdt(2): 0 or -EINVAL. */
-  shmdt(task: Task, address: Vaddr): number {
-    this.enter(task);
-    return this.afterSyscall(sysShmdt(this.sys, task, address));
-  }
-
-  /** shmctl(2) with IPC_RMID: 0 or -errno. */
-  shmctl(task: Task, id: number, command: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysShmctl(this.sys, id, command));
-  }
-
-  /** shmctl(2) with IPC_STAT: what is known of a segment, or -errno. */
-  shmStat(id: number): ShmidDs | number {
-    return shmStat(this.sys, id);
-  }
-
-  /** mmap(2): returns the address or -errno. `fileId` is -1 for anonymous memory, shared or private. */
-  mmap(
-    task: Task,
-    address: Vaddr,
-    lengthBytes: number,
-    prot: number,
-    flags: number,
-    fileId = -1,
-    offsetBytes = 0,
-  ): number {
-    this.enter(task);
-    const result = sysMmap(this.sys, task, address, lengthBytes, prot, flags, fileId, offsetBytes);
-    if (result >= 0) populateMapping(this.sys, task, result, lengthBytes, flags);
-    return this.afterSyscall(result);
-  }
-
-  /** munmap(2): 0 or -errno. */
-  munmap(task: Task, address: Vaddr, lengthBytes: number): number {
-    return this.afterSyscall(this.enter(task).mm.space.munmap(address, lengthBytes));
-  }
-
-  /** mprotect(2): 0 or -errno. */
-  mprotect(task: Task, address: Vaddr, lengthBytes: number, prot: number): number {
-    return this.afterSyscall(sysMprotect(this.sys, this.enter(task), address, lengthBytes, prot));
-  }
-
-  /** brk(2): the new break, or the old one when it cannot be moved. */
-  brk(task: Task, address: Vaddr): Vaddr {
-    const { space } = this.enter(task).mm;
-    const oldEndVpn = pagesOfBytes(space.brkAddress);
-    const result = space.brk(address);
-    populateGrowth(this.sys, task, oldEndVpn, pagesOfBytes(result));
-    return this.afterSyscall(result);
-  }
-
-  /** mremap(2): the address of the resized or moved mapping, or -errno. */
-  mremap(
-    task: Task,
-    address: Vaddr,
-    oldBytes: number,
-    newBytes: number,
-    flags: number,
-    newAddress: Vaddr = 0,
-  ): number {
-    const result = this.enter(task).mm.space.mremap(address, oldBytes, newBytes, flags, newAddress);
-    if (result >= 0) {
-      const vpn = vpnOfAddress(result);
-      populateGrowth(this.sys, task, vpn + pagesOfBytes(oldBytes), vpn + pagesOfBytes(newBytes));
-    }
-    return this.afterSyscall(result);
-  }
-
-  /** madvise(2) with MADV_*: 0 or -errno; -ENOMEM over holes after doing the rest. */
-  madvise(task: Task, address: Vaddr, lengthBytes: number, advice: number): number {
-    return this.afterSyscall(sysMadvise(this.sys, this.enter(task), address, lengthBytes, advice));
-  }
-
-  /** mlock(2): 0 or -errno; the pages are in memory then, and stay there. */
-  mlock(task: Task, address: Vaddr, lengthBytes: number): number {
-    return this.afterSyscall(sysMlock(this.sys, this.enter(task), address, lengthBytes));
-  }
-
-  /** mlock2(2) with MLOCK_ONFAULT or 0: 0 or -errno. */
-  mlock2(task: Task, address: Vaddr, lengthBytes: number, flags: number): number {
-    return this.afterSyscall(sysMlock2(this.sys, this.enter(task), address, lengthBytes, flags));
-  }
-
-  /** munlock(2): 0 or -errno. */
-  munlock(task: Task, address: Vaddr, lengthBytes: number): number {
-    return this.afterSyscall(sysMunlock(this.sys, this.enter(task), address, lengthBytes));
-  }
-
-  /** mlockall(2) with MCL_*: 0 or -errno. */
-  mlockall(task: Task, flags: number): number {
-    return this.afterSyscall(sysMlockall(this.sys, this.enter(task), flags));
-  }
-
-  /** munlockall(2). */
-  munlockall(task: Task): number {
-    return this.afterSyscall(sysMunlockall(this.sys, this.enter(task)));
-  }
-
-  /** msync(2) with MS_*: 0 or -errno. */
-  msync(task: Task, address: Vaddr, lengthBytes: number, flags: number): number {
-    return this.afterSyscall(sysMsync(this.enter(task), address, lengthBytes, flags));
-  }
-
-  /** mincore(2): 0 or -errno; a byte of `vec` for each page, 1 when it is in memory. */
-  mincore(task: Task, address: Vaddr, lengthBytes: number, vec: Uint8Array): number {
-    return this.afterSyscall(sysMincore(this.sys, this.enter(task), address, lengthBytes, vec));
-  }
-
-  /** mseal(2): 0 or -errno. */
-  mseal(task: Task, address: Vaddr, lengthBytes: number, flags = 0): number {
-    return this.afterSyscall(sysMseal(this.enter(task), address, lengthBytes, flags));
-  }
-
-  /** process_madvise(2): `task` advises on ranges of `target`'s memory. Bytes done, or -errno. */
-  processMadvise(task: Task, target: Task, ranges: readonly AdvisedRange[], advice: number): number {
-    return this.afterSyscall(sysProcessMadvise(this.sys, this.enter(task), target, ranges, advice));
-  }
-
-  /**
-   * userfaultfd(2): a context that can watch the task's address space. Its number, a kind of its own, or -errno. `flags`:
-   * UFFD_USER_MODE_ONLY and the flags of open(2).
-   */
-  userfaultfd(task: Task, flags = 0): number {
-    return this.afterSyscall(sysUserfaultfd(this.sys, this.enter(task), flags));
-  }
-
-  /** ioctl(2) on a userfaultfd with UFFDIO_*; results are filled into `arg`. 0 or -errno. */
-  uffdIoctl<Command extends keyof UffdioArgs>(
-    task: Task,
-    uffd: number,
-    command: Command,
-    arg: UffdioArgs[Command],
-  ): number {
-    this.sys.time.spend(CAUSE_SYSCALL, 1);
-    return this.inKernel(task, () => sysUffdIoctl(this.sys, task, uffd, command, arg));
-  }
-
-  /** read(2) on a userfaultfd: the oldest message, or -EAGAIN when there is none, -EINVAL, -EBADF. Never blocks. */
-  uffdRead(task: Task, uffd: number): UffdMsg | number {
-    this.enter(task);
-    const msg = sysUffdRead(this.sys, uffd);
-    this.afterSyscall(0);
-    return msg;
-  }
-
-  /** close(2) of a userfaultfd: 0 or -EBADF. Who waits for it goes on. */
-  uffdClose(task: Task, uffd: number): number {
-    this.enter(task);
-    return this.afterSyscall(sysUffdClose(this.sys, uffd));
-  }
-
-  /** Lets a monitor serve a userfaultfd, null for none. 0 or -EBADF. */
-  uffdMonitor(uffd: number, monitor: UserfaultMonitor | null): number {
-    const ctx = this.sys.uffd.contexts[uffd] ?? null;
-    if (ctx === null) return -EBADF;
-    ctx.monitor = monitor;
-    return 0;
-  }
-
+export class Kernel extends MemoryCalls {
   /** Accesses a page as a user instruction would (RUN_READ, RUN_WRITE, RUN_EXEC). Null, or the signal that it raises. */
   access(task: Task, vpn: Vpn, kind: number): TaskSignal | null {
     const signal = this.accessByte(task, vpn, 0, kind);
@@ -731,14 +289,6 @@ export class Kernel {
     return signal;
   }
 
-  /** Spends the time of the accesses between two looks at a CPU's counts. */
-  private spendOnTranslation(before: MmuStats, after: MmuStats): void {
-    const { time } = this.sys;
-    time.spend(CAUSE_ACCESS, after.accesses - before.accesses);
-    time.spend(CAUSE_TLB_L2, after.l2Hits - before.l2Hits);
-    time.spend(CAUSE_WALK, after.walks - before.walks);
-  }
-
   /** Handles faults of one access until it works; the task has exited when SIGKILL comes back. */
   private faultUntilDone(task: Task, lo: number, hi: number, kind: number, offset = 0): TaskSignal | null {
     const { sys } = this;
@@ -766,58 +316,4 @@ export class Kernel {
     }
     return leafPfn(pageTable.entryLo(entry), pageTable.entryHi(entry), PT_LEVEL_PTE);
   }
-
-  /** A task calls the kernel on its CPU. Throws ESRCH when it has exited. */
-  private enter(task: Task): Task {
-    switchTo(this.sys, task.cpu, living(task));
-    enterKernelMode(this.sys, this.sys.cpus[task.cpu]);
-    return task;
-  }
-
-  /** A call of the kernel ends: what it woke runs, and then the task goes on. */
-  private leave(): void {
-    const { sys } = this;
-    runDaemons(sys);
-    const cpu = sys.cpus[sys.currentCpu];
-    if (sys.uffd.hasNews && cpu.current !== null) tellMonitors(sys, cpu.current);
-    exitToUserMode(sys, cpu);
-  }
-
-  /** Runs a part of a system call that uses a task's memory, and what it woke. */
-  private inKernel<Result>(task: Task, work: () => Result): Result {
-    this.enter(task);
-    const { mmu } = this.sys.cpus[task.cpu];
-    const before = mmu.stats;
-    const result = work();
-    this.spendOnTranslation(before, mmu.stats);
-    this.leave();
-    return result;
-  }
-
-  private afterSyscall(result: number): number {
-    this.sys.time.spend(CAUSE_SYSCALL, 1);
-    this.leave();
-    return result;
-  }
-
-  private checkCpu(cpu: CpuId): void {
-    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.sys.cpus.length) {
-      throw new KernelError(EINVAL, `cpu ${cpu} does not exist; the machine has ${this.sys.cpus.length}`);
-    }
-  }
-
-  private taskOrThrow(task: Task | number, what: string): Task {
-    if (typeof task !== "number") return task;
-    if (task === -EINTR) throw new KernelError(EINTR, `the parent was killed for memory during the ${what}`);
-    throw new KernelError(task, `no memory for ${what}; more memory, or fewer tasks, would help`);
-  }
-}
-
-/** The task itself. Throws ESRCH when it has exited: its memory is gone; EBUSY while it waits for a child of vfork. */
-function living(task: Task): Task {
-  if (task.hasExited) throw new KernelError(ESRCH, `task ${task.pid} has exited`);
-  if (task.vforkChildPid !== 0) {
-    throw new KernelError(EBUSY, `task ${task.pid} waits for its vfork child ${task.vforkChildPid}`);
-  }
-  return task;
 }

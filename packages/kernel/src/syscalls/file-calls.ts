@@ -1,0 +1,127 @@
+/** Calls about files and shared memory, each a short way to the functions beside. */
+import { O_CREAT, O_RDWR, type Vaddr } from "@pageframe/contracts";
+import { type Task } from "../task.ts";
+import {
+  sysAddSeals,
+  sysClose,
+  sysFadvise,
+  sysFallocate,
+  sysFsync,
+  sysFtruncate,
+  sysGetSeals,
+  sysMemfdCreate,
+  sysOpenTmpfs,
+  sysPread,
+  sysPwrite,
+  sysUnlinkTmpfs,
+} from "./files.ts";
+import { type ShmidDs, shmStat, sysShmat, sysShmctl, sysShmdt, sysShmget } from "./shm.ts";
+import { ProcessCalls } from "./process-calls.ts";
+
+/** Files in memory, and SysV segments. */
+export class FileCalls extends ProcessCalls {
+  /** Makes a file to map; returns its id. Its bytes are generated (files.ts). */
+  openFile(name: string): number {
+    return this.sys.files.open(name).id;
+  }
+
+  /**
+   * open(2) of a file in /dev/shm, O_RDWR | O_CREAT by default: its id, or -errno. Descriptors belong to the machine: every
+   * task may use them.
+   */
+  openTmpfs(name: string, openFlags: number = O_RDWR | O_CREAT): number {
+    return sysOpenTmpfs(this.sys, name, openFlags);
+  }
+
+  /** unlink(2) of a file in /dev/shm: 0 or -ENOENT. It lives on while it is open or mapped. */
+  unlinkTmpfs(name: string): number {
+    return sysUnlinkTmpfs(this.sys, name);
+  }
+
+  /** memfd_create(2): the file's id, or -errno. `flags`: MFD_* bits. */
+  memfdCreate(name: string, flags = 0): number {
+    return sysMemfdCreate(this.sys, name, flags);
+  }
+
+  /** close(2), for all tasks: 0 or -EBADF. Mappings keep the file. */
+  closeFile(fileId: number): number {
+    return sysClose(this.sys, fileId);
+  }
+
+  /** ftruncate(2): 0 or -errno. */
+  ftruncate(task: Task, fileId: number, lengthBytes: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysFtruncate(this.sys, task, fileId, lengthBytes));
+  }
+
+  /** fallocate(2): 0 or -errno. `mode`: 0, FALLOC_FL_KEEP_SIZE, or that with FALLOC_FL_PUNCH_HOLE. */
+  fallocate(task: Task, fileId: number, mode: number, offsetBytes: number, lengthBytes: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysFallocate(this.sys, task, fileId, mode, offsetBytes, lengthBytes));
+  }
+
+  /** pread(2): fills `to`; the bytes read, fewer at the end of the file, or -errno. Zeros when RAM has no bytes. */
+  pread(task: Task, fileId: number, to: Uint8Array, offsetBytes: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysPread(this.sys, task, fileId, to, offsetBytes));
+  }
+
+  /** pwrite(2): the bytes written, fewer when space ends on the way, or -errno. */
+  pwrite(task: Task, fileId: number, from: Uint8Array, offsetBytes: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysPwrite(this.sys, task, fileId, from, offsetBytes));
+  }
+
+  /** fsync(2): 0 or -EBADF. */
+  fsync(task: Task, fileId: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysFsync(this.sys, fileId));
+  }
+
+  /** posix_fadvise(2): 0, -EBADF or -EINVAL. Neither tmpfs nor generated files heed it. */
+  fadvise(task: Task, fileId: number, _offsetBytes: number, lengthBytes: number, advice: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysFadvise(this.sys, fileId, lengthBytes, advice));
+  }
+
+  /** fcntl(2) with F_ADD_SEALS: 0 or -errno. `seals`: F_SEAL_* bits. */
+  addSeals(task: Task, fileId: number, seals: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysAddSeals(this.sys, fileId, seals));
+  }
+
+  /** fcntl(2) with F_GET_SEALS: F_SEAL_* bits or -errno. */
+  getSeals(task: Task, fileId: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysGetSeals(this.sys, fileId));
+  }
+
+  /** shmget(2): a segment's id, or -errno. `shmFlags`: IPC_CREAT, IPC_EXCL, SHM_NORESERVE and permission bits. */
+  shmget(task: Task, key: number, sizeBytes: number, shmFlags: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysShmget(this.sys, task, key, sizeBytes, shmFlags));
+  }
+
+  /** shmat(2): the address, or -errno. `shmFlags`: SHM_RDONLY, SHM_RND, SHM_REMAP, SHM_EXEC. */
+  shmat(task: Task, id: number, address: Vaddr = 0, shmFlags = 0): number {
+    this.enter(task);
+    return this.afterSyscall(sysShmat(this.sys, task, id, address, shmFlags));
+  }
+
+  /** shmdt(2): 0 or -EINVAL. */
+  shmdt(task: Task, address: Vaddr): number {
+    this.enter(task);
+    return this.afterSyscall(sysShmdt(this.sys, task, address));
+  }
+
+  /** shmctl(2) with IPC_RMID: 0 or -errno. */
+  shmctl(task: Task, id: number, command: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysShmctl(this.sys, id, command));
+  }
+
+  /** shmctl(2) with IPC_STAT: what is known of a segment, or -errno. */
+  shmStat(id: number): ShmidDs | number {
+    return shmStat(this.sys, id);
+  }
+}
