@@ -78,6 +78,11 @@ export class RssStat {
     );
   }
 
+  /** Swap entries without what CPUs keep in private. */
+  get approximateSwap(): number {
+    return Math.max(0, this.count[MM_SWAPENTS]);
+  }
+
   /** Notes how many pages are resident, before some go (update_hiwater_rss). */
   updateHiwater(): void {
     const { approximate } = this;

@@ -63,7 +63,10 @@ function drainWaitingPages(sys: System): boolean {
   return nrWaiting > 0;
 }
 
-/** What the OOM killer knows of a task. */
+/**
+ * What the OOM killer knows of a task. Differs: exact counts; Linux leaves out up to 31 pages of a kind, which would be all
+ * that a task has on the smallest machines here.
+ */
 export function oomCandidate(task: Task): OomCandidate {
   return {
     pid: task.pid,
