@@ -6,10 +6,13 @@
  * The layer rules bind `src`; tests and benches may import anything public.
  */
 const subsystems = [
+  "block",
   "buddy",
+  "fs",
   "mmu",
   "numa",
   "oom",
+  "pagecache",
   "pagetable",
   "procfs",
   "reclaim",

@@ -22,18 +22,28 @@ export const EACCES = 13;
 export const EFAULT = 14;
 export const EBUSY = 16;
 export const EEXIST = 17;
+export const EXDEV = 18;
 export const ENODEV = 19;
+export const ENOTDIR = 20;
+export const EISDIR = 21;
 export const EINVAL = 22;
+export const EMFILE = 24;
 export const ETXTBSY = 26;
 export const EFBIG = 27;
 export const ENOSPC = 28;
+export const ESPIPE = 29;
 export const EROFS = 30;
+export const EMLINK = 31;
 export const EDOM = 33;
 export const ERANGE = 34;
+export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
+export const ENOTEMPTY = 39;
+export const ELOOP = 40;
 export const EIDRM = 43;
 export const EOVERFLOW = 75;
 export const EOPNOTSUPP = 95;
+export const EUCLEAN = 117;
 export const EHWPOISON = 133;
 
 /** Names of the error numbers above, as `strerrorname_np(3)` gives them. */
@@ -54,18 +64,28 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [EFAULT]: "EFAULT",
   [EBUSY]: "EBUSY",
   [EEXIST]: "EEXIST",
+  [EXDEV]: "EXDEV",
   [ENODEV]: "ENODEV",
+  [ENOTDIR]: "ENOTDIR",
+  [EISDIR]: "EISDIR",
   [EINVAL]: "EINVAL",
+  [EMFILE]: "EMFILE",
   [ETXTBSY]: "ETXTBSY",
   [EFBIG]: "EFBIG",
   [ENOSPC]: "ENOSPC",
+  [ESPIPE]: "ESPIPE",
   [EROFS]: "EROFS",
+  [EMLINK]: "EMLINK",
   [EDOM]: "EDOM",
   [ERANGE]: "ERANGE",
+  [ENAMETOOLONG]: "ENAMETOOLONG",
   [ENOSYS]: "ENOSYS",
+  [ENOTEMPTY]: "ENOTEMPTY",
+  [ELOOP]: "ELOOP",
   [EIDRM]: "EIDRM",
   [EOVERFLOW]: "EOVERFLOW",
   [EOPNOTSUPP]: "EOPNOTSUPP",
+  [EUCLEAN]: "EUCLEAN",
   [EHWPOISON]: "EHWPOISON",
 };
 

@@ -1,0 +1,2 @@
+/** A small journaling file system with extents, directories and sparse files. */
+export {};
