@@ -15,7 +15,7 @@ export interface FileReadaheadState {
   size: number;
   /** Pages at its end that were read ahead: the marker is on the first of them. */
   asyncSize: number;
-  /** Largest window; 0: no readahead. */
+  /** Largest window; 0: no readahead. POSIX_FADV_SEQUENTIAL doubles it. */
   raPages: number;
   /** Order of the folios of the window. */
   order: number;
@@ -29,12 +29,15 @@ export interface FileReadaheadState {
 export interface ReadaheadCache {
   /** Pages of the file. */
   readonly nrFilePages: number;
+  /** Folios of the file are of these orders (mapping_min_folio_order(), mapping_max_folio_order()); both 0: no large ones. */
+  readonly minFolioOrder: number;
+  readonly maxFolioOrder: number;
+  /** Pages of the device's largest transfer (bdi.io_pages: max_sectors_kb / 4). */
+  readonly ioPages: number;
   /** Is the page in memory (or on its way)? */
   isCached(pgoff: number): boolean;
-  /** First page from `pgoff` on, within `maxPages`, that is not cached; `pgoff + maxPages` when all are. */
-  nextMiss(pgoff: number, maxPages: number): number;
-  /** Last page from `pgoff` back, within `maxPages`, that is not cached; `pgoff - maxPages` when all are, or -1 below the start. */
-  prevMiss(pgoff: number, maxPages: number): number;
+  /** Order of the folio that holds a cached page. */
+  folioOrder(pgoff: number): number;
 }
 
 /** What to read: filled by the policy. */
@@ -42,26 +45,35 @@ export interface ReadaheadWindow {
   startPgoff: number;
   /** 0: nothing. */
   nrPages: number;
-  /** Pages at the end that are for later: the first of them gets the marker; 0 for none. */
+  /** Pages at the end that are for later: the folio that holds the first of them gets the marker; 0 for none. */
   asyncSize: number;
   /** Order of folios to allocate where alignment allows. */
   order: number;
 }
 
-/** How the file is used: open flags and advice. */
+/** How the file is used: open flags and advice. What is of a mapping is false, and its bounds 0, for read(2). */
 export interface ReadaheadHints {
-  /** POSIX_FADV_RANDOM (FMODE_RANDOM); of a mapping MADV_RANDOM. */
-  readonly isRandom: boolean;
-  /** MADV_SEQUENTIAL; POSIX_FADV_SEQUENTIAL has doubled `raPages` instead. */
-  readonly isSequential: boolean;
+  /** POSIX_FADV_RANDOM (FMODE_RANDOM) of the open file. */
+  readonly isFileRandom: boolean;
+  /** MADV_RANDOM (VM_RAND_READ) and MADV_SEQUENTIAL (VM_SEQ_READ) of the mapping. */
+  readonly isMappingRandom: boolean;
+  readonly isMappingSequential: boolean;
   /** Is the mapping executable (VM_EXEC)? */
   readonly isExecutable: boolean;
+  /** MADV_HUGEPAGE (VM_HUGEPAGE) of the mapping. */
+  readonly isHuge: boolean;
+  /** Pages of the file that the mapping shows: [startPgoff, endPgoff). */
+  readonly mappingStartPgoff: number;
+  readonly mappingEndPgoff: number;
 }
 
 /** Decides what is read ahead. It holds no state of its own: what it knows of a file is in `state`. */
 export interface ReadaheadPolicy {
   readonly name: string;
-  /** read(2) wants `nrRequested` pages from `pgoff`, which is not cached (page_cache_sync_ra). The window should hold `pgoff`. */
+  /**
+   * read(2) wants `nrRequested` pages from `pgoff`, which is not cached (page_cache_sync_ra). The window holds `pgoff`,
+   * perhaps not all that was requested: the core asks again at the next page that is not cached.
+   */
   onReadMiss(
     state: FileReadaheadState,
     cache: ReadaheadCache,
@@ -70,7 +82,11 @@ export interface ReadaheadPolicy {
     hints: ReadaheadHints,
     into: ReadaheadWindow,
   ): void;
-  /** read(2) or a fault came to a page of order `folioOrder` with the marker (page_cache_async_ra). */
+  /**
+   * read(2) or a fault came to a folio of order `folioOrder` with the marker, which is not under writeback
+   * (page_cache_async_ra). `pgoff` is the folio's first page for read(2), the wanted page for a fault; `nrRequested` the
+   * pages from there that read(2) still wants, `state.raPages` for a fault. The core clears the marker if `raPages` is not 0.
+   */
   onMarker(
     state: FileReadaheadState,
     cache: ReadaheadCache,
@@ -80,7 +96,7 @@ export interface ReadaheadPolicy {
     hints: ReadaheadHints,
     into: ReadaheadWindow,
   ): void;
-  /** A fault on a page that is not cached (do_sync_mmap_readahead). */
+  /** A fault on a page that is not cached (do_sync_mmap_readahead). With no window the core reads the page alone. */
   onFaultMiss(
     state: FileReadaheadState,
     cache: ReadaheadCache,
@@ -88,8 +104,8 @@ export interface ReadaheadPolicy {
     hints: ReadaheadHints,
     into: ReadaheadWindow,
   ): void;
-  /** A fault on a page that is cached, before its marker is looked at (do_async_mmap_readahead). */
-  onFaultHit(state: FileReadaheadState, hints: ReadaheadHints): void;
-  /** Fault-around mapped `nrMapped` pages that were cached (filemap_map_pages). */
+  /** A fault on a page that is cached (do_async_mmap_readahead). Tells whether its marker is to be looked at then. */
+  onFaultHit(state: FileReadaheadState, hints: ReadaheadHints): boolean;
+  /** Fault-around came by `nrMapped` pages that were cached, of folios without PG_workingset (filemap_map_pages). */
   onMapped(state: FileReadaheadState, nrMapped: number): void;
 }
