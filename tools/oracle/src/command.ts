@@ -29,6 +29,7 @@ Examples:
   npm run -s oracle -- tools/oracle/records          hold the model against records
   npm run -s oracle -- --generate 7 --count 100 --out DIR
   npm run -s oracle -- --record --count 50           ask the kernel of this machine: Linux, root, swap
+  npm run -s oracle -- --record --disk               likewise, with files on a disk
   npm run -s oracle -- --record DIR --out OTHER      record scripts of one's own
 `;
 
@@ -40,6 +41,7 @@ interface Options {
   against?: string;
   generate?: number;
   record?: true;
+  disk?: true;
   seed?: number;
   count?: number;
   operations: number;
@@ -86,6 +88,7 @@ function createProgram(io: CommandIo): Command {
     .option("--against <directory>", "compare with the records there instead of with the model")
     .option("--generate <seed>", "write random scripts: this seed's, and with --count the next ones'", seedOf)
     .option("--record", "record on this machine, and compare; random scripts unless paths are given")
+    .option("--disk", "random scripts whose files lie on a disk (kind ext4)")
     .option("--seed <seed>", "first seed to record; default: another one each time", seedOf)
     .option(
       "--count <number>",
@@ -110,16 +113,18 @@ function dispatch(paths: readonly string[], options: Options, io: CommandIo): nu
   return exitCodeOf(result);
 }
 
-function generateCommand(seed: number, { count, operations, out }: Options, io: CommandIo): number {
+function generateCommand(seed: number, options: Options, io: CommandIo): number {
+  const { count, operations, out } = options;
+  const kind = { isOnDisk: options.disk === true };
   const nrScripts = count ?? DEFAULT_GENERATED;
   if (out === undefined) {
     if (nrScripts > 1) throw new InputError("several scripts need a directory: --out DIR");
-    io.out(generateScript(seed, operations));
+    io.out(generateScript(seed, operations, kind));
     return EXIT_EQUAL;
   }
   mkdirSync(out, { recursive: true });
   for (let index = 0; index < nrScripts; index++) {
-    writeFileSync(join(out, `${seed + index}.mm`), generateScript(seed + index, operations));
+    writeFileSync(join(out, `${seed + index}.mm`), generateScript(seed + index, operations, kind));
   }
   return EXIT_EQUAL;
 }
@@ -128,7 +133,9 @@ function recordCommand(paths: readonly string[], options: Options, io: CommandIo
   const { operations, out, ignore } = options;
   const seed = options.seed ?? io.freshSeed();
   const count = options.count ?? DEFAULT_RECORDED;
-  const outcome = record({ paths, seed, count, operations, ignore, ...(out === undefined ? {} : { out }) });
+  const isOnDisk = options.disk === true;
+  const directory = out === undefined ? {} : { out };
+  const outcome = record({ paths, seed, count, operations, isOnDisk, ignore, ...directory });
   if (options.json === true) {
     io.out(jsonReport(outcome.score));
   } else {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { collectCorpus, collectScripts } from "./corpus.ts";
+import { withDiskFor } from "./disk.ts";
 import { generateScript } from "./generator/generate.ts";
 import { buildRecorder, collectMissing, hasRotatingSwap, thisHost } from "./host.ts";
 import { InputError } from "./input-error.ts";
@@ -20,6 +21,8 @@ export interface RecordOptions {
   readonly seed: number;
   readonly count: number;
   readonly operations: number;
+  /** Whether random scripts have files on a disk. */
+  readonly isOnDisk: boolean;
   /** Where scripts, records and machine.json are kept; without it they are gone afterwards. */
   readonly out?: string;
   readonly ignore: readonly LeftOut[];
@@ -51,11 +54,13 @@ function recordInto(directory: string, recorder: string, options: RecordOptions)
   const scripts =
     options.paths.length > 0 ? copyScripts(directory, options.paths) : writeScripts(directory, options);
   const twoAnswers: Record<string, readonly string[]> = {};
-  for (const path of scripts) {
-    const recording = recordTwice(recorder, path, directory);
-    writeFileSync(`${path.slice(0, -".mm".length)}.jsonl.gz`, gzipSync(recording.text, { level: 9 }));
-    if (recording.twoAnswers.length > 0) twoAnswers[basename(path)] = recording.twoAnswers;
-  }
+  withDiskFor(scripts, (disk) => {
+    for (const path of scripts) {
+      const recording = recordTwice(recorder, path, disk);
+      writeFileSync(`${path.slice(0, -".mm".length)}.jsonl.gz`, gzipSync(recording.text, { level: 9 }));
+      if (recording.twoAnswers.length > 0) twoAnswers[basename(path)] = recording.twoAnswers;
+    }
+  });
   const facts = { ...readMachineFacts(recorder), swapRotational: hasRotatingSwap(), twoAnswers };
   writeFileSync(join(directory, MACHINE_FILE), `${JSON.stringify(facts, null, 2)}\n`);
   const entries = collectCorpus(scripts);
@@ -75,11 +80,12 @@ function copyScripts(directory: string, paths: readonly string[]): string[] {
   });
 }
 
-function writeScripts(directory: string, { seed, count, operations }: RecordOptions): string[] {
+function writeScripts(directory: string, options: RecordOptions): string[] {
+  const { seed, count, operations, isOnDisk } = options;
   const hasReadahead = !hasRotatingSwap();
   return Array.from({ length: count }, (_, index) => {
     const path = join(directory, `${seed + index}.mm`);
-    writeFileSync(path, generateScript(seed + index, operations, hasReadahead));
+    writeFileSync(path, generateScript(seed + index, operations, { hasReadahead, isOnDisk }));
     return path;
   });
 }

@@ -16,10 +16,10 @@ export interface Recording {
   readonly twoAnswers: readonly string[];
 }
 
-/** Runs a script twice. Throws InputError with what the recorder says when it cannot. */
-export function recordTwice(recorder: string, scriptPath: string, directory: string): Recording {
-  const text = runRecorder(recorder, scriptPath, directory);
-  const again = runRecorder(recorder, scriptPath, directory);
+/** Runs a script twice, its files of kind ext4 in `disk`. Throws InputError with what the recorder says when it cannot. */
+export function recordTwice(recorder: string, scriptPath: string, disk: string): Recording {
+  const text = runRecorder(recorder, scriptPath, disk);
+  const again = runRecorder(recorder, scriptPath, disk);
   const twoAnswers = collectTwoAnswers(
     withoutZeroPage(parseObservations(text, `record of ${scriptPath}`)),
     withoutZeroPage(parseObservations(again, `second record of ${scriptPath}`)),
@@ -53,11 +53,11 @@ export function readMachineFacts(recorder: string): Record<string, unknown> {
   return JSON.parse(runRecorder(recorder, "--machine", ".")) as Record<string, unknown>;
 }
 
-function runRecorder(recorder: string, argument: string, directory: string): string {
+function runRecorder(recorder: string, argument: string, disk: string): string {
   const { status, signal, stdout, stderr } = spawnSync(recorder, [argument], {
     encoding: "utf8",
     maxBuffer: MAX_RECORD_BYTES,
-    env: { ...process.env, RECORDER_DIR: directory },
+    env: { ...process.env, RECORDER_DIR: disk },
   });
   if (status !== 0)
     throw new InputError(stderr.trim() || `the recorder ended with ${signal ?? status ?? "nothing"}`);

@@ -118,7 +118,7 @@ describe("the generator", () => {
   });
 
   it("reads nothing ahead from swap when told not to", () => {
-    const [first, second, ...rest] = generateScript(7, 60, false).split("\n");
+    const [first, second, ...rest] = generateScript(7, 60, { hasReadahead: false }).split("\n");
     expect([first, second]).toEqual([generateScript(7).split("\n")[0], "sysctl vm/page-cluster 0"]);
     expect(rest).toEqual(generateScript(7).split("\n").slice(1));
   });
@@ -154,10 +154,63 @@ describe("the generator", () => {
   });
 });
 
+describe("scripts with files on a disk", () => {
+  const scripts = Array.from({ length: 200 }, (_, seed) => generateScript(seed, 60, { isOnDisk: true }));
+  const lines = scripts.flatMap((script) => script.split("\n"));
+
+  it("are read by the parser", () => {
+    for (const [seed, script] of scripts.entries()) {
+      expect(() => parseScript(script, `${seed}.mm`)).not.toThrow();
+    }
+  });
+
+  it("have filled and empty, cold and cached, writable and read-only files", () => {
+    const kinds = new Set(
+      lines.filter((line) => line.includes(' ext4 ')).map((line) => line.split(" ").slice(4).join(" ")),
+    );
+    expect([...kinds].sort()).toEqual([
+      "",
+      "cold",
+      "cold ro",
+      "fill",
+      "fill cold",
+      "fill cold ro",
+      "fill ro",
+      "ro",
+    ]);
+  });
+
+  it("let reads and writes arrive before they look what is in memory", () => {
+    const settled = lines.flatMap((line, at) => (/^mincore|^snap/.test(line) ? [lines[at - 1]] : []));
+    expect(settled.filter((line) => !/^sleep|^on|^snap/.test(line))).toEqual([]);
+  });
+
+  it("give every advice about the long mapping and about files", () => {
+    const advised = (operation: string, place: number) =>
+      new Set(lines.filter((line) => line.startsWith(operation)).map((line) => line.split(" ")[place]));
+    for (const advice of [
+      "random",
+      "sequential",
+      "willneed",
+      "dontneed",
+      "cold",
+      "pageout",
+      "populate_write",
+    ]) {
+      expect(advised("madvise 2", 3)).toContain(advice);
+    }
+    expect(advised("fadvise", 4)).toEqual(new Set(["dontneed", "random", "sequential", "willneed"]));
+  });
+});
+
 describe("--generate", () => {
   it("prints one script", () => {
     const { exitCode, out } = run("--generate", "5", "--operations", "10");
     expect([exitCode, out]).toEqual([0, generateScript(5, 10)]);
+  });
+
+  it("puts files on a disk with --disk", () => {
+    expect(run("--generate", "5", "--disk").out).toBe(generateScript(5, 60, { isOnDisk: true }));
   });
 
   it("writes many scripts, named after their seeds", () => {

@@ -1,4 +1,7 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { withDiskFor } from "../src/disk.ts";
 import { collectMissing, type Host, thisHost } from "../src/host.ts";
 import { parseObservations } from "../src/observations.ts";
 import { collectTwoAnswers } from "../src/recording.ts";
@@ -58,5 +61,14 @@ describe("--record", () => {
     const { exitCode, out } = run("--record", directoryWith({ "1.mm": script }), "--json");
     expect(JSON.parse(out)).toMatchObject({ equal: 14, different: 0, notModelled: 0 });
     expect(exitCode).toBe(0);
+  });
+});
+
+describe("the disk of recordings", () => {
+  it("is not made for scripts without files of kind ext4", () => {
+    const directory = directoryWith({ "1.mm": "file f0 tmpfs 4\n# file f1 ext4 4\n" });
+    const used: string[] = [];
+    withDiskFor([join(directory, "1.mm")], (disk) => used.push(disk));
+    expect(used).toEqual([tmpdir()]);
   });
 });

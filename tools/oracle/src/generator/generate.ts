@@ -1,6 +1,7 @@
 /** Random scripts: a seed gives one, always the same. */
+import { beginOnDisk, settle } from "./disk.ts";
 import { type Scribe } from "./operations.ts";
-import { profiles, weightedOperations } from "./profiles.ts";
+import { diskProfiles, profiles, weightedOperations } from "./profiles.ts";
 import { Random } from "./random.ts";
 import { Sketch } from "./sketch.ts";
 
@@ -8,6 +9,7 @@ import { Sketch } from "./sketch.ts";
 export const DEFAULT_OPERATIONS = 60;
 
 const FILE_PAGES = 24;
+const MOST_FILE_PAGES = 32;
 /** Operations between two snapshots. */
 const SNAP_EVERY = 7;
 const SNAP = "snap maps,pagemap,mapcount,smaps,status";
@@ -24,25 +26,43 @@ const MORE_PARTS = [
 ] as const;
 const LAST_SNAP = "snap maps,pagemap,mapcount,kpf,smaps,status,oom";
 
-/**
- * Writes the script of a seed. Without `hasReadahead` it sets vm.page-cluster to 0: on disks that rotate, how many pages
- * are read from swap at a time depends on all that was read before.
- */
-export function generateScript(seed: number, nrOperations = DEFAULT_OPERATIONS, hasReadahead = true): string {
+/** What scripts may be like. */
+export interface ScriptKind {
+  /**
+   * Whether pages are read ahead from swap; else the script sets vm.page-cluster to 0: on disks that rotate, how many
+   * pages are read from swap at a time depends on all that was read before. Default: true.
+   */
+  readonly hasReadahead?: boolean;
+  /** Whether most of its files lie on a disk, as kind ext4. Default: false. */
+  readonly isOnDisk?: boolean;
+}
+
+/** Writes the script of a seed. */
+export function generateScript(
+  seed: number,
+  nrOperations = DEFAULT_OPERATIONS,
+  { hasReadahead = true, isOnDisk = false }: ScriptKind = {},
+): string {
   const random = new Random(seed);
   const scribe: Scribe = { random, sketch: new Sketch(), lines: [] };
-  const [profile, weights] = random.pick(Object.entries(profiles));
-  scribe.lines.push(`# seed ${seed}, ${profile}`);
+  const [profile, weights] = isOnDisk
+    ? random.pick(Object.entries(diskProfiles))
+    : random.pick(Object.entries(profiles));
+  scribe.lines.push(`# seed ${seed}, ${profile}${isOnDisk ? " on a disk" : ""}`);
   if (!hasReadahead) scribe.lines.push("sysctl vm/page-cluster 0");
-  begin(scribe);
+  if (isOnDisk) beginOnDisk(scribe);
+  else begin(scribe);
   const choices = weightedOperations(weights);
+  const hasSwapped = () => !isOnDisk && hasPagedOut(scribe);
   for (let done = 0; done < nrOperations; done++) {
     while (!random.pickWeighted(choices)(scribe));
     if (done % SNAP_EVERY === SNAP_EVERY - 1) {
-      scribe.lines.push(hasPagedOut(scribe) ? SNAP : `${SNAP}${random.pickWeighted(MORE_PARTS)}`);
+      if (isOnDisk) settle(scribe);
+      scribe.lines.push(hasSwapped() ? SNAP : `${SNAP}${random.pickWeighted(MORE_PARTS)}`);
     }
   }
-  const lastSnap = hasPagedOut(scribe) ? LAST_SNAP : `${LAST_SNAP},lru,numa`;
+  if (isOnDisk) settle(scribe);
+  const lastSnap = hasSwapped() ? LAST_SNAP : `${LAST_SNAP},lru,numa`;
   for (const { name } of scribe.sketch.alive) scribe.lines.push(`on ${name}`, lastSnap);
   return `${scribe.lines.join("\n")}\n`;
 }
@@ -59,7 +79,7 @@ function begin({ random, sketch, lines }: Scribe): void {
     const name = `f${index}`;
     const options = [...(random.oneIn(4) ? [] : [" fill"]), ...(isReadOnly ? [" ro"] : [])].join("");
     lines.push(`file ${name} ${kind} ${FILE_PAGES}${options}`);
-    sketch.files.push({ name, isReadOnly, nrPages: FILE_PAGES });
+    sketch.files.push({ name, isReadOnly, nrPages: FILE_PAGES, mostPages: MOST_FILE_PAGES });
   }
   const { current } = sketch;
   const plain = { canRead: true, canWrite: true, file: null };

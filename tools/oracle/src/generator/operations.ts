@@ -226,6 +226,15 @@ export function madvise({ random, sketch, lines }: Scribe): boolean {
   return true;
 }
 
+const ADVICES_THAT_KEEP = ADVICES.filter(([, name]) => name !== "pageout");
+
+/** `madvise` with any name but pageout: nothing goes to swap. */
+export function madviseKeeping({ random, sketch, lines }: Scribe): boolean {
+  const advice = random.pickWeighted(ADVICES_THAT_KEEP);
+  lines.push(`madvise ${rangeText(random, sketch, someRange(random, sketch))} ${advice}`);
+  return true;
+}
+
 /** Pages out an area, and mostly touches it again: from the swap cache or from the disk. */
 export function pageOutAndIn({ random, sketch, lines }: Scribe): boolean {
   const { start, nrPages } = someRange(random, sketch, 24, ({ canWrite }) => canWrite);
@@ -313,7 +322,7 @@ export function ftruncate(scribe: Scribe): boolean {
   const file = someFile(scribe);
   if (file === null) return false;
   const { random, lines } = scribe;
-  const nrPages = random.between(0, 32);
+  const nrPages = random.between(0, file.mostPages);
   lines.push(`ftruncate ${file.name} ${nrPages}${random.oneIn(5) ? `.${random.pick([1, 100, 4095])}` : ""}`);
   if (!file.isReadOnly) file.nrPages = nrPages;
   return true;
@@ -362,6 +371,7 @@ export function fork({ random, sketch, lines }: Scribe): boolean {
   const child = new SketchProcess(`P${sketch.processes.length}`, current.name, current.pages);
   child.nrBreakPages = current.nrBreakPages;
   child.nrLastMapped = current.nrLastMapped;
+  child.stream = current.stream === null ? null : { ...current.stream };
   child.hasDroppedCaps = current.hasDroppedCaps;
   child.limits = new Map(current.limits);
   sketch.processes.push(child);

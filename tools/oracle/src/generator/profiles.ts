@@ -1,6 +1,9 @@
 /** How often which operation comes: a seed takes one of these. */
+import * as disk from "./disk.ts";
 import * as operations from "./operations.ts";
 import { type WriteOperation } from "./operations.ts";
+
+type Writers = Readonly<Record<string, WriteOperation>>;
 
 /** Names of operations, as scripts and the table of weights have them. */
 const WRITERS = {
@@ -34,9 +37,27 @@ const WRITERS = {
   fileAdvice: operations.fileAdvice,
   oomScoreAdj: operations.oomScoreAdj,
   drain: operations.drain,
-} satisfies Record<string, WriteOperation>;
+} satisfies Writers;
 
 type Weights = Readonly<Record<keyof typeof WRITERS, number>>;
+
+/** Those that only scripts with files on a disk have. */
+const DISK_WRITERS = {
+  ...WRITERS,
+  madviseKeeping: operations.madviseKeeping,
+  mapStream: disk.mapStream,
+  readOn: disk.readOn,
+  jump: disk.jump,
+  adviseStream: disk.adviseStream,
+  mincoreStream: disk.mincoreStream,
+  mincoreSettled: disk.mincoreSettled,
+  readFile: disk.readFile,
+  adviseFile: disk.adviseFile,
+  fsync: disk.fsync,
+  pageOutFile: disk.pageOutFile,
+} satisfies Writers;
+
+type DiskWeights = Readonly<Record<keyof typeof DISK_WRITERS, number>>;
 
 const MIXED: Weights = {
   mmap: 16,
@@ -106,7 +127,57 @@ export const profiles: Readonly<Record<string, Weights>> = {
   limits: LIMITS,
 };
 
+/** Everything a little, without what goes to swap. */
+const ARENA: DiskWeights = {
+  ...MIXED,
+  brk: 1,
+  exec: 0,
+  mincore: 0,
+  madvise: 0,
+  pageOutAndIn: 0,
+  pmadvise: 0,
+  fileAdvice: 0,
+  dropcaps: 1,
+  ftruncate: 5,
+  punch: 4,
+  transfer: 8,
+  msync: 6,
+  madviseKeeping: 14,
+  mapStream: 1,
+  readOn: 4,
+  jump: 6,
+  adviseStream: 2,
+  mincoreStream: 2,
+  mincoreSettled: 3,
+  readFile: 5,
+  adviseFile: 6,
+  fsync: 3,
+  pageOutFile: 4,
+};
+const STREAMS: DiskWeights = {
+  ...ARENA,
+  mmap: 6,
+  mprotect: 3,
+  mremap: 2,
+  read: 8,
+  write: 10,
+  fillArea: 2,
+  ftruncate: 3,
+  fork: 1,
+  mapStream: 5,
+  readOn: 20,
+  jump: 20,
+  adviseStream: 14,
+  mincoreStream: 10,
+  readFile: 14,
+  adviseFile: 12,
+};
+
+/** The profiles of scripts with files on a disk. */
+export const diskProfiles: Readonly<Record<string, DiskWeights>> = { arena: ARENA, streams: STREAMS };
+
 /** A profile's operations with their weights. */
-export function weightedOperations(weights: Weights): (readonly [number, WriteOperation])[] {
-  return (Object.keys(WRITERS) as (keyof typeof WRITERS)[]).map((name) => [weights[name], WRITERS[name]]);
+export function weightedOperations(weights: Weights | DiskWeights): (readonly [number, WriteOperation])[] {
+  const writers: Writers = DISK_WRITERS;
+  return Object.entries(weights).map(([name, weight]) => [weight, writers[name]]);
 }

@@ -19,8 +19,19 @@ export interface SketchPage {
 export interface SketchFile {
   readonly name: string;
   readonly isReadOnly: boolean;
+  /** Most pages that it is given. */
+  readonly mostPages: number;
   /** Size as of now. */
   nrPages: number;
+}
+
+/** A long mapping of a file on a disk, behind the arena. */
+export interface SketchStream {
+  readonly nrPages: number;
+  readonly isShared: boolean;
+  readonly canWrite: boolean;
+  /** Page of the mapping where reading goes on. */
+  position: number;
 }
 
 /** A process. */
@@ -33,6 +44,8 @@ export class SketchProcess {
   nrBreakPages = 0;
   /** Pages of the last mapping that the kernel placed, as `m` addresses reach it. */
   nrLastMapped = 0;
+  /** The long mapping, or null where there is no disk. */
+  stream: SketchStream | null = null;
   isAlive = true;
   /** Children that have exited and were not waited for. */
   nrZombies = 0;

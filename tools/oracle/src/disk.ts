@@ -1,0 +1,51 @@
+/** The disk that files of kind ext4 lie on while scripts are recorded: a file system on a loop device over memory. */
+import { spawnSync } from "node:child_process";
+import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { InputError } from "./input-error.ts";
+
+/** Memory, on any Linux: the shared machine's disks lie in memory too. */
+const MEMORY_DIRECTORY = "/dev/shm";
+const DISK_BYTES = 256 * 1024 * 1024;
+/**
+ * What larger disks have by themselves; below 512 MiB mkfs may take 1 KiB, and a write of a byte to a hole then leaves
+ * a page that is not up to date.
+ */
+const BLOCK_BYTES = 4096;
+
+/** Calls `use` with the directory for files of kind ext4, which is empty and mounted if a script has such files. */
+export function withDiskFor(scripts: readonly string[], use: (directory: string) => void): void {
+  if (!scripts.some(hasFilesOnDisk)) {
+    use(tmpdir());
+    return;
+  }
+  const image = mkdtempSync(join(MEMORY_DIRECTORY, "oracle-disk-"));
+  const directory = mkdtempSync(join(tmpdir(), "oracle-disk-"));
+  let isMounted = false;
+  try {
+    const path = join(image, "image");
+    const file = openSync(path, "w");
+    ftruncateSync(file, DISK_BYTES);
+    closeSync(file);
+    succeed("mkfs.ext4", ["-q", "-F", "-b", String(BLOCK_BYTES), path]);
+    succeed("mount", ["-o", "loop", path, directory]);
+    isMounted = true;
+    use(directory);
+  } finally {
+    if (isMounted) spawnSync("umount", [directory]);
+    rmSync(directory, { recursive: true });
+    rmSync(image, { recursive: true });
+  }
+}
+
+function hasFilesOnDisk(scriptPath: string): boolean {
+  return /^\s*file\s+\S+\s+ext4\s/m.test(readFileSync(scriptPath, "utf8"));
+}
+
+function succeed(program: string, args: readonly string[]): void {
+  const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
+  if (status === 0) return;
+  const why = error?.message ?? stderr.trim();
+  throw new InputError(`scripts with files of kind ext4 need a disk: ${program} says ${why}`);
+}
