@@ -1,2 +1,8 @@
 /** Block devices: backends, request queue with merging, cost models in virtual time. */
-export {};
+export { type DiskModel, type DiskModelConfig } from "./disk-model.ts";
+export { diskModels } from "./disk-models.ts";
+export { BLK_DEF_MAX_SECTORS, BLK_MAX_SEGMENTS, type IoRequest } from "./io-request.ts";
+export { type IoScheduler } from "./io-scheduler.ts";
+export { ioSchedulers } from "./io-schedulers.ts";
+export { MemoryBlockBackend } from "./memory-backend.ts";
+export { RequestQueue, type RequestQueueConfig } from "./request-queue.ts";
