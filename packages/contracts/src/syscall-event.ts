@@ -1,10 +1,12 @@
 /**
- * A system call that shapes the address space, as the traced program made it. Only calls that succeeded are events.
+ * A system call that shapes the address space or works on files, as the traced program made it. Only calls that
+ * succeeded are events. Those of files are in file-event.ts.
  *
  * Numbers are Linux's own: bytes as the program passed them (not rounded to pages), `prot` PROT_ bits, `flags` MAP_ or
  * MREMAP_ bits. `result` is what the call returned: for mmap, mremap and brk the address it landed on. A replay that
  * wants the recorded addresses maps there with MAP_FIXED.
  */
+import { type CloneEvent, type FileEvent } from "./file-event.ts";
 import { type Vaddr } from "./units.ts";
 
 /** Absence of a file: the mapping is anonymous, or not of a file. Zero is a valid file id. */
@@ -71,12 +73,16 @@ export interface MadviseEvent extends SyscallEventBase {
   readonly advice: number;
 }
 
-/** exit_group(2): the program ends. */
+/** exit_group(2): the thread's process ends. */
 export interface ExitGroupEvent extends SyscallEventBase {
   readonly name: "exit_group";
+  /** What it passed to exit; 128 and the signal's number when a signal ended it. */
   readonly status: number;
 }
 
 /** One call that shapes the address space. */
-export type SyscallEvent =
+export type MemoryEvent =
   MmapEvent | MunmapEvent | MprotectEvent | BrkEvent | MremapEvent | MadviseEvent | ExitGroupEvent;
+
+/** One call of a trace. */
+export type SyscallEvent = MemoryEvent | FileEvent | CloneEvent;

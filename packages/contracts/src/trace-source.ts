@@ -21,12 +21,23 @@ export interface InitialRegion {
   readonly filePgoff: number;
 }
 
-/** A file that the program maps. Its id is its index in `TraceMetadata.files`. */
+/** A file that the program opens or maps. Its id is its index in `TraceMetadata.files`. */
 export interface TraceFile {
-  /** Path as the program opened it, `fd N` when the open was not seen, `execve N` for what execve mapped. */
+  /**
+   * Path as the program first named it, relative to where it started unless absolute; `fd N` when the open was not
+   * seen, `execve N` for what execve mapped. Two files have one name when the first was removed or renamed.
+   */
   readonly name: string;
   /** Pages the file must have so that every mapping of it lies within: its largest mapped offset. */
   readonly nrPages: number;
+  /**
+   * Bytes it must have before the trace starts: what the recording tells of its size, or else the end of what was
+   * read or mapped and not written before. 0 for a directory, and for what the program makes.
+   */
+  readonly sizeBytes: number;
+  /** The program makes it: it is not there before the trace starts. */
+  readonly isCreated: boolean;
+  readonly isDirectory: boolean;
 }
 
 /** How much of each thing a trace holds. */
@@ -43,7 +54,11 @@ export interface TraceCounts {
   readonly nrEvents: number;
   /** Calls that failed; they are not in the trace. */
   readonly nrFailedSyscalls: number;
-  /** Calls that do not shape the address space, or that another process made; they are not in the trace. */
+  /**
+   * Calls that are not in the trace although they succeeded: those that neither shape the address space nor work on
+   * files, those on pipes, sockets, terminals, /dev, /proc and /sys, those of processes that are left out, and those that
+   * never returned.
+   */
   readonly nrSkippedSyscalls: number;
   /** Lines of the text it was compiled from; 0 for a synthetic trace. */
   readonly nrLines: number;
@@ -53,13 +68,15 @@ export interface TraceCounts {
 export interface TraceMetadata {
   /** Command line of the traced program; empty when unknown. */
   readonly command: string;
-  /** Where the trace comes from: `lackey`, or the generator and its arguments. */
+  /** Where the trace comes from: `lackey`, `strace`, or the generator and its arguments. */
   readonly source: string;
   /** Recorder with its version, such as `Valgrind-3.19.0`; empty for a synthetic trace. */
   readonly recordedWith: string;
   readonly counts: TraceCounts;
-  /** Distinct pages accessed. */
+  /** Distinct pages of the address space accessed; 0 for strace, which does not see accesses. */
   readonly nrFootprintPages: number;
+  /** Distinct pages of files that read and write events touch. */
+  readonly nrFilePages: number;
   /** The break before the first brk call, or 0 when the program never asks: a replay's mm->start_brk. */
   readonly startBrk: Vaddr;
   readonly files: readonly TraceFile[];

@@ -98,8 +98,7 @@ export class AddressSpaceSurvey {
       case "brk":
         this.#moveBrk(event.result);
         break;
-      case "madvise":
-      case "exit_group":
+      default:
         return;
     }
     // A page skipped as seen may have lost its mapping.

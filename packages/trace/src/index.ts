@@ -10,8 +10,11 @@ export {
 } from "./synthetic-trace.ts";
 export {
   type BrkEvent,
+  type CloneEvent,
   type ExitGroupEvent,
+  type FileEvent,
   type MadviseEvent,
+  type MemoryEvent,
   type MmapEvent,
   type MprotectEvent,
   type MremapEvent,

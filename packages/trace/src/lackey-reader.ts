@@ -117,6 +117,7 @@ export class LackeyReader {
         nrLines: this.#nrLines,
       },
       nrFootprintPages: survey.pages.nrPairs,
+      nrFilePages: this.#files.countTouchedPages(),
       startBrk: survey.startBrk,
       files: this.#files.collectFiles(),
       initialRegions,
@@ -147,11 +148,10 @@ export class LackeyReader {
     if (/^(==|--|\*\*)\d+\1/.test(text)) {
       this.#readRemark(text);
     } else if (text.startsWith("SYSCALL") || text.startsWith(" -->")) {
-      const event = this.#syscalls.readLine(text);
-      if (event === null) return;
-      if (typeof event === "string") this.#fail(this.#nrLines, event, text);
-      this.#folder.close();
-      this.#log.addEvent(event);
+      const expected = this.#syscalls.readLine(text);
+      if (expected !== null) this.#fail(this.#nrLines, expected, text);
+      if (this.#syscalls.events.length > 0) this.#folder.close();
+      for (const event of this.#syscalls.events) this.#log.addEvent(event);
     } else {
       const access = /^(?:I | L| S| M) ([0-9a-f]{1,16}),(\d{1,4})$/.exec(text);
       if (access === null) this.#fail(this.#nrLines, EXPECTED_ACCESS, text);

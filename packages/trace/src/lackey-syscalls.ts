@@ -14,8 +14,13 @@
  * Source: Valgrind 3.19 coregrind/m_syswrap/syswrap-main.c, VG_(client_syscall)(); formats of the arguments in
  * syswrap-generic.c and syswrap-linux.c.
  */
-import { MAP_ANONYMOUS, NO_FILE, type SyscallEvent } from "@pageframe/contracts";
+import { type SyscallEvent } from "@pageframe/contracts";
+import { MalformedCall } from "./call-arguments.ts";
+import { FileCalls } from "./file-calls.ts";
 import { type FileTable } from "./file-table.ts";
+import { LackeyArguments } from "./lackey-arguments.ts";
+import { isMemoryCall, memoryEventOf, NR_MEMORY_ARGUMENTS } from "./memory-calls.ts";
+import { newProcess, type TracedProcess } from "./traced-process.ts";
 
 /** A call whose result has not been read yet. */
 interface PendingCall {
@@ -25,14 +30,14 @@ interface PendingCall {
   readonly call: string;
 }
 
-/** How many numeric arguments each shaping call must print; a path counts as one. */
-const NR_ARGUMENTS = { brk: 1, exit_group: 1, madvise: 3, mmap: 6, mprotect: 3, mremap: 4, munmap: 2 };
-
-/** Reads system-call lines one after the other and turns those that shape the address space into events. */
+/** Reads system-call lines one after the other and turns those that shape the address space or work on files into events. */
 export class LackeySyscalls {
   nrFailedSyscalls = 0;
   nrSkippedSyscalls = 0;
-  readonly #files: FileTable;
+  /** Events of the line read last. */
+  readonly events: SyscallEvent[];
+  readonly #fileCalls: FileCalls;
+  readonly #process: TracedProcess = newProcess();
   /** Process whose calls count: the first one seen. */
   #pid = -1;
   /** Calls that returned to the scheduler (`[async] ...`), by `pid,tid`. */
@@ -41,14 +46,16 @@ export class LackeySyscalls {
   #open: PendingCall | null = null;
 
   constructor(files: FileTable) {
-    this.#files = files;
+    this.#fileCalls = new FileCalls(files);
+    this.events = this.#fileCalls.events;
   }
 
   /**
-   * Reads one line. Returns the event that it completes, null when there is none, or a string that says what was
-   * expected when the line is malformed.
+   * Reads one line; the events that it completes are in `events` afterwards. Returns null, or a string that says what
+   * was expected when the line is malformed.
    */
-  readLine(line: string): SyscallEvent | null | string {
+  readLine(line: string): string | null {
+    this.events.length = 0;
     if (line.startsWith(" -->")) return this.#readResultLine(line);
     const header = /^SYSCALL\[(\d+),(\d+)\]\( *\d+\) (.*)$/.exec(line);
     if (header === null) return "'SYSCALL[pid,tid](nr) name ( arguments ) --> result'";
@@ -91,14 +98,14 @@ export class LackeySyscalls {
     this.#open = null;
   }
 
-  #readResultLine(line: string): SyscallEvent | null | string {
+  #readResultLine(line: string): string | null {
     const pending = this.#open;
     this.#open = null;
     // After fork the child writes its own copy of the parent's result line: nothing is open then.
     return pending === null ? null : this.#complete(pending, line);
   }
 
-  #complete(pending: PendingCall, resultText: string): SyscallEvent | null | string {
+  #complete(pending: PendingCall, resultText: string): string | null {
     const result = /(Success|Failure)\((0x[0-9a-f]+)(?::0x[0-9a-f]+)?\) *$/.exec(resultText);
     if (result === null) return "'--> Success(0x...)' or '--> Failure(0x...)' at the end of the line";
     if (pending.pid !== this.#pid) {
@@ -109,76 +116,33 @@ export class LackeySyscalls {
       this.nrFailedSyscalls++;
       return null;
     }
-    const event = this.#eventOf(pending, Number(result[2]));
-    if (event === null) this.nrSkippedSyscalls++;
-    return event;
+    const malformed = this.#apply(pending, Number(result[2]));
+    if (malformed === null && this.events.length === 0) this.nrSkippedSyscalls++;
+    return malformed;
   }
 
-  #eventOf({ tid, call }: PendingCall, result: number): SyscallEvent | null | string {
+  #apply({ tid, call }: PendingCall, result: number): string | null {
     const name = /^(?:sys_)?(\w*)/.exec(call)![1];
-    if (name === "open" || name === "openat") {
-      const path = /0x[0-9a-f]+\((.*)\), /.exec(call);
-      if (path !== null) this.#files.open(result, utf8Of(path[1]));
-      return null;
-    }
-    const args = numbersOf(call);
-    if (name === "close" && args.length === 1) this.#files.close(args[0] | 0);
-    if (!isShaping(name)) return null;
-    const nrArguments = NR_ARGUMENTS[name];
-    const [address, lengthBytes] = args;
-    const isSane = args.length >= nrArguments && args.every(Number.isSafeInteger) && !(lengthBytes < 0);
-    if (!isSane || (address < 0 && name !== "exit_group")) {
-      return `${nrArguments} numbers in parentheses after ${name}, addresses and lengths not negative`;
-    }
-    switch (name) {
-      case "mmap": {
-        const [, , prot, flags, fd, offsetBytes] = args;
-        const fileId = (flags & MAP_ANONYMOUS) !== 0 ? NO_FILE : this.#files.fileIdOfFd(fd | 0);
-        if (fileId !== NO_FILE) this.#files.noteMapped(fileId, offsetBytes, lengthBytes);
-        return { name, tid, address, lengthBytes, prot, flags, fileId, offsetBytes, result };
+    const thread = { tid, process: this.#process };
+    const isMemory = isMemoryCall(name);
+    const nrArguments = isMemory ? NR_MEMORY_ARGUMENTS[name] : 0;
+    const expected = `${nrArguments} numbers in parentheses after ${name}, addresses and lengths not negative`;
+    const args = new LackeyArguments(call, expected);
+    try {
+      if (!isMemory) {
+        this.#fileCalls.apply(name, args, result, thread);
+      } else if (args.nrArguments < nrArguments) {
+        return expected;
+      } else {
+        const event = memoryEventOf(name, args, result, thread, this.#fileCalls);
+        if (name === "exit_group") this.#fileCalls.exit(thread);
+        this.events.push(event);
       }
-      case "munmap":
-        return { name, tid, address, lengthBytes, result: 0 };
-      case "mprotect":
-        return { name, tid, address, lengthBytes, prot: args[2], result: 0 };
-      case "madvise":
-        return { name, tid, address, lengthBytes, advice: args[2], result: 0 };
-      case "brk":
-        return { name, tid, address, result };
-      case "mremap": {
-        const [, , newLengthBytes, flags] = args;
-        const newAddress = args.length > 4 ? args[4] : 0;
-        return { name, tid, address, oldLengthBytes: lengthBytes, newLengthBytes, flags, newAddress, result };
-      }
-      case "exit_group":
-        return { name, tid, status: address, result: 0 };
+    } catch (error) {
+      if (!(error instanceof MalformedCall)) throw error;
+      // Valgrind writes some calls in forms of their own; only those that shape the address space must be understood.
+      return isMemory ? expected : null;
     }
+    return null;
   }
-}
-
-function isShaping(name: string): name is keyof typeof NR_ARGUMENTS {
-  return Object.hasOwn(NR_ARGUMENTS, name);
-}
-
-/** Numbers between a call's outer parentheses; NaN where there is something else. */
-function numbersOf(call: string): number[] {
-  const inside = /\( (.*) \)/.exec(call);
-  if (inside === null) return [];
-  return inside[1].split(", ").map((argument) => {
-    const digits = argument.trim();
-    return /^-?\d+$|^0x[0-9a-f]+$/.test(digits) ? Number(digits) : NaN;
-  });
-}
-
-/** Text whose characters are the bytes of UTF-8; bytes that are not UTF-8 stay one character each. */
-function utf8Of(bytes: string): string {
-  try {
-    return decodeURIComponent(bytes.replace(/[^a-z0-9]/gi, (byte) => `%${hexOf(byte.charCodeAt(0))}`));
-  } catch {
-    return bytes;
-  }
-}
-
-function hexOf(byte: number): string {
-  return byte.toString(16).padStart(2, "0");
 }

@@ -4,6 +4,7 @@ import {
   type InitialRegion,
   KernelError,
   NO_FILE,
+  PAGE_SIZE,
   PROT_EXEC,
   PROT_READ,
   PROT_WRITE,
@@ -24,8 +25,11 @@ export function metadataToJson(metadata: TraceMetadata): string {
   );
 }
 
-/** Reads the JSON text. Throws EINVAL with the path of the first field that is missing or out of range. */
-export function metadataFromJson(json: string, sourceName: string): TraceMetadata {
+/**
+ * Reads the JSON text of a file of format version `version`. Throws EINVAL with the path of the first field that is
+ * missing or out of range. What version 1 lacks is filled in: its files are there before the trace, and are mapped only.
+ */
+export function metadataFromJson(json: string, sourceName: string, version: number): TraceMetadata {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -33,7 +37,7 @@ export function metadataFromJson(json: string, sourceName: string): TraceMetadat
     throw new KernelError(EINVAL, `${sourceName}: the metadata is not JSON`);
   }
   const root = new Checked(value, "metadata", sourceName);
-  const files = root.items("files").map(fileOf);
+  const files = root.items("files").map((file) => fileOf(file, version));
   const initialRegions = root.items("initialRegions").map((item) => regionOf(item, files.length));
   for (let index = 1; index < initialRegions.length; index++) {
     const { startVpn, nrPages } = initialRegions[index - 1];
@@ -47,6 +51,7 @@ export function metadataFromJson(json: string, sourceName: string): TraceMetadat
     recordedWith: root.text("recordedWith"),
     counts: countsOf(root.object("counts")),
     nrFootprintPages: root.count("nrFootprintPages"),
+    nrFilePages: version < 2 ? 0 : root.count("nrFilePages"),
     startBrk: root.count("startBrk"),
     files,
     initialRegions,
@@ -67,8 +72,20 @@ function countsOf(counts: Checked): TraceCounts {
   };
 }
 
-function fileOf(file: Checked): TraceFile {
-  return { name: file.text("name"), nrPages: file.count("nrPages") };
+function fileOf(file: Checked, version: number): TraceFile {
+  const name = file.text("name");
+  const nrPages = file.count("nrPages");
+  if (version < 2) {
+    return { name, nrPages, sizeBytes: nrPages * PAGE_SIZE, isCreated: false, isDirectory: false };
+  }
+  const sizeBytes = file.count("sizeBytes");
+  return {
+    name,
+    nrPages,
+    sizeBytes,
+    isCreated: file.flag("isCreated"),
+    isDirectory: file.flag("isDirectory"),
+  };
 }
 
 function regionOf(region: Checked, nrFiles: number): InitialRegion {
@@ -102,6 +119,11 @@ class Checked {
   text(name: string): string {
     const value = this.#fields[name];
     return typeof value === "string" ? value : this.fail(name, "text");
+  }
+
+  flag(name: string): boolean {
+    const value = this.#fields[name];
+    return typeof value === "boolean" ? value : this.fail(name, "true or false");
   }
 
   integer(name: string, min: number, max: number): number {

@@ -2,7 +2,10 @@
 
 /** First bytes of a file. As in PNG, a high bit and line ends show a transfer that took it for text. */
 export const PFT_MAGIC: readonly number[] = [0x89, 0x50, 0x46, 0x54, 0x0d, 0x0a, 0x1a, 0x0a];
-export const PFT_VERSION = 1;
+/** Version that is written: 2 has events and sizes of files. */
+export const PFT_VERSION = 2;
+/** Oldest version that is read: 1 has the same layout without them. */
+export const OLDEST_PFT_VERSION = 1;
 
 /** Kinds of block: the byte that a block starts with. */
 export const BLOCK_RUNS = 1;

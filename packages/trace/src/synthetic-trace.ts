@@ -113,6 +113,7 @@ function generate(
       nrLines: 0,
     },
     nrFootprintPages: pages.nrPairs,
+    nrFilePages: 0,
     startBrk: 0,
     files: [],
     initialRegions: [

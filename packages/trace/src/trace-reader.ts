@@ -17,6 +17,7 @@ import {
   BLOCK_RUNS,
   BLOCK_SYSCALL,
   END_PAYLOAD_BYTES,
+  OLDEST_PFT_VERSION,
   PFT_MAGIC,
   PFT_VERSION,
 } from "./pft-layout.ts";
@@ -52,7 +53,8 @@ export class TraceReader implements TraceSource {
     const nrJsonBytes = input.readUint32();
     if (nrJsonBytes > input.end - input.at) input.fail("the metadata is longer than the file");
     this.#firstBlock = input.at + nrJsonBytes;
-    this.metadata = metadataFromJson(textOf(bytes, input.at, this.#firstBlock), sourceName);
+    const version = bytes[PFT_MAGIC.length];
+    this.metadata = metadataFromJson(textOf(bytes, input.at, this.#firstBlock), sourceName, version);
     this.#decoder = new RunDecoder();
     this.#words = new Int32Array(2 * MAX_BLOCK_RUNS);
     this.rewind();
@@ -87,7 +89,7 @@ export class TraceReader implements TraceSource {
     const input = this.#input;
     if (kind === BLOCK_SYSCALL) {
       if (this.#nrEventsLeft-- === 0) input.fail("there are more events than the metadata says");
-      return { kind: "syscall", event: readEvent(input) };
+      return { kind: "syscall", event: readEvent(input, this.metadata.files.length) };
     }
     if (kind !== BLOCK_RUNS) input.fail(`a block is of the unknown kind ${kind}`);
     const nrRuns = input.readUint32();
@@ -113,8 +115,9 @@ function checkFrame(bytes: Uint8Array, sourceName: string): void {
   if (PFT_MAGIC.slice(0, nrMagic).some((byte, index) => bytes[index] !== byte)) {
     fail("not a page-run trace: the first eight bytes are not those of a .pft file");
   }
-  if (bytes.length > PFT_MAGIC.length && bytes[PFT_MAGIC.length] !== PFT_VERSION) {
-    fail(`format version ${bytes[PFT_MAGIC.length]}; only version ${PFT_VERSION} can be read`);
+  const version = bytes.length > PFT_MAGIC.length ? bytes[PFT_MAGIC.length] : PFT_VERSION;
+  if (version < OLDEST_PFT_VERSION || version > PFT_VERSION) {
+    fail(`format version ${version}; versions ${OLDEST_PFT_VERSION} to ${PFT_VERSION} can be read`);
   }
   const end = bytes.length - END_BLOCK_BYTES;
   const hasEnd =

@@ -28,6 +28,25 @@ export class VpnRanges {
     return range < this.#starts.length && this.#starts[range] < endVpn;
   }
 
+  /** Returns a set of the same pages. O(ranges). */
+  copy(): VpnRanges {
+    const copy = new VpnRanges();
+    copy.#starts.push(...this.#starts);
+    copy.#ends.push(...this.#ends);
+    return copy;
+  }
+
+  /** Tells whether all pages of `[startVpn, endVpn)` are in the set. O(log ranges). */
+  hasAll(startVpn: Vpn, endVpn: Vpn): boolean {
+    const range = this.#findEndingAfter(startVpn);
+    return range < this.#starts.length && this.#starts[range] <= startVpn && this.#ends[range] >= endVpn;
+  }
+
+  /** Counts the pages of the set. O(ranges). */
+  countPages(): number {
+    return this.#ends.reduce((nrPages, endVpn, range) => nrPages + endVpn - this.#starts[range], 0);
+  }
+
   /** Adds the pages `[startVpn, endVpn)`. O(ranges). */
   add(startVpn: Vpn, endVpn: Vpn): void {
     if (startVpn >= endVpn) return;

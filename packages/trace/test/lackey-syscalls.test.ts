@@ -31,10 +31,12 @@ describe("lackey's system calls", () => {
       },
       { name: "mprotect", tid: 1, address: 0x4808000, lengthBytes: 4096, prot: 1, result: 0 },
       { name: "munmap", tid: 1, address: 0x480c000, lengthBytes: 4096, result: 0 },
+      { name: "open", tid: 1, fileId: 0, openId: 0, flags: 0 },
       {
         ...{ name: "mmap", tid: 1, address: 0, lengthBytes: 4096, prot: 1, flags: 2 },
         ...{ fileId: 0, offsetBytes: 4096, result: 0x4800000 },
       },
+      { name: "close", tid: 1, fileId: 0, openId: 0 },
       { name: "brk", tid: 1, address: 0x4026000, result: 0x4026000 },
       { name: "brk", tid: 1, address: 0x4022000, result: 0x4022000 },
       { name: "exit_group", tid: 1, status: 0, result: 0 },
@@ -45,16 +47,22 @@ describe("lackey's system calls", () => {
     const openAgain = OPEN.replace("Success(0x3)", "Success(0x4)");
     const mmapFurther = MMAP.replace("8192, 1, 2, 3, 4096", "100, 1, 2, 4, 12288");
     const trace = compile(OPEN, MMAP, CLOSE, openAgain, mmapFurther);
-    expect(collectEvents(trace)).toMatchObject([{ fileId: 0 }, { fileId: 0, offsetBytes: 12288 }]);
-    expect(trace.metadata.files[0]).toEqual({ name: "/lib/a.so", nrPages: 4 });
+    expect(collectEvents(trace)).toMatchObject([
+      { name: "open", fileId: 0, openId: 0, flags: 0 },
+      { name: "mmap", fileId: 0, offsetBytes: 4096 },
+      { name: "close", fileId: 0, openId: 0 },
+      { name: "open", fileId: 0, openId: 1, flags: 0 },
+      { name: "mmap", fileId: 0, offsetBytes: 12288 },
+    ]);
+    expect(trace.metadata.files[0]).toMatchObject({ name: "/lib/a.so", nrPages: 4, sizeBytes: 12388 });
   });
 
   it("give a descriptor of unknown origin a file id of its own until it is closed", () => {
     const trace = compile(MMAP, MMAP, CLOSE, MMAP);
     expect(mmapsOf(MMAP, MMAP, CLOSE, MMAP).map((event) => event.fileId)).toEqual([0, 0, 1]);
-    expect(trace.metadata.files.slice(0, 2)).toEqual([
-      { name: "fd 3", nrPages: 3 },
-      { name: "fd 3", nrPages: 3 },
+    expect(trace.metadata.files.slice(0, 2)).toMatchObject([
+      { name: "fd 3", nrPages: 3, sizeBytes: 12288 },
+      { name: "fd 3", nrPages: 3, sizeBytes: 12288 },
     ]);
   });
 
@@ -69,6 +77,7 @@ describe("lackey's system calls", () => {
     const started = "SYSCALL[9,2](28) sys_madvise ( 0x1000, 4096, 4 ) --> [async] ... ";
     const ended = "SYSCALL[9,2](28) ... [async] --> Success(0x0) ";
     expect(eventsOf(started, MMAP, ended)).toMatchObject([
+      { name: "open", tid: 1 },
       { name: "mmap", tid: 1 },
       { name: "madvise", tid: 2 },
     ]);

@@ -26,7 +26,11 @@ const metadataOf = (items: readonly PlainItem[]): TraceMetadata => {
     },
     nrFootprintPages: 8,
     startBrk: 9,
-    files: [{ name: "/lib/libc.so.6", nrPages: 10 }],
+    nrFilePages: 11,
+    files: [
+      { name: "/lib/libc.so.6", nrPages: 10, sizeBytes: 40000, isCreated: false, isDirectory: false },
+      { name: "out", nrPages: 0, sizeBytes: 0, isCreated: true, isDirectory: true },
+    ],
     initialRegions: [
       { startVpn: 1, nrPages: 2, prot: 5, kind: "text", fileId: 0, filePgoff: 3 },
       { startVpn: 3, nrPages: 1, prot: 3, kind: "stack", fileId: -1, filePgoff: 0 },
@@ -69,39 +73,45 @@ const number = fc.oneof(
   fc.integer({ min: 0, max: 2 ** 47 }),
   fc.integer({ min: -(2 ** 31), max: 0 }),
 );
-const anyEvent: fc.Arbitrary<SyscallEvent> = fc.oneof(
-  fc.record({
-    ...{
-      name: fc.constant("mmap" as const),
-      tid: number,
-      address: number,
-      lengthBytes: number,
-      prot: number,
-    },
-    ...{ flags: number, fileId: number, offsetBytes: number, result: number },
-  }),
-  fc.record({
-    ...{ name: fc.constant("mremap" as const), tid: number, address: number, oldLengthBytes: number },
-    ...{ newLengthBytes: number, flags: number, newAddress: number, result: number },
-  }),
-  fc.record({
-    name: fc.constant("munmap" as const),
-    tid: number,
-    address: number,
-    lengthBytes: number,
-    result: number,
-  }),
-  fc.record({
-    ...{ name: fc.constant("mprotect" as const), tid: number, address: number, lengthBytes: number },
-    ...{ prot: number, result: number },
-  }),
-  fc.record({
-    ...{ name: fc.constant("madvise" as const), tid: number, address: number, lengthBytes: number },
-    ...{ advice: number, result: number },
-  }),
-  fc.record({ name: fc.constant("brk" as const), tid: number, address: number, result: number }),
-  fc.record({ name: fc.constant("exit_group" as const), tid: number, status: number, result: number }),
-);
+/** FORMAT.md's table of events. */
+const EVENT_FIELDS: Readonly<Record<SyscallEvent["name"], string>> = {
+  mmap: "tid address lengthBytes prot flags fileId offsetBytes result",
+  munmap: "tid address lengthBytes result",
+  mprotect: "tid address lengthBytes prot result",
+  brk: "tid address result",
+  mremap: "tid address oldLengthBytes newLengthBytes flags newAddress result",
+  madvise: "tid address lengthBytes advice result",
+  exit_group: "tid status result",
+  open: "tid fileId openId flags",
+  close: "tid fileId openId",
+  read: "tid fileId openId offsetBytes lengthBytes requestedBytes",
+  write: "tid fileId openId offsetBytes lengthBytes",
+  truncate: "tid fileId lengthBytes",
+  fallocate: "tid fileId openId mode offsetBytes lengthBytes",
+  fsync: "tid fileId openId",
+  fdatasync: "tid fileId openId",
+  sync_file_range: "tid fileId openId offsetBytes lengthBytes flags",
+  fadvise64: "tid fileId openId offsetBytes lengthBytes advice",
+  readahead: "tid fileId openId offsetBytes lengthBytes",
+  rename: "tid fileId replacedFileId",
+  unlink: "tid fileId",
+  mkdir: "tid fileId",
+  execve: "tid fileId",
+  sync: "tid",
+  msync: "tid address lengthBytes flags",
+  clone: "tid childTid flags",
+};
+const anyEvent: fc.Arbitrary<SyscallEvent> = fc
+  .constantFrom(...(Object.keys(EVENT_FIELDS) as SyscallEvent["name"][]))
+  .chain((name) => {
+    const fieldOf = (field: string): [string, fc.Arbitrary<number>] => {
+      const mayBeNone = field === "replacedFileId" || name === "mmap";
+      const isFile = field === "fileId" || field === "replacedFileId";
+      return [field, isFile ? fc.integer({ min: mayBeNone ? -1 : 0, max: 1 }) : number];
+    };
+    const fields = Object.fromEntries(EVENT_FIELDS[name].split(" ").map(fieldOf));
+    return fc.record(fields).map((values) => ({ name, ...values }) as unknown as SyscallEvent);
+  });
 /** Runs drawn from a few, in repeating patterns, so that predictions hit, miss and get long. */
 const patternedRuns = fc
   .tuple(fc.array(anyRun, { minLength: 1, maxLength: 6 }), fc.array(fc.nat(5), { maxLength: 12 }), fc.nat(20))
@@ -128,6 +138,7 @@ const SMALL_ITEMS: PlainItem[] = [
   { name: "brk", tid: 1, address: 0, result: 0x4000000 },
   { vpn: 2 ** 45 - 1, kind: 2, isSplit: true, nrAccesses: 32768 },
   { name: "munmap", tid: 1, address: 0x7000, lengthBytes: 5, result: 0 },
+  { name: "read", tid: 1, fileId: 1, openId: 0, offsetBytes: 4096, lengthBytes: 10, requestedBytes: 4096 },
 ];
 
 /** Reads everything; a KernelError's message, or the items. Any other exception passes through. */
@@ -144,6 +155,17 @@ const withChecksum = (bytes: Uint8Array): Uint8Array => {
   const end = bytes.length - 4;
   new DataView(bytes.buffer).setUint32(end, zlibCrc32(bytes.subarray(0, end)), true);
   return bytes;
+};
+
+/** A file of metadata alone. */
+const fileOf = (version: number, json: string): Uint8Array => {
+  const bytes = Uint8Array.from([
+    ...[0x89, 0x50, 0x46, 0x54, 0x0d, 0x0a, 0x1a, 0x0a, version],
+    ...[json.length & 255, json.length >> 8, 0, 0],
+    ...Buffer.from(json, "latin1"),
+    ...[0xff, 4, 0, 0, 0, 0, 0, 0, 0],
+  ]);
+  return withChecksum(bytes);
 };
 
 describe("a .pft file", () => {
@@ -195,7 +217,7 @@ describe("a .pft file", () => {
       { name: "brk", tid: 1, address: 0, result: 0x4000 },
     ]);
     const nrJsonBytes = new DataView(bytes.buffer).getUint32(9, true);
-    expect([...bytes.subarray(0, 9)]).toEqual([0x89, 0x50, 0x46, 0x54, 0x0d, 0x0a, 0x1a, 0x0a, 1]);
+    expect([...bytes.subarray(0, 9)]).toEqual([0x89, 0x50, 0x46, 0x54, 0x0d, 0x0a, 0x1a, 0x0a, 2]);
     expect([...bytes.subarray(13 + nrJsonBytes, -4)]).toEqual([
       // Runs block, 8 bytes: one run; token 0 (nothing predicted, new run); +0x400 as signed varint; fetch, 3 accesses.
       ...[1, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0x80, 0x10, 0x12],
@@ -256,8 +278,8 @@ describe("a damaged .pft file", () => {
     );
     expect(readAll(new Uint8Array(100))).toContain("not a page-run trace: the first eight bytes");
     const later = whole.slice();
-    later[8] = 2;
-    expect(readAll(later)).toContain("format version 2; only version 1 can be read");
+    later[8] = 3;
+    expect(readAll(later)).toBe("EINVAL: small.pft: format version 3; versions 1 to 2 can be read");
     const damaged = whole.slice();
     damaged[40] ^= 1;
     expect(readAll(damaged)).toMatch(
@@ -266,10 +288,52 @@ describe("a damaged .pft file", () => {
   });
 
   it.each([
+    [
+      {
+        name: "read",
+        tid: 1,
+        fileId: 2,
+        openId: 0,
+        offsetBytes: 0,
+        lengthBytes: 1,
+        requestedBytes: 1,
+      } as const,
+      "read has fileId 2",
+    ],
+    [{ name: "unlink", tid: 1, fileId: -1 } as const, "unlink has fileId -1"],
+    [{ name: "rename", tid: 1, fileId: 0, replacedFileId: 7 } as const, "rename has replacedFileId 7"],
+  ])("is refused when an event names a file that is not there: %j", (event, sentence) => {
+    const result = readAll(encodeItems([event]));
+    expect(result).toMatch(/, and the trace has 2 files \(at byte \d+\)$/);
+    expect(result).toContain(`small.pft: ${sentence}`);
+  });
+
+  it("is read when it is of version 1, with what it lacks filled in", () => {
+    const { nrFilePages: _, ...metadata } = metadataOf([]);
+    const files = [{ name: "/lib/libc.so.6", nrPages: 10 }];
+    const bytes = fileOf(1, JSON.stringify({ ...metadata, command: "sort", files }));
+    expect(new TraceReader(bytes).metadata).toEqual({
+      ...metadataOf([]),
+      command: "sort",
+      nrFilePages: 0,
+      files: [{ ...files[0], sizeBytes: 40960, isCreated: false, isDirectory: false }],
+    });
+  });
+
+  it.each([
     [{ command: 5 }, "metadata.command must be text"],
     [{ startBrk: -1 }, "metadata.startBrk must be an integer from 0 to 9007199254740991"],
     [{ files: {} }, "metadata.files must be a list"],
     [{ files: [1] }, "metadata.files[0] must be an object"],
+    [
+      { files: [{ name: "a", nrPages: 1 }] },
+      "metadata.files[0].sizeBytes must be an integer from 0 to 9007199254740991",
+    ],
+    [
+      { files: [{ ...metadataOf([]).files[0], isCreated: 1 }] },
+      "metadata.files[0].isCreated must be true or false",
+    ],
+    [{ nrFilePages: null }, "metadata.nrFilePages must be an integer from 0 to 9007199254740991"],
     [{ counts: null }, "metadata.counts must be an object"],
     [{ files: [] }, "metadata.initialRegions[0].fileId must be an integer from -1 to -1"],
     [
@@ -282,13 +346,7 @@ describe("a damaged .pft file", () => {
     ],
   ])("is refused when its metadata has %j", (change, sentence) => {
     const json = JSON.stringify({ ...metadataOf([]), command: "sort", ...change });
-    const bytes = Uint8Array.from([
-      ...whole.subarray(0, 9),
-      ...[json.length & 255, json.length >> 8, 0, 0],
-      ...Buffer.from(json, "latin1"),
-      ...[0xff, 4, 0, 0, 0, 0, 0, 0, 0],
-    ]);
-    expect(readAll(withChecksum(bytes))).toBe(`EINVAL: small.pft: ${sentence}`);
+    expect(readAll(fileOf(2, json))).toBe(`EINVAL: small.pft: ${sentence}`);
   });
 });
 
@@ -297,7 +355,7 @@ describe("TraceWriter", () => {
     const writer = new TraceWriter(metadataOf(SMALL_ITEMS));
     writer.addRuns(Int32Array.of(1, 0), 1);
     expect(() => writer.finish()).toThrow(
-      "EINVAL: the metadata promises 31 runs and 2 events; 1 runs and 0 events were added",
+      "EINVAL: the metadata promises 31 runs and 3 events; 1 runs and 0 events were added",
     );
   });
 

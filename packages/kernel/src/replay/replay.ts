@@ -7,6 +7,7 @@
  */
 import {
   bug,
+  CLONE_THREAD,
   type CpuId,
   EINVAL,
   KernelError,
@@ -94,6 +95,8 @@ export class Replay {
   private readonly oomKillsAtStart: number;
   private readonly mmuAtStart: readonly number[];
   private readonly failed: string[] = [];
+  /** Threads of other processes than the first: their calls are left out. */
+  private readonly otherTids = new Set<number>();
   private signal: TaskSignal | null = null;
   private hasEnded = false;
   /** Runs replayed so far. */
@@ -238,6 +241,10 @@ export class Replay {
 
   private syscall(event: SyscallEvent): void {
     const { kernel, task } = this;
+    if (this.otherTids.has(event.tid)) {
+      if (event.name === "clone") this.otherTids.add(event.childTid);
+      return;
+    }
     switch (event.name) {
       case "mmap": {
         const isFile = event.fileId >= 0 && (event.flags & MAP_ANONYMOUS) === 0;
@@ -275,6 +282,12 @@ export class Replay {
         break;
       case "exit_group":
         this.hasEnded = true;
+        break;
+      case "clone":
+        if ((event.flags & CLONE_THREAD) === 0) this.otherTids.add(event.childTid);
+        break;
+      default:
+        // Calls on files.
         break;
     }
   }
