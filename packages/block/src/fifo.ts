@@ -32,4 +32,12 @@ export class Fifo<Item> {
     }
     return item;
   }
+
+  /** The items that are in the queue, in order. */
+  *[Symbol.iterator](): Generator<Item> {
+    for (let at = this.head; at < this.items.length; at++) {
+      const item = this.items[at];
+      if (item !== null) yield item;
+    }
+  }
 }
