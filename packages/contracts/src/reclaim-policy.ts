@@ -16,6 +16,11 @@ export const EVICT_WRITTEN = 5;
 /** Used after all, such as a page that was to be dropped and was written since: make it active. */
 export const EVICT_IN_USE = 6;
 
+/** Largest shadow that a page leaves behind when it is evicted: shadows are ints of 30 bits. */
+export const MAX_SHADOW = 0x3fffffff;
+/** No shadow: the page was never there, went for another reason, or the policy leaves none. */
+export const NO_SHADOW = -1;
+
 /** The rest of the system, as a reclaim policy sees it. */
 export interface ReclaimHost {
   /** Clears the accessed bit in every page-table entry that maps the page; returns how many were set (folio_referenced). */
@@ -88,6 +93,19 @@ export interface ReclaimPolicy {
   markAccessed(pfn: Pfn): boolean;
   /** Makes a page active that markAccessed() asked for; it is on an inactive list, PG_LRU set (lru_activate). */
   activatePage(pfn: Pfn): void;
+  /**
+   * The page is about to leave memory because reclaim took it (workingset_eviction): returns what the caller keeps in its place,
+   * in the file's page index or with the swap slot, or NO_SHADOW. Called from within evictPage(), once it is sure that
+   * the page goes and while its flags are as they were. A policy without it leaves no shadows.
+   */
+  evictedShadow?(pfn: Pfn): number;
+  /**
+   * A page comes back to where a shadow was found (workingset_refault). Called before it is queued for the lists, its node
+   * and PG_SWAPBACKED set; may set PG_ACTIVE and PG_WORKINGSET. Not called for NO_SHADOW.
+   */
+  refault?(pfn: Pfn, shadow: number): void;
+  /** Reclaim of a node is over: refaults from now on are new ones (snapshot_refaults). */
+  snapshotRefaults?(nodeId: NodeId): void;
   /** Ages pages of one node without evicting; kswapd calls it before each pass (kswapd_age_node). */
   ageNode(sc: ScanControl): void;
   /** Scans and evicts on one node under `sc`. Returns when it freed `nrToReclaim` or did this priority's share. */

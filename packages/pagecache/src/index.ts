@@ -1,5 +1,6 @@
 /** Page cache: index of a file's pages with marks, readahead policies, writeback limits, errors seen once. */
-export { isShadowEntry, MAX_SHADOW, NO_SHADOW, shadowOfEntry } from "./page-index-entry.ts";
+export { ERRSEQ_NONE, errseqAdvance, errseqCheck, errseqSample, errseqSet } from "./errseq.ts";
+export { isShadowEntry, shadowOfEntry } from "./page-index-entry.ts";
 export {
   MAX_INDEX_ORDER,
   MAX_PGOFF,

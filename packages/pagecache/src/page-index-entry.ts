@@ -10,6 +10,7 @@
  * Source: Linux 6.18 include/linux/xarray.h, "Entry types", and lib/xarray.c, xa_is_sibling(). Differs: Linux tells them apart
  * by the low bits of a pointer.
  */
+import { MAX_SHADOW } from "@pageframe/contracts";
 
 /** log2 of the slots of a node, and how many there are (XA_CHUNK_SHIFT, XA_CHUNK_SIZE). */
 export const INDEX_SHIFT = 6;
@@ -21,12 +22,6 @@ const FIRST_SIBLING = -2;
 const FIRST_NODE = -66;
 const LAST_NODE = -0x40000000;
 const SHADOW_BIT = -0x80000000;
-
-/** Largest shadow: shadows are ints of 30 bits. */
-export const MAX_SHADOW = 0x3fffffff;
-
-/** Answer for "no shadow here". */
-export const NO_SHADOW = -1;
 
 /** Is an entry of the index (PageIndex.loadEntry) a shadow? */
 export function isShadowEntry(entry: number): boolean {

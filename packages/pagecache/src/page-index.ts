@@ -10,15 +10,22 @@
  * entry are aligned and it has its marks in the first; shadows have no marks; counts are right.
  * Source: Linux 6.18 lib/xarray.c; mm/filemap.c, page_cache_next_miss(); mm/page-writeback.c, tag_pages_for_writeback().
  */
-import { bug, EINVAL, KernelError, NO_PFN, type Order, type Pfn } from "@pageframe/contracts";
+import {
+  bug,
+  EINVAL,
+  KernelError,
+  MAX_SHADOW,
+  NO_PFN,
+  NO_SHADOW,
+  type Order,
+  type Pfn,
+} from "@pageframe/contracts";
 import {
   INDEX_SHIFT,
   INDEX_SLOTS,
   isNodeEntry,
   isShadowEntry,
   isSiblingEntry,
-  MAX_SHADOW,
-  NO_SHADOW,
   nodeEntry,
   nodeOfEntry,
   NOTHING,

@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { NO_PFN } from "@pageframe/contracts";
+import { MAX_SHADOW, NO_PFN, NO_SHADOW } from "@pageframe/contracts";
 import {
   isShadowEntry,
   MAX_PGOFF,
-  MAX_SHADOW,
-  NO_SHADOW,
   PAGECACHE_TAG_DIRTY,
   PageIndex,
   PageIndexPool,

@@ -45,6 +45,7 @@ import { isFileLru, Lruvecs, nrPagesOfFlags } from "./lruvec.ts";
 import { type ReclaimPolicyConfig } from "./policy-config.ts";
 import { NR_EVICTABLE_LISTS, ScanBalance } from "./scan-balance.ts";
 import { countIsolated, countScan, countSteal } from "./scan-counts.ts";
+import { Workingset } from "./workingset.ts";
 
 /** What becomes of an isolated page (enum folio_references, and the labels of shrink_folio_list). */
 const KEEP = 0;
@@ -65,6 +66,8 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
   readonly lruvecs: Lruvecs;
   /** The weights between lists; for tests and reports. */
   readonly balance: ScanBalance;
+  /** How long pages have been gone; for tests and reports. */
+  readonly workingset: Workingset;
   private readonly memmap: Memmap;
   private readonly vmstat: VmStat;
   private readonly host: ReclaimHost;
@@ -77,7 +80,8 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
     this.host = config.host;
     this.trace = config.trace;
     this.lruvecs = new Lruvecs(config.memmap, config.vmstat, config.nrNodes);
-    this.balance = new ScanBalance(this.lruvecs, config.host);
+    this.balance = new ScanBalance(this.lruvecs, config.vmstat, config.host);
+    this.workingset = new Workingset(config, this.lruvecs, this.balance);
   }
 
   addPage(pfn: Pfn): void {
@@ -99,12 +103,25 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
     }
     if ((flags & (PG_UNEVICTABLE | PG_ACTIVE)) !== 0) return false;
     pageFlags[pfn] = flags & ~PG_REFERENCED;
+    this.workingset.ageBy(pfn);
     return true;
   }
 
   activatePage(pfn: Pfn): void {
     this.lruvecs.activatePage(pfn);
     this.vmstat.countEvents(PGACTIVATE, nrPagesOfFlags(this.memmap.flags[pfn]));
+  }
+
+  evictedShadow(pfn: Pfn): number {
+    return this.workingset.eviction(pfn);
+  }
+
+  refault(pfn: Pfn, shadow: number): void {
+    this.workingset.refault(pfn, shadow);
+  }
+
+  snapshotRefaults(nodeId: NodeId): void {
+    this.balance.snapshotRefaults(nodeId);
   }
 
   /** Moves some of the active anonymous list to the inactive one when that is short. */
@@ -187,7 +204,7 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
       if (outcome === WRITTEN) {
         nrWritten += nr;
         lruvecs.addPageLast(pfn);
-      } else lruvecs.addPage(pfn);
+      } else this.putBack(pfn);
     }
     countIsolated(vmstat, nodeId, isFile, -nrTaken);
     countSteal(vmstat, sc, isFile, nrReclaimed);
@@ -267,10 +284,16 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
           nrDeactivated += nr;
         }
       }
-      lruvecs.addPage(pfn);
+      this.putBack(pfn);
     }
     vmstat.countEvents(PGDEACTIVATE, nrDeactivated);
     this.balance.noteCost(nodeId, isFile, 0, nrRotated);
     this.trace?.emit(TP_MM_VMSCAN_LRU_SHRINK_ACTIVE, nodeId, nrTaken, nrDeactivated, sc.priority);
+  }
+
+  /** Puts an isolated page on the list of its flags; one that becomes or stays active pushes inactive ones on (move_folios_to_lru). */
+  private putBack(pfn: Pfn): void {
+    this.lruvecs.addPage(pfn);
+    if ((this.memmap.flags[pfn] & PG_ACTIVE) !== 0) this.workingset.ageBy(pfn);
   }
 }

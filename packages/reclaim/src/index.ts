@@ -16,3 +16,4 @@ export { DEFAULT_SWAPPINESS, type ReclaimPolicyConfig } from "./policy-config.ts
 export { MAX_RECLAIM_RETRIES, Reclaimer, type ReclaimerConfig } from "./reclaimer.ts";
 export { ScanBalance } from "./scan-balance.ts";
 export { simulateReplacement, type ReplacementResult } from "./simulate.ts";
+export { Workingset } from "./workingset.ts";

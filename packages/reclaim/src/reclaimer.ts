@@ -125,6 +125,7 @@ export class Reclaimer {
     this.trace?.emit(TP_MM_VMSCAN_KSWAPD_WAKE, nodeId, highestZoneType, order, 0);
     this.isReclaiming = true;
     const balancedOrder = this.balanceNode(nodeId, order, highestZoneType);
+    this.policy.snapshotRefaults?.(nodeId);
     this.isReclaiming = false;
     // Falling back to order 0 it may sleep on that; otherwise only new requests keep it awake.
     const sleepOrder = balancedOrder < order ? balancedOrder : this.kswapdOrder[nodeId];
@@ -240,6 +241,7 @@ export class Reclaimer {
         this.shrinkZones(zonelist, highestZoneType);
         if (scan.nrReclaimed >= scan.nrToReclaim) break;
       }
+      this.snapshotRefaults(zonelist, highestZoneType);
       if (scan.nrReclaimed > 0) return scan.nrReclaimed;
       if (!isFullWalk) isFullWalk = true;
       else if (scan.skippedDeactivate) {
@@ -253,11 +255,25 @@ export class Reclaimer {
   private shrinkZones(zonelist: Int32Array, highestZoneType: number): void {
     let lastNode = NUMA_NO_NODE;
     for (let nth = 0; nth < zonelist.length; nth++) {
-      const zone = this.frames.zones[zonelist[nth]];
-      if (zone.zoneType > highestZoneType || zone.managedPages === 0 || zone.nodeId === lastNode) continue;
-      lastNode = zone.nodeId;
-      this.shrinkNode(lastNode);
+      const nodeId = this.eligibleNode(zonelist[nth], highestZoneType);
+      if (nodeId === NUMA_NO_NODE || nodeId === lastNode) continue;
+      lastNode = nodeId;
+      this.shrinkNode(nodeId);
     }
+  }
+
+  /** Tells the policy that a try is over, for the same nodes. */
+  private snapshotRefaults(zonelist: Int32Array, highestZoneType: number): void {
+    for (let nth = 0; nth < zonelist.length; nth++) {
+      const nodeId = this.eligibleNode(zonelist[nth], highestZoneType);
+      if (nodeId !== NUMA_NO_NODE) this.policy.snapshotRefaults?.(nodeId);
+    }
+  }
+
+  /** Node of a zone that helps a caller who may use zone types up to one; else NUMA_NO_NODE. */
+  private eligibleNode(zoneId: number, highestZoneType: number): NodeId {
+    const zone = this.frames.zones[zoneId];
+    return zone.zoneType > highestZoneType || zone.managedPages === 0 ? NUMA_NO_NODE : zone.nodeId;
   }
 
   /** One pass of the policy over one node at the scan's priority. Progress wakes a kswapd that gave up. */

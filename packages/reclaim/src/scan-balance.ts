@@ -11,7 +11,9 @@ import {
   type ReclaimHost,
   type ScanControl,
   SWAP_CLUSTER_MAX,
+  WORKINGSET_ACTIVATE_ANON,
 } from "@pageframe/contracts";
+import { type VmStat } from "@pageframe/memmap";
 import { type Lruvecs } from "./lruvec.ts";
 
 /** Lists that are scanned: all but the unevictable one. */
@@ -39,12 +41,17 @@ export class ScanBalance {
   isCacheTrimMode = false;
   /** Next to no file pages are left: take anonymous ones only. */
   isFileTiny = false;
+  /** WORKINGSET_ACTIVATE_* as the last reclaim left them: lruvec * 2 + (1 for file). */
+  private readonly refaults: Float64Array;
   private readonly lruvecs: Lruvecs;
+  private readonly vmstat: VmStat;
   private readonly host: ReclaimHost;
 
-  constructor(lruvecs: Lruvecs, host: ReclaimHost) {
+  constructor(lruvecs: Lruvecs, vmstat: VmStat, host: ReclaimHost) {
     this.lruvecs = lruvecs;
+    this.vmstat = vmstat;
     this.host = host;
+    this.refaults = new Float64Array(lruvecs.nrLruvecs * 2);
     this.anonCost = new Float64Array(lruvecs.nrLruvecs);
     this.fileCost = new Float64Array(lruvecs.nrLruvecs);
     this.nrToScan = new Int32Array(NR_EVICTABLE_LISTS);
@@ -64,16 +71,30 @@ export class ScanBalance {
     return nrInactive * ratio < nrActive;
   }
 
+  /** Notes the refaults so far of a lruvec: prepare() looks for new ones. Source: Linux 6.18 mm/vmscan.c, snapshot_refaults(). */
+  snapshotRefaults(lruvec: number): void {
+    for (let kind = 0; kind < 2; kind++) {
+      this.refaults[lruvec * 2 + kind] = this.vmstat.nodeStat(lruvec, WORKINGSET_ACTIVATE_ANON + kind);
+    }
+  }
+
+  /** Did pages of a kind, 0 anonymous or 1 file, come back as active since the last reclaim of a lruvec? */
+  private hasRefaulted(lruvec: number, kind: number): boolean {
+    return this.vmstat.nodeStat(lruvec, WORKINGSET_ACTIVATE_ANON + kind) !== this.refaults[lruvec * 2 + kind];
+  }
+
   /**
-   * Settles the modes of one pass over a node. Differs: workingset refaults do not force deactivation yet, as nothing
-   * counts them.
+   * Settles the modes of one pass over a node. Pages that came back as active say that a new working set is forming: the old
+   * one's active list is then scanned however long the inactive one is.
    */
   prepare(lruvec: number, sc: ScanControl): void {
     const { nrPages } = this.lruvecs;
     const first = lruvec * NR_LRU_LISTS;
     const force = sc.forceDeactivate;
-    this.mayDeactivateAnon = force || this.inactiveIsLow(lruvec, LRU_INACTIVE_ANON);
-    this.mayDeactivateFile = force || this.inactiveIsLow(lruvec, LRU_INACTIVE_FILE);
+    this.mayDeactivateAnon =
+      force || this.hasRefaulted(lruvec, 0) || this.inactiveIsLow(lruvec, LRU_INACTIVE_ANON);
+    this.mayDeactivateFile =
+      force || this.hasRefaulted(lruvec, 1) || this.inactiveIsLow(lruvec, LRU_INACTIVE_FILE);
     const nrInactiveFile = nrPages[first + LRU_INACTIVE_FILE];
     this.isCacheTrimMode =
       nrInactiveFile >> sc.priority > 0 && !this.mayDeactivateFile && !sc.noCacheTrimMode;

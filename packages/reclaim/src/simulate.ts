@@ -5,6 +5,7 @@ import {
   EVICT_FREED,
   findOccupant,
   KernelError,
+  NO_SHADOW,
   PG_ANON,
   PG_SWAPBACKED,
   PG_UPTODATE,
@@ -36,6 +37,10 @@ class SimulatedMemory implements ReclaimHost {
   readonly accessed: Uint8Array;
   /** By page: its frame, or NO_FRAME. */
   readonly frameOf: Int32Array;
+  /** By page: what the policy left in its place when it was evicted, or NO_SHADOW. */
+  readonly shadowOf: Int32Array;
+  /** Set once it is made. */
+  policy: ReclaimPolicy | null = null;
   private readonly pageOf: Int32Array;
   private readonly freeFrames: Int32Array;
   private nrFree: number;
@@ -45,6 +50,7 @@ class SimulatedMemory implements ReclaimHost {
     this.memmap.zoneId.fill(ZONE_NORMAL);
     this.accessed = new Uint8Array(nrFrames);
     this.frameOf = new Int32Array(nrPages).fill(NO_FRAME);
+    this.shadowOf = new Int32Array(nrPages).fill(NO_SHADOW);
     this.pageOf = new Int32Array(nrFrames);
     this.freeFrames = new Int32Array(nrFrames);
     for (let pfn = 0; pfn < nrFrames; pfn++) this.freeFrames[pfn] = nrFrames - 1 - pfn;
@@ -71,6 +77,7 @@ class SimulatedMemory implements ReclaimHost {
   }
 
   evictPage(pfn: Pfn): number {
+    this.shadowOf[this.pageOf[pfn]] = this.policy?.evictedShadow?.(pfn) ?? NO_SHADOW;
     this.frameOf[this.pageOf[pfn]] = NO_FRAME;
     this.memmap.flags[pfn] = 0;
     this.freeFrames[this.nrFree++] = pfn;
@@ -123,6 +130,7 @@ export function simulateReplacement(
     seed: 0,
     trace: null,
   });
+  memory.policy = policy;
   const scan = new Scan(null);
   scan.nrToReclaim = nrToReclaim;
   const { frameOf, accessed } = memory;
@@ -133,6 +141,8 @@ export function simulateReplacement(
       faults++;
       if (memory.isFull()) makeRoom(memory, policy, scan);
       pfn = memory.load(dense[at]);
+      const shadow = memory.shadowOf[dense[at]];
+      if (shadow !== NO_SHADOW) policy.refault?.(pfn, shadow);
       policy.addPage(pfn);
     }
     accessed[pfn] = 1;
@@ -149,6 +159,7 @@ function makeRoom(memory: SimulatedMemory, policy: ReclaimPolicy, scan: Scan): v
       policy.shrinkNode(scan);
       if (scan.nrReclaimed >= scan.nrToReclaim) break;
     }
+    policy.snapshotRefaults?.(scan.nodeId);
     scan.forceDeactivate = scan.nrReclaimed === 0;
   }
   if (memory.isFull()) {
