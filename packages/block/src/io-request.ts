@@ -18,7 +18,7 @@ import {
 export const BLK_DEF_MAX_SECTORS = 2560;
 /** Pieces of neighbouring memory in one request at most, and bytes of one piece. */
 export const BLK_MAX_SEGMENTS = 128;
-export const BLK_MAX_SEGMENT_SIZE = 65536;
+const BLK_MAX_SEGMENT_SIZE = 65536;
 
 /** What is left to be done for a request, in this order (REQ_FSEQ_* of block/blk-flush.c). */
 export const STEP_PREFLUSH = 1;

@@ -66,7 +66,8 @@ export class MqDeadlineScheduler implements IoScheduler {
   readonly isMerging = true;
   private readonly reads = new DirectionLists();
   private readonly writes = new DirectionLists();
-  private isLastRead = true;
+  /** Direction of the last batch; writes at first, as in Linux (last_dir). */
+  private isLastRead = false;
   /** Requests of the batch so far, and batches of reads since writes were due. */
   private nrBatched = 0;
   private nrStarved = 0;

@@ -45,7 +45,7 @@ import { type IoScheduler } from "./io-scheduler.ts";
 import { OverlapIndex } from "./overlap-index.ts";
 import { RequestHeap } from "./request-heap.ts";
 
-/** Requests that are held back at most (BLK_MAX_REQUEST_COUNT), and sectors after which a new one sends them on. */
+/** Requests that are held back at most (BLK_MAX_REQUEST_COUNT); sectors of the oldest after which a new one sends them on. */
 const BLK_MAX_REQUEST_COUNT = 32;
 const BLK_PLUG_FLUSH_SECTORS: number = (128 * 1024) / SECTOR_SIZE;
 /** Requests that a scheduler sees at once (nr_requests). */
@@ -289,12 +289,11 @@ export class RequestQueue implements BlockDevice {
     else this.stats.nrWriteMerges++;
   }
 
-  /** Source: blk_add_rq_to_plug(). */
+  /** Source: blk_add_rq_to_plug(): it looks at the oldest request's size, and goes by its number of requests. */
   private makeRoomToHold(): void {
     const { held } = this;
     if (held.length === 0) return;
-    const isLarge = held[held.length - 1].nrSectors >= BLK_PLUG_FLUSH_SECTORS;
-    if (isLarge || held.length >= BLK_MAX_REQUEST_COUNT) this.sendHeld();
+    if (held[0].nrSectors >= BLK_PLUG_FLUSH_SECTORS || held.length >= BLK_MAX_REQUEST_COUNT) this.sendHeld();
   }
 
   private sendHeld(): void {

@@ -138,7 +138,7 @@ describe("RequestQueue", () => {
     expect(back.bytes?.every((byte, at) => byte === bytes[at])).toBe(true);
   });
 
-  it("sends on what is held back when a request of 128 KiB or 32 requests are", () => {
+  it("sends on what is held back when the oldest has 128 KiB or there are 32", () => {
     const { queue } = newQueue();
     queue.submitBio(readBio(0, 256), 0);
     queue.submitBio(readBio(1000, 8), 0);
