@@ -1,2 +1,4 @@
 /** A small journaling file system with extents, directories and sparse files. */
-export {};
+export { makeFileSystem, type MakeOptions } from "./make-file-system.ts";
+export { mountFileSystem, type MountOptions } from "./mount-file-system.ts";
+export { type MountFailure } from "./superblock.ts";
