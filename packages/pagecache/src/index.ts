@@ -2,14 +2,13 @@
 export { ERRSEQ_NONE, errseqAdvance, errseqCheck, errseqSample, errseqSet } from "./errseq.ts";
 export { isShadowEntry, shadowOfEntry } from "./page-index-entry.ts";
 export {
-  MAX_INDEX_ORDER,
-  MAX_PGOFF,
   PageIndex,
   PAGECACHE_TAG_DIRTY,
   PAGECACHE_TAG_TOWRITE,
   PAGECACHE_TAG_WRITEBACK,
 } from "./page-index.ts";
 export { PageIndexPool } from "./page-index-pool.ts";
+export { MAX_INDEX_ORDER, MAX_PGOFF } from "./page-index-tree.ts";
 export {
   adviseReadahead,
   newReadaheadState,

@@ -15,6 +15,10 @@ import { MAX_SHADOW } from "@pageframe/contracts";
 /** log2 of the slots of a node, and how many there are (XA_CHUNK_SHIFT, XA_CHUNK_SIZE). */
 export const INDEX_SHIFT = 6;
 export const INDEX_SLOTS = 64;
+export const SLOT_MASK = 63;
+/** Tallest node whose indices are all below 2^30. */
+export const MAX_NEAR_SHIFT = 24;
+export const TWO_30 = 0x40000000;
 
 /** No entry. */
 export const NOTHING = -1;
@@ -57,4 +61,16 @@ export function isSiblingEntry(entry: number): boolean {
 /** First slot of the large entry that a sibling belongs to; converts both ways. */
 export function siblingOf(offset: number): number {
   return FIRST_SIBLING - offset;
+}
+
+/** Pages that a slot of a node of this shift spans: 2^shift. */
+export function spanOf(shift: number): number {
+  return shift <= MAX_NEAR_SHIFT ? 1 << shift : 2 ** shift;
+}
+
+/** Slot of an index in a node of this shift. */
+export function offsetOf(pgoff: number, shift: number): number {
+  if (pgoff < TWO_30) return shift <= MAX_NEAR_SHIFT ? (pgoff >> shift) & SLOT_MASK : 0;
+  if (shift <= MAX_NEAR_SHIFT) return ((pgoff % TWO_30) >> shift) & SLOT_MASK;
+  return (Math.floor(pgoff / TWO_30) >> (shift - MAX_NEAR_SHIFT - INDEX_SHIFT)) & SLOT_MASK;
 }

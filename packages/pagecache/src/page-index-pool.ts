@@ -12,13 +12,24 @@
  * Source: Linux 6.18 include/linux/xarray.h, struct xa_node; mm/workingset.c, workingset_update_node(), shadow_nodes.
  */
 import { bug } from "@pageframe/contracts";
-import { INDEX_SLOTS, NOTHING } from "./page-index-entry.ts";
+import {
+  INDEX_SHIFT,
+  INDEX_SLOTS,
+  isNodeEntry,
+  isSiblingEntry,
+  NOTHING,
+  siblingOf,
+} from "./page-index-entry.ts";
 
 /** No node. */
 export const NO_NODE = -1;
 /** Marks of an index, and the words of them in a node. */
 export const NR_MARKS = 3;
 export const MARK_WORDS: number = NR_MARKS * 2;
+
+/** What a search looks for, beside the marks 0..2. */
+export const ANY_ENTRY = -1;
+export const ANY_PAGE = -2;
 
 const INITIAL_NODES = 64;
 
@@ -39,6 +50,10 @@ export class PageIndexPool {
   nrValues: Uint8Array;
   /** Nodes in use. */
   nrNodes = 0;
+  /** What an index last found: node (NO_NODE: its head), first slot of the entry, shift. */
+  atNode: number = NO_NODE;
+  atOffset = 0;
+  atShift = 0;
   /** Nodes that hold nothing but shadows, by when they came to that, and their index. */
   readonly shadowNodes: Map<number, ShadowNodeOwner>;
   /** Is the node in `shadowNodes`? */
@@ -140,6 +155,69 @@ export class PageIndexPool {
     if (nrListed !== this.shadowNodes.size) bug("nodes of shadows are listed that are none");
   }
 
+  /** First slot of the entry that a slot belongs to. */
+  firstSlot(node: number, offset: number): number {
+    const entry = this.slots[(node << INDEX_SHIFT) + offset];
+    return isSiblingEntry(entry) ? siblingOf(entry) : offset;
+  }
+
+  /** Slots of the entry whose first slot is given. */
+  runLength(node: number, offset: number): number {
+    const { slots } = this;
+    const base = node << INDEX_SHIFT;
+    const sibling = siblingOf(offset);
+    let end = offset + 1;
+    while (end < INDEX_SLOTS && slots[base + end] === sibling) end++;
+    return end - offset;
+  }
+
+  /** First slot from `offset` on with an entry, or a page, or a child; INDEX_SLOTS for none. */
+  nextSlot(node: number, offset: number, what: number): number {
+    const { slots, counts, nrValues } = this;
+    const base = node << INDEX_SHIFT;
+    if (what === ANY_PAGE && counts[node] === nrValues[node]) return INDEX_SLOTS;
+    for (let at = offset; at < INDEX_SLOTS; at++) {
+      let entry = slots[base + at];
+      if (entry === NOTHING) continue;
+      if (what === ANY_ENTRY || entry >= 0 || isNodeEntry(entry)) return at;
+      if (isSiblingEntry(entry)) entry = slots[base + siblingOf(entry)];
+      if (entry >= 0) return at;
+    }
+    return INDEX_SLOTS;
+  }
+
+  /** First slot from `offset` on with a mark; inside a large entry that has it: `offset`. */
+  nextMarkedSlot(node: number, offset: number, mark: number): number {
+    const first = this.firstSlot(node, offset);
+    if (first !== offset && this.hasMark(node, first, mark)) return offset;
+    const { marks } = this;
+    const word = node * MARK_WORDS + mark * 2;
+    if (offset < 32) {
+      const low = marks[word] & (-1 << offset);
+      if (low !== 0) return lowestBit(low);
+    }
+    const high = offset > 32 ? marks[word + 1] & (-1 << (offset - 32)) : marks[word + 1];
+    return high !== 0 ? 32 + lowestBit(high) : INDEX_SLOTS;
+  }
+
+  isPageSlot(base: number, offset: number): boolean {
+    const { slots } = this;
+    const entry = slots[base + offset];
+    return entry >= 0 || (isSiblingEntry(entry) && slots[base + siblingOf(entry)] >= 0);
+  }
+
+  hasMark(node: number, offset: number, mark: number): boolean {
+    return (this.marks[node * MARK_WORDS + mark * 2 + (offset >> 5)] & (1 << (offset & 31))) !== 0;
+  }
+
+  setBit(node: number, offset: number, mark: number): void {
+    this.marks[node * MARK_WORDS + mark * 2 + (offset >> 5)] |= 1 << (offset & 31);
+  }
+
+  clearBit(node: number, offset: number, mark: number): void {
+    this.marks[node * MARK_WORDS + mark * 2 + (offset >> 5)] &= ~(1 << (offset & 31));
+  }
+
   private unlistShadowNode(node: number): void {
     this.isShadowNode[node] = 0;
     this.shadowNodes.delete(node);
@@ -174,4 +252,9 @@ function copyOf(old: Uint8Array, capacity: number): Uint8Array {
   const array = new Uint8Array(capacity);
   array.set(old);
   return array;
+}
+
+/** Lowest bit that is set in a word that is not 0. */
+function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
 }
