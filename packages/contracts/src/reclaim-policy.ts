@@ -94,6 +94,13 @@ export interface ReclaimPolicy {
   /** Makes a page active that markAccessed() asked for; it is on an inactive list, PG_LRU set (lru_activate). */
   activatePage(pfn: Pfn): void;
   /**
+   * Moves a page on one of its lists to where reclaim looks next, as inactive: what kept it there, a write, is over
+   * (lru_move_tail). Without it such pages stay where they are.
+   */
+  rotatePage?(pfn: Pfn): void;
+  /** Makes a page on one of its lists inactive and unused, first of its list (lru_deactivate). Without it: taken off and put on. */
+  deactivatePage?(pfn: Pfn): void;
+  /**
    * The page is about to leave memory because reclaim took it (workingset_eviction): returns what the caller keeps in its place,
    * in the file's page index or with the swap slot, or NO_SHADOW. Called from within evictPage(), once it is sure that
    * the page goes and while its flags are as they were. A policy without it leaves no shadows.

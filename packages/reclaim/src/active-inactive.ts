@@ -30,6 +30,7 @@ import {
   PGACTIVATE,
   PGDEACTIVATE,
   PGREFILL,
+  PGROTATED,
   type Pfn,
   type ReclaimHost,
   type ReclaimPolicy,
@@ -110,6 +111,20 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
   activatePage(pfn: Pfn): void {
     this.lruvecs.activatePage(pfn);
     this.vmstat.countEvents(PGACTIVATE, nrPagesOfFlags(this.memmap.flags[pfn]));
+  }
+
+  rotatePage(pfn: Pfn): void {
+    this.removePage(pfn);
+    this.lruvecs.addPageLast(pfn);
+    this.vmstat.countEvents(PGROTATED, nrPagesOfFlags(this.memmap.flags[pfn]));
+  }
+
+  deactivatePage(pfn: Pfn): void {
+    const flags = this.memmap.flags[pfn];
+    this.removePage(pfn);
+    this.memmap.flags[pfn] &= ~PG_REFERENCED;
+    this.lruvecs.addPage(pfn);
+    if ((flags & PG_ACTIVE) !== 0) this.vmstat.countEvents(PGDEACTIVATE, nrPagesOfFlags(flags));
   }
 
   evictedShadow(pfn: Pfn): number {

@@ -10,9 +10,9 @@
  * is on no list: reclaim does not see those of other CPUs. One in another batch is still on its list, and if it is not
  * any more when its turn comes, nothing happens to it. The last batch is mlock(2)'s: {@link MlockHost} carries out what
  * `mlockOrders` says of each page.
- * Source: Linux 6.18 mm/swap.c, folio_add_lru(), folio_deactivate(), folio_mark_lazyfree(), folio_mark_accessed(),
- * folio_batch_move_lru(), lru_add_drain(), lru_add_drain_cpu(); mm/mlock.c, mlock_folio_batch();
- * include/linux/pagevec.h. Differs: no batch for rotation.
+ * Source: Linux 6.18 mm/swap.c, folio_add_lru(), folio_rotate_reclaimable(), deactivate_file_folio(), folio_deactivate(),
+ * folio_mark_lazyfree(), folio_mark_accessed(), folio_batch_move_lru(), lru_add_drain(), lru_add_drain_cpu(); mm/mlock.c,
+ * mlock_folio_batch(); include/linux/pagevec.h.
  */
 import {
   bug,
@@ -21,13 +21,17 @@ import {
   KernelError,
   PG_ACTIVE,
   PG_ANON,
+  PG_DIRTY,
   PG_HEAD,
+  PG_LOCKED,
   PG_LRU,
   PG_MLOCKED,
+  PG_RECLAIM,
   PG_REFERENCED,
   PG_SWAPBACKED,
   PG_SWAPCACHE,
   PG_UNEVICTABLE,
+  PG_WRITEBACK,
   type Pfn,
   type ReclaimPolicy,
 } from "@pageframe/contracts";
@@ -37,16 +41,19 @@ import { type Memmap } from "@pageframe/memmap";
 export const PAGEVEC_SIZE = 31;
 
 /**
- * New pages (lru_add), active ones to become inactive (lru_deactivate), anonymous ones to be dropped (lru_lazyfree),
+ * New pages (lru_add), those whose write is over (lru_move_tail), file pages that nobody wants any more
+ * (lru_deactivate_file), active ones to become inactive (lru_deactivate), anonymous ones to be dropped (lru_lazyfree),
  * inactive ones that were used twice (lru_activate), and those that are locked or unlocked (mlock_fbatch); drained in
  * this order.
  */
 const LRU_ADD = 0;
-const LRU_DEACTIVATE = 1;
-const LRU_LAZYFREE = 2;
-const LRU_ACTIVATE = 3;
-const LRU_MLOCK = 4;
-const NR_LRU_BATCHES = 5;
+const LRU_MOVE_TAIL = 1;
+const LRU_DEACTIVATE_FILE = 2;
+const LRU_DEACTIVATE = 3;
+const LRU_LAZYFREE = 4;
+const LRU_ACTIVATE = 5;
+const LRU_MLOCK = 6;
+const NR_LRU_BATCHES = 7;
 
 /** What is to happen to a page of mlock's batch: unlock it, lock one that has been on a list, lock a new one. */
 export const MLOCK_ORDER_UNLOCK = 0;
@@ -111,6 +118,27 @@ export class LruCache {
     const flags = this.memmap.flags[pfn];
     if ((flags & PG_LRU) !== 0) bug(`pfn ${pfn} is batched for the lists while on one`);
     this.queue(pfn, cpu, LRU_ADD);
+  }
+
+  /**
+   * Queues a page whose write is about to end, and that carried PG_RECLAIM, for the old end of the inactive list, where
+   * reclaim frees it next (folio_rotate_reclaimable). The caller clears PG_RECLAIM. Others stay where they are: those that are
+   * locked, dirty again, unevictable or on no list.
+   */
+  rotatePage(pfn: Pfn, cpu: CpuId): void {
+    const flags = this.memmap.flags[pfn];
+    if ((flags & (PG_LRU | PG_LOCKED | PG_DIRTY | PG_UNEVICTABLE)) === PG_LRU)
+      this.queue(pfn, cpu, LRU_MOVE_TAIL);
+  }
+
+  /**
+   * Queues a file page that could not be dropped although nobody wants it any more (deactivate_file_folio), as after
+   * POSIX_FADV_DONTNEED: clean ones go to the old end of the inactive list, those to be written to its new end with PG_RECLAIM,
+   * so that they follow when their write is over. One that is mapped by then stays.
+   */
+  deactivateFilePage(pfn: Pfn, cpu: CpuId): void {
+    if ((this.memmap.flags[pfn] & (PG_LRU | PG_UNEVICTABLE)) === PG_LRU)
+      this.queue(pfn, cpu, LRU_DEACTIVATE_FILE);
   }
 
   /** Queues an active page to become inactive, as one that nobody has used (folio_deactivate). Others stay as they are. */
@@ -200,14 +228,39 @@ export class LruCache {
       this.policy.activatePage(pfn);
   }
 
-  /** Puts a page on the inactive list of its kind (lru_deactivate), or of clean pages (lru_lazyfree). */
+  /** Moves a page that is still on a list to or within the inactive one, if it is still one for that. */
   private moveToInactive(pfn: Pfn, batch: number): void {
-    const pageFlags = this.memmap.flags;
-    const flags = pageFlags[pfn];
-    if ((flags & PG_LRU) === 0 || (flags & PG_UNEVICTABLE) !== 0) return;
-    if (batch === LRU_LAZYFREE ? !mayLazyfree(flags) : (flags & PG_ACTIVE) === 0) return;
+    const { flags } = this.memmap;
+    if ((flags[pfn] & (PG_LRU | PG_UNEVICTABLE)) !== PG_LRU) return;
+    if (batch === LRU_MOVE_TAIL) this.policy.rotatePage?.(pfn);
+    else if (batch === LRU_DEACTIVATE_FILE) this.deactivateFile(pfn);
+    else if (batch === LRU_LAZYFREE) this.lazyfree(pfn);
+    else if ((flags[pfn] & PG_ACTIVE) !== 0) this.deactivate(pfn);
+  }
+
+  /** Source: Linux 6.18 mm/swap.c, lru_deactivate_file(). */
+  private deactivateFile(pfn: Pfn): void {
+    const { flags, mapcount } = this.memmap;
+    if (mapcount[pfn] > 0) return;
+    this.deactivate(pfn);
+    if ((flags[pfn] & (PG_WRITEBACK | PG_DIRTY)) !== 0) flags[pfn] |= PG_RECLAIM;
+    else this.policy.rotatePage?.(pfn);
+  }
+
+  private deactivate(pfn: Pfn): void {
+    if (this.policy.deactivatePage !== undefined) this.policy.deactivatePage(pfn);
+    else this.putBackWithout(pfn, PG_ACTIVE | PG_REFERENCED);
+  }
+
+  private lazyfree(pfn: Pfn): void {
+    if (mayLazyfree(this.memmap.flags[pfn]))
+      this.putBackWithout(pfn, PG_ACTIVE | PG_REFERENCED | PG_SWAPBACKED);
+  }
+
+  /** Takes a page off its list and puts it on the one that it belongs on without some flags. */
+  private putBackWithout(pfn: Pfn, flags: number): void {
     this.policy.removePage(pfn);
-    pageFlags[pfn] &= ~(PG_ACTIVE | PG_REFERENCED | (batch === LRU_LAZYFREE ? PG_SWAPBACKED : 0));
+    this.memmap.flags[pfn] &= ~flags;
     this.policy.addPage(pfn);
   }
 

@@ -15,6 +15,7 @@ import {
   PG_ACTIVE,
   PG_REFERENCED,
   PG_UNEVICTABLE,
+  PGROTATED,
   type Pfn,
   type ReclaimHost,
   type ReclaimPolicy,
@@ -66,6 +67,12 @@ abstract class OneListPolicy implements ReclaimPolicy {
   removePage(pfn: Pfn): void {
     this.lruvecs.removePage(pfn);
     this.memmap.flags[pfn] &= ~PG_UNEVICTABLE;
+  }
+
+  rotatePage(pfn: Pfn): void {
+    this.removePage(pfn);
+    this.lruvecs.addPageLast(pfn);
+    this.vmstat.countEvents(PGROTATED, nrPagesOfFlags(this.memmap.flags[pfn]));
   }
 
   /** Nothing ages. */

@@ -62,6 +62,15 @@ export function describeReclaimPolicy(name: string): void {
       expect(nrAnon(machine.policy)).toBe(0);
     });
 
+    it("looks first at a page that was rotated", () => {
+      const machine = makeMachine(name);
+      addPages(machine, 0, 4, FILE);
+      machine.policy.rotatePage?.(2);
+      machine.policy.checkInvariants();
+      machine.policy.shrinkNode(makeScan({ priority: 0 }));
+      expect(machine.host.evicted).toEqual([2, 0, 1, 3]);
+    });
+
     it("stops at a page that is added twice or removed twice", () => {
       const machine = makeMachine(name);
       addPage(machine, 7, ANON);

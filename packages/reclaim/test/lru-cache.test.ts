@@ -4,10 +4,15 @@ import {
   LRU_UNEVICTABLE,
   NR_LRU_LISTS,
   PG_ACTIVE,
+  PG_DIRTY,
   PG_LRU,
   PG_MLOCKED,
+  PG_RECLAIM,
   PG_REFERENCED,
+  PG_WRITEBACK,
   PGACTIVATE,
+  PGDEACTIVATE,
+  PGROTATED,
   UNEVICTABLE_PGS_RESCUED,
 } from "@pageframe/contracts";
 import fc from "fast-check";
@@ -136,6 +141,63 @@ describe("LruCache", () => {
       [1, MLOCK_ORDER_UNLOCK],
     ]);
     expect([policy.nrLruPages(0, LRU_UNEVICTABLE), memmap.refcount[1]]).toEqual([1, 1]);
+  });
+
+  it("moves a page whose write ends to where reclaim looks next, when the batch is drained", () => {
+    const { memmap, policy, cache, host, vmstat } = makeCache();
+    for (const pfn of [1, 2, 3, 4, 5]) {
+      memmap.flags[pfn] = pfn === 5 ? FILE | PG_ACTIVE : FILE;
+      memmap.refcount[pfn] = 1;
+      policy.addPage(pfn);
+    }
+    // 3 is still under writeback, as when folio_end_writeback() asks; 2 was dirtied again; 5 became active meanwhile.
+    memmap.flags[3] |= PG_WRITEBACK;
+    memmap.flags[2] |= PG_DIRTY;
+    for (const pfn of [2, 3, 5]) cache.rotatePage(pfn, 0);
+    expect([memmap.refcount[2], memmap.refcount[3], vmstat.events[PGROTATED]]).toEqual([1, 2, 0]);
+    memmap.flags[3] &= ~PG_WRITEBACK;
+    cache.drain(0);
+    expect([memmap.refcount[3], vmstat.events[PGROTATED], policy.nrLruPages(0, LRU_ACTIVE_FILE)]).toEqual([
+      1, 2, 0,
+    ]);
+    policy.shrinkNode(makeScan({ priority: 0 }));
+    expect(host.evicted).toEqual([5, 3, 1, 2, 4]);
+  });
+
+  it("sends file pages that nobody wants to the old end, to the new end those to be written, and leaves mapped ones", () => {
+    // mm/swap.c, lru_deactivate_file(): cases 1 to 5.
+    const { memmap, policy, cache, host, vmstat } = makeCache();
+    for (const pfn of [1, 2, 3, 4, 5]) {
+      memmap.flags[pfn] = pfn >= 4 ? FILE | PG_ACTIVE | PG_REFERENCED : FILE | PG_REFERENCED;
+      memmap.refcount[pfn] = 1;
+      policy.addPage(pfn);
+    }
+    memmap.flags[4] |= PG_DIRTY;
+    memmap.mapcount[5] = 1;
+    for (const pfn of [3, 4, 5]) cache.deactivateFilePage(pfn, 0);
+    cache.drain(0);
+    expect([3, 4, 5].map((pfn) => memmap.flags[pfn] & (PG_ACTIVE | PG_REFERENCED | PG_RECLAIM))).toEqual([
+      0,
+      PG_RECLAIM,
+      PG_ACTIVE | PG_REFERENCED,
+    ]);
+    expect([vmstat.events[PGROTATED], vmstat.events[PGDEACTIVATE]]).toEqual([1, 1]);
+    policy.removePage(5);
+    policy.shrinkNode(makeScan({ priority: 0 }));
+    expect(host.evicted).toEqual([3, 1, 2, 4]);
+  });
+
+  it("counts pages that become inactive by advice", () => {
+    const { memmap, policy, cache, vmstat } = makeCache();
+    for (const pfn of [1, 2]) {
+      memmap.flags[pfn] = pfn === 1 ? ANON | PG_ACTIVE | PG_REFERENCED : ANON;
+      memmap.refcount[pfn] = 1;
+      policy.addPage(pfn);
+      cache.deactivatePage(pfn, 0);
+    }
+    cache.drain(0);
+    expect([vmstat.events[PGDEACTIVATE], memmap.flags[1] & (PG_ACTIVE | PG_REFERENCED)]).toEqual([1, 0]);
+    expect(policy.nrLruPages(0, LRU_INACTIVE_ANON)).toBe(2);
   });
 
   it("releases a page that was freed while it waited when the batch is drained, and not before", () => {
