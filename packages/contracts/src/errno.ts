@@ -43,6 +43,7 @@ export const ELOOP = 40;
 export const EIDRM = 43;
 export const EOVERFLOW = 75;
 export const EOPNOTSUPP = 95;
+export const ESTALE = 116;
 export const EUCLEAN = 117;
 export const EHWPOISON = 133;
 
@@ -85,6 +86,7 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [EIDRM]: "EIDRM",
   [EOVERFLOW]: "EOVERFLOW",
   [EOPNOTSUPP]: "EOPNOTSUPP",
+  [ESTALE]: "ESTALE",
   [EUCLEAN]: "EUCLEAN",
   [EHWPOISON]: "EHWPOISON",
 };
