@@ -63,14 +63,24 @@ export function siblingOf(offset: number): number {
   return FIRST_SIBLING - offset;
 }
 
+/** 2^shift, by shift: up to that of the tallest tree. */
+const SPANS: Float64Array = Float64Array.from({ length: 49 }, (_, shift) => 2 ** shift);
+
 /** Pages that a slot of a node of this shift spans: 2^shift. */
 export function spanOf(shift: number): number {
-  return shift <= MAX_NEAR_SHIFT ? 1 << shift : 2 ** shift;
+  return shift <= MAX_NEAR_SHIFT ? 1 << shift : SPANS[shift];
+}
+
+/** First index of the slot of a node of this shift that an index is in. */
+export function slotStart(pgoff: number, shift: number): number {
+  if (pgoff < TWO_30) return shift <= MAX_NEAR_SHIFT ? (pgoff >> shift) << shift : 0;
+  return Math.floor(pgoff / SPANS[shift]) * SPANS[shift];
 }
 
 /** Slot of an index in a node of this shift. */
 export function offsetOf(pgoff: number, shift: number): number {
   if (pgoff < TWO_30) return shift <= MAX_NEAR_SHIFT ? (pgoff >> shift) & SLOT_MASK : 0;
-  if (shift <= MAX_NEAR_SHIFT) return ((pgoff % TWO_30) >> shift) & SLOT_MASK;
-  return (Math.floor(pgoff / TWO_30) >> (shift - MAX_NEAR_SHIFT - INDEX_SHIFT)) & SLOT_MASK;
+  const high = Math.floor(pgoff / TWO_30);
+  if (shift <= MAX_NEAR_SHIFT) return ((pgoff - high * TWO_30) >> shift) & SLOT_MASK;
+  return (high >> (shift - MAX_NEAR_SHIFT - INDEX_SHIFT)) & SLOT_MASK;
 }

@@ -218,6 +218,18 @@ export class PageIndexPool {
     this.marks[node * MARK_WORDS + mark * 2 + (offset >> 5)] &= ~(1 << (offset & 31));
   }
 
+  /** Gives slots `first` to `last` that have one mark another one, too. Those above are the caller's. */
+  copyMarks(node: number, first: number, last: number, from: number, to: number): void {
+    const { marks } = this;
+    for (let half = 0; half < 2; half++) {
+      const low = Math.max(0, first - half * 32);
+      const high = Math.min(31, last - half * 32);
+      if (low > high) continue;
+      const word = node * MARK_WORDS + half;
+      marks[word + to * 2] |= marks[word + from * 2] & (-1 << low) & (-1 >>> (31 - high));
+    }
+  }
+
   private unlistShadowNode(node: number): void {
     this.isShadowNode[node] = 0;
     this.shadowNodes.delete(node);

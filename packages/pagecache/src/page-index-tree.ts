@@ -21,6 +21,7 @@ import {
   NOTHING,
   offsetOf,
   siblingOf,
+  slotStart,
   spanOf,
 } from "./page-index-entry.ts";
 import {
@@ -123,9 +124,15 @@ export class PageIndexTree implements ShadowNodeOwner {
       if (isShadowEntry(entry)) this.headMarks = 0;
       return;
     }
+    const { pool } = this;
+    if (order === 0 && this.seek(pgoff) !== NOTHING && pool.atShift === 0 && this.orderAt() === 0) {
+      // One entry of one page in place of another, the commonest case.
+      this.fillSlots(pool.atNode, pool.atOffset, 1, entry, 0);
+      return;
+    }
     const target = order < INDEX_SHIFT ? 0 : INDEX_SHIFT;
     const nr = 1 << (order - target);
-    this.expand(pgoff + 2 ** order - 1, target);
+    this.expand(pgoff + spanOf(order) - 1, target);
     const node = this.descend(pgoff, order, target);
     this.fillSlots(node, offsetOf(pgoff, target), nr, entry, target);
   }
@@ -420,7 +427,7 @@ function throwLargeFolio(): never {
 }
 
 function checkRange(pgoff: number, order: Order): void {
-  if (!(pgoff >= 0 && pgoff < MAX_PGOFF && pgoff % 2 ** order === 0 && order <= MAX_INDEX_ORDER)) {
+  if (!(pgoff >= 0 && pgoff < MAX_PGOFF && order <= MAX_INDEX_ORDER && slotStart(pgoff, order) === pgoff)) {
     throw new KernelError(
       EINVAL,
       `page ${pgoff} of order ${order} is not a multiple of its size below 2^44 (orders up to ${MAX_INDEX_ORDER})`,

@@ -27,6 +27,7 @@ import {
   shadowEntry,
   shadowOfEntry,
   SLOT_MASK,
+  slotStart,
   spanOf,
   TWO_30,
 } from "./page-index-entry.ts";
@@ -58,13 +59,15 @@ export class PageIndex extends PageIndexTree {
     if (shift > MAX_NEAR_SHIFT || pgoff >= TWO_30) return this.loadFar(pgoff);
     if (pgoff >>> shift > SLOT_MASK) return NOTHING;
     const { slots } = this.pool;
-    let entry = this.head;
-    do {
-      entry = slots[(nodeOfEntry(entry) << INDEX_SHIFT) + ((pgoff >> shift) & SLOT_MASK)];
+    let node = nodeOfEntry(this.head);
+    let entry = slots[(node << INDEX_SHIFT) + (pgoff >> shift)];
+    while (isNodeEntry(entry)) {
       shift -= INDEX_SHIFT;
-    } while (isNodeEntry(entry));
-    if (shift < 0 && !isSiblingEntry(entry)) return entry;
-    return entry === NOTHING ? entry : this.loadFar(pgoff);
+      node = nodeOfEntry(entry);
+      entry = slots[(node << INDEX_SHIFT) + ((pgoff >> shift) & SLOT_MASK)];
+    }
+    if (shift === 0 && !isSiblingEntry(entry)) return entry;
+    return entry === NOTHING ? entry : this.partOf(node, pgoff, shift);
   }
 
   /** Shadow of a page that was evicted, or NO_SHADOW. */
@@ -101,7 +104,7 @@ export class PageIndex extends PageIndexTree {
       throw new KernelError(EINVAL, `shadow ${shadow} is not an integer from 0 to ${MAX_SHADOW}`);
     }
     const order = this.seek(pgoff) >= 0 ? this.orderAt() : 0;
-    this.put(pgoff - (pgoff % 2 ** order), order, shadowEntry(shadow));
+    this.put(slotStart(pgoff, order), order, shadowEntry(shadow));
   }
 
   /** Takes out what is at an index: a page, a large folio whole, a shadow. Nodes that become empty go. O(height). */
@@ -193,11 +196,19 @@ export class PageIndex extends PageIndexTree {
 
   /** Marks TOWRITE what is marked DIRTY from `start` to `end` (inclusive), so that pages dirtied later are not written for ever. */
   tagForWriteback(start: number, end: number): void {
-    let at = this.nextMarked(start, end, PAGECACHE_TAG_DIRTY);
-    while (at >= 0) {
+    const { pool } = this;
+    for (
+      let at = this.nextMarked(start, end, PAGECACHE_TAG_DIRTY);
+      at >= 0;
+      at = this.nextMarked(at, end, PAGECACHE_TAG_DIRTY)
+    ) {
       this.setMark(at, PAGECACHE_TAG_TOWRITE);
-      const nr = 2 ** this.orderAt();
-      at = this.nextMarked(at - (at % nr) + nr, end, PAGECACHE_TAG_DIRTY);
+      const shift = pool.atShift;
+      at = slotStart(at, shift + INDEX_SHIFT) + spanOf(shift + INDEX_SHIFT);
+      if (pool.atNode === NO_NODE) return;
+      // The others of the node, word by word; the slots above know already.
+      const last = at > end ? offsetOf(end, shift) : SLOT_MASK;
+      pool.copyMarks(pool.atNode, pool.atOffset, last, PAGECACHE_TAG_DIRTY, PAGECACHE_TAG_TOWRITE);
     }
   }
 
@@ -206,10 +217,19 @@ export class PageIndex extends PageIndexTree {
     checkPageIndex(this.pool, this.head, this.headShift, this.headMarks, this.nrPages, this.nrShadows);
   }
 
-  /** loadEntry() of any index and of large entries. */
+  /** loadEntry() of an index above 2^30, or in a tree that has such. */
   private loadFar(pgoff: number): number {
-    const entry = this.seek(pgoff);
-    return entry < 0 ? entry : entry + (pgoff % 2 ** this.orderAt());
+    const { pool } = this;
+    return this.seek(pgoff) === NOTHING ? NOTHING : this.partOf(pool.atNode, pgoff, pool.atShift);
+  }
+
+  /** What an index finds in the entry of a node of this shift that covers it: of a large folio the frame at that index. */
+  private partOf(node: number, pgoff: number, shift: number): number {
+    const offset = offsetOf(pgoff, shift);
+    const first = this.pool.firstSlot(node, offset);
+    const entry = this.pool.slots[(node << INDEX_SHIFT) + first];
+    if (entry < 0) return entry;
+    return entry + ((offset - first) << shift) + (pgoff - slotStart(pgoff, shift));
   }
 
   /** First index from `from` to `end` of what is looked for: ANY_ENTRY, ANY_PAGE or a mark. */
@@ -226,8 +246,7 @@ export class PageIndex extends PageIndexTree {
       const found =
         what >= 0 ? this.pool.nextMarkedSlot(node, offset, what) : this.pool.nextSlot(node, offset, what);
       if (found !== offset) {
-        at += (found - offset) * spanOf(shift);
-        at -= at % spanOf(shift);
+        at = slotStart(at + (found - offset) * spanOf(shift), shift);
       }
       if (found === INDEX_SLOTS) {
         // Up, to the first slot that is not done: `at` is its first index already.
@@ -259,13 +278,12 @@ export class PageIndex extends PageIndexTree {
     const { pool } = this;
     const { atNode, atShift } = pool;
     const span = spanOf(atShift);
-    const nodeSpan = span * INDEX_SLOTS;
     if (atShift === 0 && pool.counts[atNode] === INDEX_SLOTS && pool.nrValues[atNode] === 0) {
-      return at - (at % nodeSpan) + nodeSpan;
+      return slotStart(at, INDEX_SHIFT) + INDEX_SLOTS;
     }
     const base = atNode << INDEX_SHIFT;
     let offset = offsetOf(at, atShift) + 1;
-    let next = at - (at % span) + span;
+    let next = slotStart(at, atShift) + span;
     for (; offset < INDEX_SLOTS && this.pool.isPageSlot(base, offset); offset++) next += span;
     return next;
   }
@@ -276,11 +294,11 @@ export class PageIndex extends PageIndexTree {
     const { atNode, atShift } = pool;
     const span = spanOf(atShift);
     if (atShift === 0 && pool.counts[atNode] === INDEX_SLOTS && pool.nrValues[atNode] === 0) {
-      return at - (at % INDEX_SLOTS) - 1;
+      return slotStart(at, INDEX_SHIFT) - 1;
     }
     const base = atNode << INDEX_SHIFT;
     let offset = offsetOf(at, atShift) - 1;
-    let next = at - (at % span) - 1;
+    let next = slotStart(at, atShift) - 1;
     for (; offset >= 0 && this.pool.isPageSlot(base, offset); offset--) next -= span;
     return next;
   }
