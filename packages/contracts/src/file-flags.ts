@@ -12,6 +12,21 @@ export const O_ACCMODE = 3;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_TRUNC = 0o1000;
+/** Writes go to the end; each is durable, its data or all of it; past the page cache. */
+export const O_APPEND = 0o2000;
+export const O_DSYNC = 0o10000;
+export const O_DIRECT = 0o40000;
+export const O_SYNC = 0o4010000;
+/** It must be a directory; a link at the end is not followed. */
+export const O_DIRECTORY = 0o200000;
+export const O_NOFOLLOW = 0o400000;
+
+/** lseek(2): from the start, the position, the end; to the next data, the next hole. */
+export const SEEK_SET = 0;
+export const SEEK_CUR = 1;
+export const SEEK_END = 2;
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
 
 /** fallocate(2): the size stays; the pages go. */
 export const FALLOC_FL_KEEP_SIZE = 0x01;

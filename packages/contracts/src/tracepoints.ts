@@ -1,6 +1,7 @@
 /**
  * Tracepoints under Linux's names. An emitter holds a nullable {@link TraceSink} and tests it once per operation.
- * Source: Linux 6.18 include/trace/events/{kmem,vmscan,oom,mmap,tlb}.h, arch/x86/include/asm/trace/exceptions.h.
+ * Source: Linux 6.18 include/trace/events/{kmem,vmscan,oom,mmap,tlb}.h, arch/x86/include/asm/trace/exceptions.h,
+ * include/trace/events/filemap.h.
  */
 
 export const TP_MM_PAGE_ALLOC = 0;
@@ -23,6 +24,11 @@ export const TP_OOM_SCORE_ADJ_UPDATE = 16;
 export const TP_MARK_VICTIM = 17;
 export const TP_TLB_FLUSH = 18;
 export const TP_PAGE_FAULT_KERNEL = 19;
+export const TP_MM_FILEMAP_ADD_TO_PAGE_CACHE = 20;
+export const TP_MM_FILEMAP_DELETE_FROM_PAGE_CACHE = 21;
+export const TP_MM_FILEMAP_FAULT = 22;
+export const TP_FILEMAP_SET_WB_ERR = 23;
+export const TP_FILE_CHECK_AND_ADVANCE_WB_ERR = 24;
 
 /** What the arguments of an event are called, by tracepoint. */
 export const TRACEPOINTS: readonly { readonly name: string; readonly args: readonly string[] }[] = [
@@ -46,6 +52,11 @@ export const TRACEPOINTS: readonly { readonly name: string; readonly args: reado
   { name: "mark_victim", args: ["pid", "total_vm_pages", "rss_pages", "oom_score_adj"] },
   { name: "tlb_flush", args: ["reason", "pages"] },
   { name: "page_fault_kernel", args: ["pid", "vpn", "error_code", "vm_fault"] },
+  { name: "mm_filemap_add_to_page_cache", args: ["i_ino", "pfn", "index", "order"] },
+  { name: "mm_filemap_delete_from_page_cache", args: ["i_ino", "pfn", "index", "order"] },
+  { name: "mm_filemap_fault", args: ["i_ino", "index"] },
+  { name: "filemap_set_wb_err", args: ["i_ino", "errno"] },
+  { name: "file_check_and_advance_wb_err", args: ["file", "i_ino", "errno"] },
 ];
 
 /** Receives events; numbers only, in the order of {@link TRACEPOINTS}' args. Called on hot paths: do not allocate. */

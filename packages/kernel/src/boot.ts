@@ -6,6 +6,7 @@
  * MemAvailable, and correcting, so everything that the kernel takes (page tables, slabs, watermarks) is paid on top.
  */
 import {
+  type BlockBackend,
   bug,
   EINVAL,
   ENOMEM,
@@ -26,6 +27,7 @@ import {
 } from "@pageframe/contracts";
 import { FrameContents, Memmap, Rmap, STRUCT_PAGE_BYTES, VmStat } from "@pageframe/memmap";
 import { frameAllocators } from "@pageframe/buddy";
+import { readaheadPolicies } from "@pageframe/pagecache";
 import { Mmu, PageTableIsolation } from "@pageframe/mmu";
 import { buildZonelists, NumaTopology, numaPolicies, uniformTopology } from "@pageframe/numa";
 import { oomPolicies } from "@pageframe/oom";
@@ -36,6 +38,8 @@ import { MemorySwapBackend, NullSwapBackend, SwapAreas, swapSlots } from "@pagef
 import { asidAllocators, tlbConfig, tlbs } from "@pageframe/tlb";
 import { VmaPool, VmCommit } from "@pageframe/vma";
 import { type KernelConfig, type KernelConfigInput, MIN_MEMORY_BYTES, parseKernelConfig } from "./config.ts";
+import { wireDisks } from "./disk/wire-disks.ts";
+import { Readahead } from "./filemap/readahead-state.ts";
 import { Evictor } from "./pages/evict.ts";
 import { Files } from "./files/files.ts";
 import { Kernel } from "./kernel.ts";
@@ -50,7 +54,7 @@ import { NR_VDSO_FRAMES } from "./mm/special-mappings.ts";
 import { Cpu, type KernelCaches, System } from "./system.ts";
 import { TableFramesFromBuddy } from "./kernel-space/table-frames.ts";
 import { tableFormat } from "./kernel-space/table-format.ts";
-import { CAUSE_CR3_WRITE, CAUSE_NAMES, TimeAccount } from "./time.ts";
+import { CAUSE_CR3_WRITE, COST_NAMES, TimeAccount } from "./time.ts";
 import { TlbFlusher } from "./tlb/tlb-flush.ts";
 import { UnmapBatch } from "./tlb/unmap-batch.ts";
 import { availablePages } from "./proc/machine.ts";
@@ -61,6 +65,8 @@ import { PagesOfAddressSpaces } from "./mm/zap.ts";
 export interface BootOptions {
   /** Stores of the configured swap areas, in their order; memory where absent or null. */
   readonly swapBackends?: readonly (SwapBackend | null)[];
+  /** Stores of the configured disks, in their order; memory where absent or null. */
+  readonly diskBackends?: readonly (BlockBackend | null)[];
   /** Listener of tracepoints from the first allocation on. */
   readonly trace?: TraceSink | null;
 }
@@ -166,7 +172,7 @@ function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptio
   const memmap = new Memmap(nrFrames, listHeadsFor(config));
   const contents = new FrameContents(nrFrames, config.contents);
   const vmstat = new VmStat(config.nodes);
-  const time = new TimeAccount(CAUSE_NAMES.map((name) => (config.costs as Record<string, number>)[name]));
+  const time = new TimeAccount(COST_NAMES.map((name) => (config.costs as Record<string, number>)[name]));
   const sys = new System(config, memmap, contents, new Rmap(memmap), vmstat, time, new Files());
   sys.trace = trace;
   const cpuNodes: NodeId[] = Array.from({ length: config.cpus }, (_, cpu) => cpu % config.nodes);
@@ -184,6 +190,10 @@ function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptio
   wireFrames(sys, ranges, cpuNodes, zonelists, trace);
   wireKernelMemory(sys, ranges, cpuNodes, trace);
   wireSwapAndReclaim(sys, options, zonelists, trace);
+  wireDisks(sys, options.diskBackends ?? []);
+  sys.readahead = new Readahead(
+    findOccupant("readahead policy", readaheadPolicies, config.seats.readahead).create({}),
+  );
   wireCpus(sys, cpuNodes);
   startInit(sys);
   return sys;

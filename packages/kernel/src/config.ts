@@ -5,7 +5,7 @@ import { EINVAL, KernelError, MAX_NUMNODES } from "@pageframe/contracts";
 import { tlbProblems } from "@pageframe/tlb";
 import { z } from "zod";
 import { isSize } from "./sizes.ts";
-import { CAUSE_NAMES, DEFAULT_COSTS_NS } from "./time.ts";
+import { COST_NAMES, DEFAULT_COSTS_NS } from "./time.ts";
 
 /** Least RAM, in bytes, that a machine may leave to programs: below it not even a shell's stack and text fit. */
 export const MIN_MEMORY_BYTES = 65536;
@@ -24,6 +24,7 @@ const seatNames = z.strictObject({
   numa: z.string().default("local"),
   oom: z.string().default("badness"),
   asids: z.string().default("dynamic"),
+  readahead: z.string().default("linux"),
 });
 
 const tlbLevel = z.strictObject({
@@ -34,7 +35,7 @@ const tlbLevel = z.strictObject({
 
 const costs = z.strictObject(
   Object.fromEntries(
-    CAUSE_NAMES.map((name, cause) => [name, z.number().min(0).default(DEFAULT_COSTS_NS[cause])]),
+    COST_NAMES.map((name, cause) => [name, z.number().min(0).default(DEFAULT_COSTS_NS[cause])]),
   ),
 );
 
@@ -60,6 +61,22 @@ export const kernelConfigSchema = z.strictObject({
         synchronous: z.boolean().optional(),
         /** Does the device turn, so that neighbours on it are read ahead and not neighbours in the mapping? */
         rotational: z.boolean().default(false),
+      }),
+    )
+    .default([]),
+  /** Disks, named vda, vdb, ... unless named. `file` is a path that the application opens; without it the disk is in memory. */
+  disks: z
+    .array(
+      z.strictObject({
+        name: z
+          .string()
+          .regex(/^[a-z][a-z0-9]*$/, "a disk's name is lower-case letters and digits, such as vda")
+          .optional(),
+        size: size,
+        file: z.string().optional(),
+        /** How long it takes: a row of the block package's table of models. */
+        model: z.string().default("nvme"),
+        scheduler: z.string().default("none"),
       }),
     )
     .default([]),

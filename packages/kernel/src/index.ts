@@ -24,7 +24,8 @@ export {
   setFixmap,
   VSYSCALL_PAGE,
 } from "./kernel-space/fixmap.ts";
-export { type Inode, NO_SHM_ID, type OpenFile, pathOf } from "./files/files.ts";
+export { NO_SHM_ID, pathOf } from "./files/files.ts";
+export { type Disk, type Inode, type OpenFile, type SuperBlock } from "./files/inode.ts";
 export { Kernel } from "./kernel.ts";
 export {
   ADDRESS_AREAS_4,
@@ -94,7 +95,7 @@ export { type WaitResult } from "./mm/lifecycle.ts";
 export { type Cpu, type System } from "./system.ts";
 export { type TableFormat, tableFormat } from "./kernel-space/table-format.ts";
 export { BLOCKED_ON_UFFD, type Mm, Task, type TaskSignal } from "./task.ts";
-export { CAUSE_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";
+export { CAUSE_NAMES, COST_NAMES, type CostTable, DEFAULT_COSTS_NS } from "./time.ts";
 export { type AdvisedRange } from "./syscalls/process-madvise.ts";
 export { type UffdioArgs, type UffdioRange } from "./syscalls/userfaultfd.ts";
 export { accessOk, taskSizeMax, type UserPointer } from "./pages/uaccess.ts";

@@ -7,7 +7,7 @@
  * fs/drop_caches.c; kernel/sysctl.c and mm/: the tables of vm.
  */
 import { bug, EACCES, EINVAL, ENOENT, PAGE_SIZE } from "@pageframe/contracts";
-import { dropPageCache } from "./files/drop-caches.ts";
+import { dropCaches } from "./files/drop-caches.ts";
 import { type System } from "./system.ts";
 
 const INT_MAX = 0x7fffffff;
@@ -106,7 +106,7 @@ function set(sys: System, name: string, value: number): void {
       vmCommit.adminReserveKib = value;
       break;
     case "vm/drop_caches":
-      if ((value & 1) !== 0) dropPageCache(sys);
+      dropCaches(sys, value & 3);
       break;
     case "vm/max_map_count":
       sysctls.maxMapCount = value;

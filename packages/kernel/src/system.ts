@@ -31,7 +31,10 @@ import { type SwapAreas } from "@pageframe/swap";
 import { type VmaPool, type VmCommit } from "@pageframe/vma";
 import { type Gather, type ReclaimFlushes, type TlbFlushes } from "./tlb/coherence.ts";
 import { type KernelConfig } from "./config.ts";
+import { type Disk } from "./files/inode.ts";
+import { type Readahead } from "./filemap/readahead-state.ts";
 import { type Files } from "./files/files.ts";
+import { type SuperBlock } from "./files/inode.ts";
 import { SwapClusterState } from "./pages/swap-cluster-state.ts";
 import { SysvShm } from "./files/shm-segments.ts";
 import { type Zombie } from "./process.ts";
@@ -92,6 +95,18 @@ export class System {
   readonly sysctls: Sysctls;
   readonly sysvShm = new SysvShm();
   readonly uffd = new Userfaults();
+  readonly disks: Disk[] = [];
+  /** Mounted file systems; null where an id is free. */
+  readonly mounts: (SuperBlock | null)[] = [];
+  /** Why the last mount failed, as the kernel's log would say; empty when it did not. */
+  mountProblem = "";
+  readahead!: Readahead;
+  /** Inodes of disks with dirty pages, oldest first. */
+  readonly dirtyInodes = new Set<number>();
+  nrBiosInFlight = 0;
+  /** Pages of disk files that reads and faults found in the cache, and did not. */
+  nrCacheHits = 0;
+  nrCacheMisses = 0;
   frames!: FrameAllocator;
   slab!: ObjectAllocator;
   caches!: KernelCaches;

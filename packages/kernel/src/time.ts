@@ -20,6 +20,11 @@ export const CAUSE_TLB_FLUSH_ONE = 12;
 export const CAUSE_TLB_FLUSH_ALL = 13;
 export const CAUSE_TLB_IPI = 14;
 export const CAUSE_CR3_WRITE = 15;
+/** Time that no table gives: waiting for a device, sleeping. */
+export const CAUSE_IO_WAIT = 16;
+export const CAUSE_IDLE = 17;
+/** Causes that have a cost per event; those behind are waits. */
+const NR_COSTS = 16;
 /** Names of the causes, by index. */
 export const CAUSE_NAMES: readonly string[] = [
   "access",
@@ -38,9 +43,14 @@ export const CAUSE_NAMES: readonly string[] = [
   "tlbFlushAll",
   "tlbIpi",
   "cr3Write",
+  "ioWait",
+  "idle",
 ];
 
-/** Nanoseconds that one event of each cause takes, in the order of {@link CAUSE_NAMES}. */
+/** Names of the causes that have a cost per event, by index. */
+export const COST_NAMES: readonly string[] = CAUSE_NAMES.slice(0, NR_COSTS);
+
+/** Nanoseconds that one event of each cause takes, in the order of {@link COST_NAMES}. */
 export type CostTable = readonly number[];
 
 /**
@@ -68,6 +78,16 @@ export class TimeAccount {
   /** Spends the cost of `nr` events. */
   spend(cause: number, nr: number): void {
     this.spentNs[cause] += this.costsNs[cause] * nr;
+  }
+
+  /** Waits until `untilNs`; returns at once when that is past. `cause`: CAUSE_IO_WAIT or CAUSE_IDLE. */
+  waitUntil(untilNs: number, cause: number): void {
+    let missingNs = untilNs - this.nowNs;
+    // Whole nanoseconds; a second round only where the sum was rounded down.
+    while (missingNs > 0) {
+      this.spentNs[cause] += Math.ceil(missingNs);
+      missingNs = untilNs - this.nowNs;
+    }
   }
 
   /** Nanoseconds since boot. O(causes). */

@@ -1,7 +1,7 @@
 import { KernelError } from "@pageframe/contracts";
 import {
   bootKernel,
-  CAUSE_NAMES,
+  COST_NAMES,
   ConfigError,
   formatBytes,
   formatPages,
@@ -41,10 +41,11 @@ describe("parseKernelConfig", () => {
       numa: "local",
       oom: "badness",
       asids: "dynamic",
+      readahead: "linux",
     });
     expect(config.tlbSinglePageFlushCeiling).toBe(33);
     expect(config.tlb).toEqual({ l1: { entries: 64, ways: 4 }, l2: { entries: 1536, ways: 12 } });
-    expect(Object.keys(config.costs).sort()).toEqual([...CAUSE_NAMES].sort());
+    expect(Object.keys(config.costs).sort()).toEqual([...COST_NAMES].sort());
     expect(config.minFreeKbytes).toBeUndefined();
   });
 

@@ -241,7 +241,7 @@ describe("faults on shared memory", () => {
     kernel.ftruncate(task, fileId, PAGE_SIZE);
     mapPages(kernel, task, 0, 1, READ_WRITE, PRIVATE, fileId);
     kernel.read(task, at(0));
-    const pfn = kernel.sys.files.inodeOf(fileId).cached.get(0) ?? -1;
+    const pfn = kernel.sys.files.inodeOf(fileId).pages.load(0);
     expect(kernel.sys.memmap.flags[pfn] & (PG_DIRTY | PG_UPTODATE)).toBe(PG_UPTODATE);
     kernel.write(task, at(0), 3);
     expect([task.mm.rssAnon, task.mm.rssShmem]).toEqual([1, 0]);

@@ -26,6 +26,8 @@ export const NO_SLOT = -1;
 /** Slots in the arena of a machine whose data has no bytes of its own: page tables take one frame in 512 or few more. */
 const FRAMES_PER_SLOT = 8;
 const MIN_ARENA_SLOTS = 1024;
+/** Bytes of a word. */
+const WORD_BYTES = 4;
 /** Room for what else is put into the arena: TLBs, walk caches, batches of accesses. */
 const OTHER_ARENA_BYTES: number = 4 << 20;
 
@@ -151,6 +153,28 @@ export class FrameContents {
     }
     this.ensureSlot(pfn);
     this.bytes.set(from.subarray(0, PAGE_SIZE), this.slotOf[pfn] * PAGE_SIZE);
+  }
+
+  /** Copies bytes [offset, offset + nrBytes) of a page to `into` from index `at` on; zeros where the frame has none. */
+  copyOut(pfn: Pfn, offset: number, into: Uint8Array, at: number, nrBytes: number): void {
+    const slot = this.slotOf[pfn];
+    if (slot === NO_SLOT) into.fill(0, at, at + nrBytes);
+    else into.set(this.bytes.subarray(slot * PAGE_SIZE + offset, slot * PAGE_SIZE + offset + nrBytes), at);
+  }
+
+  /** Copies `nrBytes` of `from`, from index `at` on, into a page at `offset`. Does nothing in mode `none`. */
+  copyIn(pfn: Pfn, offset: number, from: Uint8Array, at: number, nrBytes: number): void {
+    if (this.mode === "none" || nrBytes === 0) return;
+    const base = this.ensureSlot(pfn) * WORD_BYTES;
+    this.bytes.set(from.subarray(at, at + nrBytes), base + offset);
+  }
+
+  /** Sets bytes [from, to) of a page. Does nothing in mode `none`. */
+  fillBytes(pfn: Pfn, from: number, to: number, value: number): void {
+    if (this.mode === "none" || from >= to) return;
+    if (this.slotOf[pfn] === NO_SLOT && value === 0) return;
+    const base = this.ensureSlot(pfn) * WORD_BYTES;
+    this.bytes.fill(value, base + from, base + to);
   }
 
   /** Does the page read as zeros? O(page). */

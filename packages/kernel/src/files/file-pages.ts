@@ -21,7 +21,8 @@ import {
   WORKINGSET_REFAULT_FILE,
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
-import { type Inode } from "./files.ts";
+import { type Inode, type OpenFile } from "./inode.ts";
+import { filemapFault } from "../filemap/fault.ts";
 import { SGP_CACHE, shmemGetPage } from "./shmem.ts";
 import { allocUserPage, countFilePage, putUserPage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
@@ -36,15 +37,26 @@ const PGPG_PER_PAGE = 4;
  * frame or an errno below NO_PFN: -ENOMEM; -EINVAL beyond the end of the file, -EIO, -ENOSPC (SIGBUS). A page that had to be
  * read counts in `sys.files.nrReads`.
  */
-export function getFilePage(sys: System, task: Task, vpn: Vpn, inode: Inode, pgoff: number): number {
+export function getFilePage(
+  sys: System,
+  task: Task,
+  vpn: Vpn,
+  file: OpenFile,
+  pgoff: number,
+  vmFlags: number,
+): number {
+  const { inode } = file;
   switch (inode.kind) {
+    case "disk":
+    case "bdev":
+      return filemapFault(sys, file, pgoff, vmFlags);
     case "shmem":
       return shmemGetPage(sys, task, inode, pgoff, SGP_CACHE);
     case "generated":
       return readGeneratedPage(sys, task, vpn, inode, pgoff);
     case "special": {
-      const pfn = inode.cached.get(pgoff);
-      if (pfn === undefined) return -EIO;
+      const pfn = inode.pages.load(pgoff);
+      if (pfn === NO_PFN) return -EIO;
       sys.memmap.getPage(pfn);
       return pfn;
     }
@@ -53,8 +65,8 @@ export function getFilePage(sys: System, task: Task, vpn: Vpn, inode: Inode, pgo
 
 function readGeneratedPage(sys: System, task: Task, vpn: Vpn, inode: Inode, pgoff: number): number {
   const { memmap, files } = sys;
-  const found = inode.cached.get(pgoff);
-  if (found !== undefined) {
+  const found = inode.pages.load(pgoff);
+  if (found !== NO_PFN) {
     memmap.getPage(found);
     sys.lru.markAccessed(found, sys.currentCpu);
     return found;
@@ -72,7 +84,7 @@ function readGeneratedPage(sys: System, task: Task, vpn: Vpn, inode: Inode, pgof
   memmap.flags[pfn] |= PG_UPTODATE;
   memmap.mapping[pfn] = inode.id;
   memmap.index[pfn] = pgoff;
-  inode.cached.set(pgoff, pfn);
+  inode.pages.store(pgoff, pfn);
   // One reference came with the page and is the cache's; this one is the caller's.
   memmap.getPage(pfn);
   countFilePage(sys, pfn, false, 1);
@@ -107,7 +119,7 @@ export function writeBackFilePage(sys: System, pfn: Pfn): void {
 export function dropFilePage(sys: System, pfn: Pfn): void {
   const { memmap } = sys;
   const inode = sys.files.inode(memmap.mapping[pfn]);
-  inode.cached.delete(memmap.index[pfn]);
+  inode.pages.erase(memmap.index[pfn]);
   inode.evicted.add(memmap.index[pfn]);
   countFilePage(sys, pfn, false, -1);
   memmap.mapping[pfn] = NO_MAPPING;

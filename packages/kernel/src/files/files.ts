@@ -8,72 +8,25 @@
  * descriptor is open or a VMA maps it, the inode while it has a name or a file. A cached page holds one reference and is
  * found by (inode, page offset).
  *
- * Three kinds of inodes: `shmem` (tmpfs, memfd, shared anonymous memory, SysV segments: shmem.ts), `generated` (bytes are
- * a function of file and offset until somebody writes them: file-pages.ts) and `special` (pages of the kernel image).
+ * Kinds of inodes: `shmem` (tmpfs, memfd, shared anonymous memory, SysV segments: shmem.ts), `generated` (bytes are
+ * a function of file and offset until somebody writes them: file-pages.ts), `special` (pages of the kernel image), `disk` (of
+ * a mounted file system: ../filemap) and `bdev` (the blocks of a disk itself: ../disk/buffers.ts).
  * Source: Linux 6.18 include/linux/fs.h, struct inode, struct address_space, struct file; fs/file_table.c, __fput().
  * Differs: a descriptor is open for all tasks at once, and its number is the file's id.
  */
 import { bug, NO_PFN, PAGE_SIZE, type Pfn, type SwapEntry } from "@pageframe/contracts";
+import {
+  errseqSample,
+  newReadaheadState,
+  PageIndex,
+  PageIndexPool,
+  VM_READAHEAD_PAGES,
+} from "@pageframe/pagecache";
 import { FMODE_READ, FMODE_WRITE } from "@pageframe/vma";
+import { type Inode, type InodeKind, type OpenFile } from "./inode.ts";
 
 /** A file that is no attachment of a SysV segment. */
 export const NO_SHM_ID = -1;
-
-/** What provides the pages of an inode. */
-export type InodeKind = "shmem" | "generated" | "special";
-
-/** An object that files open and pages belong to (struct inode with its address_space). */
-export interface Inode {
-  readonly id: number;
-  /** Number that /proc/PID/maps shows; given once. */
-  readonly ino: number;
-  /** Name that /proc/PID/maps shows, without " (deleted)". */
-  readonly name: string;
-  readonly kind: InodeKind;
-  readonly isShmem: boolean;
-  readonly isSpecial: boolean;
-  /** Device of its file system. */
-  readonly devMajor: number;
-  readonly devMinor: number;
-  /** Infinity for generated files: they have a byte everywhere. */
-  sizeBytes: number;
-  /** Names that it has; at 0 it ends with its last file. */
-  nrLinks: number;
-  /** Files that are open on it. */
-  nrFiles: number;
-  /** VMAs that map it. */
-  nrMappings: number;
-  /** Page offset to frame. */
-  readonly cached: Map<number, Pfn>;
-  /** Shmem: page offset to the slot that holds the page's bytes. Disjoint from `cached`. */
-  readonly swapped: Map<number, SwapEntry>;
-  /** Shmem: offset past any page that it has, in memory or in swap. */
-  pastLastPage: number;
-  /** Shmem: its whole size was charged to the overcommit account at once, and not page by page (no VM_NORESERVE). */
-  isReserved: boolean;
-  /** Shmem: counts against the size of the /dev/shm mount. */
-  readonly isLimited: boolean;
-  /** Shmem: F_SEAL_* bits. */
-  seals: number;
-  /** Generated: offsets that were in memory once and were evicted. */
-  readonly evicted: Set<number>;
-  /** Generated: bytes of pages that were written and then left memory. */
-  readonly written: Map<number, Uint8Array>;
-}
-
-/** One opening of an inode (struct file). */
-export interface OpenFile {
-  readonly id: number;
-  readonly inode: Inode;
-  /** FMODE_READ, FMODE_WRITE. */
-  readonly mode: number;
-  /** SysV segment that it is an attachment of, or NO_SHM_ID. */
-  readonly shmId: number;
-  /** Has a descriptor: system calls may name it. */
-  isOpen: boolean;
-  /** The descriptor, and each VMA that maps it (f_count). */
-  nrRefs: number;
-}
 
 /** What an inode is made from. */
 export interface InodeConfig {
@@ -104,6 +57,8 @@ export class Files {
   nrTmpfsBlocks = 0;
   /** Pages read again after they were evicted: each made a fault major. */
   nrReads = 0;
+  /** Nodes of all inodes' indexes. */
+  readonly indexPool = new PageIndexPool();
   private readonly freeInodeIds: number[] = [];
   private readonly freeFileIds: number[] = [];
   private nextIno = 1;
@@ -156,7 +111,7 @@ export class Files {
       nrLinks: config.nrLinks,
       nrFiles: 0,
       nrMappings: 0,
-      cached: new Map<number, Pfn>(),
+      pages: new PageIndex(this.indexPool),
       swapped: new Map<number, SwapEntry>(),
       pastLastPage: 0,
       isReserved: config.isReserved,
@@ -164,15 +119,35 @@ export class Files {
       seals: config.seals,
       evicted: new Set<number>(),
       written: new Map<number, Uint8Array>(),
+      superBlock: null,
+      fsIno: 0,
+      disk: null,
+      ownDisk: null,
+      isOnDisk: false,
+      dirtiedWhenNs: 0,
+      wbErr: 0,
+      nrWriteErrors: 0,
     };
     this.inodes[id] = inode;
     return inode;
   }
 
   /** Opens an inode. `mode`: FMODE_* bits. */
-  openInode(inode: Inode, mode: number, shmId: number = NO_SHM_ID): OpenFile {
+  openInode(inode: Inode, mode: number, shmId: number = NO_SHM_ID, openFlags = 0): OpenFile {
     const id = this.freeFileIds.pop() ?? this.opened.length;
-    const file: OpenFile = { id, inode, mode, shmId, isOpen: true, nrRefs: 1 };
+    const file: OpenFile = {
+      id,
+      inode,
+      mode,
+      shmId,
+      openFlags,
+      position: 0,
+      ra: newReadaheadState(VM_READAHEAD_PAGES),
+      isRandom: false,
+      wbErr: errseqSample(inode.wbErr),
+      isOpen: true,
+      nrRefs: 1,
+    };
     this.opened[id] = file;
     inode.nrFiles++;
     return file;
@@ -207,7 +182,7 @@ export class Files {
     return inode.id;
   }
 
-  /** One VMA less maps a file. Returns the inode if nobody can reach it any more, or null. */
+  /** One VMA less maps a file. Returns the inode if nobody has it open any more and it may go: evictInode(); or null. */
   unmapFile(fileId: number): Inode | null {
     const file = this.file(fileId);
     file.inode.nrMappings--;
@@ -228,7 +203,7 @@ export class Files {
 
   /** Frame of a cached page, or NO_PFN. */
   findPage(inodeId: number, pgoff: number): Pfn {
-    return this.inodes[inodeId]?.cached.get(pgoff) ?? NO_PFN;
+    return this.inodes[inodeId]?.pages.load(pgoff) ?? NO_PFN;
   }
 
   /** Fills `into` with the bytes of a generated file at a page offset. */
@@ -247,7 +222,7 @@ export class Files {
     if (--file.nrRefs > 0) return null;
     this.opened[file.id] = null;
     this.freeFileIds.push(file.id);
-    return --inode.nrFiles === 0 && inode.nrLinks === 0 ? inode : null;
+    return --inode.nrFiles === 0 && (inode.nrLinks === 0 || inode.kind === "disk") ? inode : null;
   }
 }
 

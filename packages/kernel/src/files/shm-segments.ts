@@ -9,7 +9,7 @@
  * Differs: no permissions, no namespaces, no huge pages, no SHM_LOCK.
  */
 import { IPC_PRIVATE, SHMMNI } from "@pageframe/contracts";
-import { type Inode } from "./files.ts";
+import { type Inode } from "./inode.ts";
 
 /** Slots of ids (IPCMNI), and sequence numbers. */
 const IPCMNI = 32768;

@@ -4,7 +4,7 @@
  */
 import { bug, ENOSPC, PAGE_SIZE, type Pfn } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
-import { type Inode } from "./files.ts";
+import { type Inode } from "./inode.ts";
 import { countFilePage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
@@ -13,7 +13,7 @@ import { type Task } from "../task.ts";
 export function addToCache(sys: System, inode: Inode, pgoff: number, pfn: Pfn): void {
   sys.memmap.mapping[pfn] = inode.id;
   sys.memmap.index[pfn] = pgoff;
-  inode.cached.set(pgoff, pfn);
+  inode.pages.store(pgoff, pfn);
   if (pgoff >= inode.pastLastPage) inode.pastLastPage = pgoff + 1;
   countFilePage(sys, pfn, true, 1);
 }
@@ -21,7 +21,8 @@ export function addToCache(sys: System, inode: Inode, pgoff: number, pfn: Pfn): 
 /** Takes a page out of a shmem inode; the cache's reference is the caller's then (filemap_remove_folio). */
 export function removeFromCache(sys: System, inode: Inode, pfn: Pfn): void {
   const { memmap } = sys;
-  if (!inode.cached.delete(memmap.index[pfn])) bug(`pfn ${pfn} is not cached by inode ${inode.id}`);
+  if (inode.pages.load(memmap.index[pfn]) !== pfn) bug(`pfn ${pfn} is not cached by inode ${inode.id}`);
+  inode.pages.erase(memmap.index[pfn]);
   countFilePage(sys, pfn, true, -1);
   memmap.mapping[pfn] = NO_MAPPING;
 }

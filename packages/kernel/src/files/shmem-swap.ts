@@ -16,7 +16,7 @@ import {
   type Pfn,
   type SwapEntry,
 } from "@pageframe/contracts";
-import { type Inode } from "./files.ts";
+import { type Inode } from "./inode.ts";
 import { addToCache, removeFromCache, unchargePages } from "./shmem-inode.ts";
 import { noteClusterHit, readCluster, readIntoSwapCache } from "../pages/swap-cluster.ts";
 import { addPageToSwap, freeSwapEntry } from "../pages/swap-pages.ts";
@@ -99,8 +99,8 @@ export function nrSwappedPages(inode: Inode, startPgoff: number, endPgoff: numbe
  * reference (filemap_get_incore_folio).
  */
 export function findIncorePage(sys: System, inode: Inode, pgoff: number): Pfn {
-  const pfn = inode.cached.get(pgoff);
-  if (pfn !== undefined) return pfn;
+  const pfn = inode.pages.load(pgoff);
+  if (pfn !== NO_PFN) return pfn;
   const entry = inode.swapped.get(pgoff);
   return entry === undefined ? NO_PFN : sys.swap.lookupCache(entry);
 }

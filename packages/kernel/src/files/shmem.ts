@@ -1,7 +1,7 @@
 /**
  * Shared memory with files: pages of tmpfs, memfd, shared anonymous mappings and SysV segments. Hot: per shmem fault.
  *
- * A page is in memory (`inode.cached`), in swap (`inode.swapped`), or a hole. Every page that is no hole is charged: to the
+ * A page is in memory (`inode.pages`), in swap (`inode.swapped`), or a hole. Every page that is no hole is charged: to the
  * overcommit account unless the whole size was, and to the /dev/shm mount if it lies there.
  * Source: Linux 6.18 mm/shmem.c, shmem_get_folio_gfp(), shmem_undo_range(), shmem_evict_inode(). Differs: no huge pages, no quotas.
  */
@@ -16,7 +16,8 @@ import {
   PG_UPTODATE,
   type Pfn,
 } from "@pageframe/contracts";
-import { type Inode, type OpenFile } from "./files.ts";
+import { type Inode, type OpenFile } from "./inode.ts";
+import { putInode } from "../fs/inodes.ts";
 import { addToCache, chargePage, removeFromCache, unchargePages } from "./shmem-inode.ts";
 import { freeShmemSwap, swapInShmem } from "./shmem-swap.ts";
 import { allocUserPage, putUserPage } from "../pages/pages.ts";
@@ -45,7 +46,7 @@ export const SGP_FALLOC = 4;
 export function shmemGetPage(sys: System, task: Task, inode: Inode, pgoff: number, sgp: number): number {
   const { memmap } = sys;
   if (sgp <= SGP_CACHE && pgoff * PAGE_SIZE >= inode.sizeBytes) return -EINVAL;
-  const found = inode.cached.get(pgoff) ?? NO_PFN;
+  const found = inode.pages.load(pgoff);
   if (found !== NO_PFN) {
     memmap.getPage(found);
     if (sgp === SGP_WRITE) sys.lru.markAccessed(found, sys.currentCpu);
@@ -125,25 +126,33 @@ export function truncateShmem(
 
 /** Frees pages [startPage, endPage), in memory or in swap, in order. O(pages of the range, or pages there if fewer). */
 function dropShmemPages(sys: System, inode: Inode, startPage: number, endPage: number): void {
-  const { cached, swapped } = inode;
-  if (cached.size + swapped.size >= endPage - startPage) {
+  const { pages, swapped } = inode;
+  if (pages.nrPages + swapped.size >= endPage - startPage) {
     for (let pgoff = startPage; pgoff < endPage; pgoff++) dropOffset(sys, inode, pgoff);
     return;
   }
   const pgoffs: number[] = [];
-  for (const pgoff of cached.keys()) if (pgoff >= startPage && pgoff < endPage) pgoffs.push(pgoff);
+  for (let at = pages.nextPage(startPage, endPage - 1); at >= 0; at = pages.nextPage(at + 1, endPage - 1))
+    pgoffs.push(at);
   for (const pgoff of swapped.keys()) if (pgoff >= startPage && pgoff < endPage) pgoffs.push(pgoff);
   for (const pgoff of pgoffs.sort((a, b) => a - b)) dropOffset(sys, inode, pgoff);
 }
 
 function dropOffset(sys: System, inode: Inode, pgoff: number): void {
-  const pfn = inode.cached.get(pgoff);
-  if (pfn !== undefined) dropShmemPage(sys, inode, pfn);
+  const pfn = inode.pages.load(pgoff);
+  if (pfn !== NO_PFN) dropShmemPage(sys, inode, pfn);
   else if (inode.swapped.has(pgoff)) freeShmemSwap(sys, inode, pgoff);
 }
 
-/** Frees everything that an inode has which nobody can reach any more (shmem_evict_inode, iput). */
+/**
+ * Nobody has an inode open any more: frees everything that it has when it has no name either; one of a disk stays in memory while
+ * it has pages (shmem_evict_inode, iput).
+ */
 export function evictInode(sys: System, inode: Inode): void {
+  if (inode.kind === "disk") {
+    putInode(sys, inode);
+    return;
+  }
   if (inode.isShmem) {
     truncateShmem(sys, null, inode, 0, Infinity);
     if (inode.isReserved) sys.vmCommit.uncharge(Math.ceil(inode.sizeBytes / PAGE_SIZE));
@@ -160,7 +169,7 @@ function clearPage(sys: System, pfn: Pfn): void {
 
 /** Zeroes bytes [from, to) of one page, if it is no hole (truncate_inode_partial_folio). */
 function zeroPart(sys: System, task: Task, inode: Inode, pgoff: number, from: number, to: number): void {
-  let pfn = inode.cached.get(pgoff) ?? NO_PFN;
+  let pfn = inode.pages.load(pgoff);
   if (pfn !== NO_PFN) sys.memmap.getPage(pfn);
   else pfn = shmemGetPage(sys, task, inode, pgoff, SGP_READ);
   if (pfn < 0) return;

@@ -2,7 +2,7 @@
  * The ends of SysV segments and of files that nothing maps any more.
  * Source: Linux 6.18 ipc/shm.c, __shm_close(), shm_destroy(), shm_may_destroy().
  */
-import { type OpenFile } from "./files.ts";
+import { type OpenFile } from "./inode.ts";
 import { evictInode } from "./shmem.ts";
 import { type ShmSegment } from "./shm-segments.ts";
 import { type System } from "../system.ts";

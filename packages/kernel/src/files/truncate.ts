@@ -5,6 +5,7 @@
 import {
   EINTR,
   ENOSPC,
+  NO_PFN,
   EPERM,
   F_SEAL_FUTURE_WRITE,
   F_SEAL_GROW,
@@ -14,7 +15,7 @@ import {
   PG_DIRTY,
   PG_UPTODATE,
 } from "@pageframe/contracts";
-import { type Inode } from "./files.ts";
+import { type Inode } from "./inode.ts";
 import { maxTmpfsBlocks, reacctSize } from "./shmem-inode.ts";
 import { dropShmemPage, SGP_FALLOC, shmemGetPage, truncateShmem } from "./shmem.ts";
 import { unmapMapping } from "./unmap-mapping.ts";
@@ -95,7 +96,7 @@ export function allocateShmem(
 /** Takes back the pages of [startPage, endPage) that nobody has looked at. */
 function undoAllocation(sys: System, inode: Inode, startPage: number, endPage: number): void {
   for (let pgoff = startPage; pgoff < endPage; pgoff++) {
-    const pfn = inode.cached.get(pgoff);
-    if (pfn !== undefined && !sys.memmap.hasFlags(pfn, PG_UPTODATE)) dropShmemPage(sys, inode, pfn);
+    const pfn = inode.pages.load(pgoff);
+    if (pfn !== NO_PFN && !sys.memmap.hasFlags(pfn, PG_UPTODATE)) dropShmemPage(sys, inode, pfn);
   }
 }

@@ -5,7 +5,6 @@
 import {
   NO_VMA,
   PG_ANON,
-  PG_DIRTY,
   PTE_D,
   PTE_MARKER_HI,
   PTE_MARKER_UFFD_WP,
@@ -18,7 +17,8 @@ import {
   PAGES_PER_LEVEL,
   PT_LEVEL_PMD,
 } from "@pageframe/contracts";
-import { type Inode } from "./files.ts";
+import { type Inode } from "./inode.ts";
+import { markPageDirty } from "../filemap/dirty.ts";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
 import { zapPages } from "../mm/zap.ts";
 import { putUserPage, removeRmap } from "../pages/pages.ts";
@@ -80,7 +80,7 @@ function zapFilePages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
     if (isWpKept && entryIsUffdWp(lo, hi)) cursor.set(pteMarkerLo(PTE_MARKER_UFFD_WP), PTE_MARKER_HI);
     else cursor.clear();
     gather.takeEntries(vpn, vpn + 1);
-    if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+    if ((lo & PTE_D) !== 0) markPageDirty(sys, pfn);
     removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED);
     putUserPage(sys, pfn, sys.currentCpu);
     gather.takePage();

@@ -16,6 +16,7 @@ import {
   ENOMEM,
   KernelError,
   NO_ENTRY,
+  NO_PFN,
   PAGE_SIZE,
   type Pfn,
   PT_LEVEL_PTE,
@@ -37,7 +38,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type OpenFile } from "../files/files.ts";
+import { type OpenFile } from "../files/inode.ts";
 import { linearPageIndex, vmFlagsToPteHi, vmFlagsToPteLo } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
@@ -77,8 +78,8 @@ export function mapVdso(sys: System, mm: Mm): Vaddr {
 /** Answers a fault in a mapping without struct pages (vvar_fault, vmf_insert_pfn). Returns VM_FAULT_* bits. */
 export function faultPfnMap(sys: System, mm: Mm, vma: VmaId, vpn: Vpn): number {
   const { pool } = mm.space;
-  const pfn = sys.files.inodeOf(pool.fileId[vma]).cached.get(linearPageIndex(mm, vma, vpn));
-  if (pfn === undefined) return VM_FAULT_SIGBUS;
+  const pfn = sys.files.inodeOf(pool.fileId[vma]).pages.load(linearPageIndex(mm, vma, vpn));
+  if (pfn === NO_PFN) return VM_FAULT_SIGBUS;
   const entry = mm.pageTable.allocEntry(vpn, PT_LEVEL_PTE);
   if (entry === NO_ENTRY) return VM_FAULT_OOM;
   const vmFlags = pool.vmFlags[vma];
@@ -97,8 +98,8 @@ function specialFiles(sys: System): readonly OpenFile[] {
   }
   const [time, rng, ...text] = vdsoPfns;
   const vvar = sys.files.openSpecial("[vvar]");
-  vvar.inode.cached.set(VVAR_TIME_PAGE, time);
-  vvar.inode.cached.set(VVAR_RNG_PAGE, rng);
+  vvar.inode.pages.store(VVAR_TIME_PAGE, time);
+  vvar.inode.pages.store(VVAR_RNG_PAGE, rng);
   const vclock = sys.files.openSpecial("[vvar_vclock]");
   const vdso = sys.files.openSpecial("[vdso]");
   text.forEach((pfn, pgoff) => putVdsoPage(sys, vdso, pgoff, pfn));
@@ -108,7 +109,7 @@ function specialFiles(sys: System): readonly OpenFile[] {
 
 /** Pages of the vdso have struct pages, which know where they belong. */
 function putVdsoPage(sys: System, vdso: OpenFile, pgoff: number, pfn: Pfn): void {
-  vdso.inode.cached.set(pgoff, pfn);
+  vdso.inode.pages.store(pgoff, pfn);
   sys.memmap.mapping[pfn] = vdso.inode.id;
   sys.memmap.index[pfn] = pgoff;
 }

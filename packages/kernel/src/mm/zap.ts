@@ -11,7 +11,6 @@ import {
   type Paddr,
   type Pfn,
   PG_ANON,
-  PG_DIRTY,
   PG_RESERVED,
   PG_SWAPCACHE,
   PTE_A,
@@ -35,6 +34,7 @@ import {
 import { type Gather } from "../tlb/coherence.ts";
 import { NO_SHM_ID } from "../files/files.ts";
 import { putMappedFile } from "../files/sysv-shm.ts";
+import { markPageDirty } from "../filemap/dirty.ts";
 import { COUNT_BATCHED } from "./rss-stat.ts";
 import { changeProtection, MM_CP_MPROTECT } from "./change-protection.ts";
 import { movePages } from "./move-pages.ts";
@@ -95,7 +95,7 @@ export function zapPages(
       const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
       if ((sys.memmap.flags[pfn] & PG_ANON) === 0) {
         if ((lo & PTE_D) !== 0) {
-          sys.memmap.setFlags(pfn, PG_DIRTY);
+          markPageDirty(sys, pfn);
           dirtyTableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
         }
         if ((lo & PTE_A) !== 0) noteUse(sys, mm, vpn, pfn);

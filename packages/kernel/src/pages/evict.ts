@@ -19,6 +19,7 @@ import {
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_LOCKED,
+  PG_RECLAIM,
   PG_SWAPBACKED,
   PG_SWAPCACHE,
   PG_UNEVICTABLE,
@@ -43,7 +44,10 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { NO_LINK } from "@pageframe/memmap";
+import { markPageDirty } from "../filemap/dirty.ts";
+import { invalidatePage } from "../filemap/drop-pages.ts";
 import { dropFilePage, writeBackFilePage } from "../files/file-pages.ts";
+import { type Inode } from "../files/inode.ts";
 import { dropShmemPage } from "../files/shmem.ts";
 import { moveShmemToSwap } from "../files/shmem-swap.ts";
 import { isInLockedVma, mlockPage } from "./mlock-pages.ts";
@@ -189,9 +193,23 @@ export class Evictor implements ReclaimHost {
     if (memmap.refcount[pfn] !== memmap.mapcount[pfn] + 1) return EVICT_BUSY;
     if (!this.unmapFile(pfn)) return EVICT_IN_USE;
     if ((memmap.flags[pfn] & PG_SWAPBACKED) !== 0) return this.evictShmem(pfn);
+    const inode = sys.files.inode(memmap.mapping[pfn]);
+    if (inode.kind === "disk" || inode.kind === "bdev") return this.evictDiskPage(inode, pfn);
     if ((memmap.flags[pfn] & PG_DIRTY) !== 0) sys.unmapBatch.beforeWrite();
     writeBackFilePage(sys, pfn);
     dropFilePage(sys, pfn);
+    sys.unmapBatch.freed();
+    return EVICT_FREED;
+  }
+
+  /** Clean pages of disks go; dirty ones wait for writeback, which reclaim leaves to the flusher. */
+  private evictDiskPage(inode: Inode, pfn: Pfn): number {
+    const { sys } = this;
+    if ((sys.memmap.flags[pfn] & PG_DIRTY) !== 0) {
+      sys.memmap.setFlags(pfn, PG_RECLAIM);
+      return EVICT_IN_USE;
+    }
+    if (!invalidatePage(sys, inode, pfn)) return EVICT_BUSY;
     sys.unmapBatch.freed();
     return EVICT_FREED;
   }
@@ -252,7 +270,7 @@ export class Evictor implements ReclaimHost {
       if (isLocked(mm, vpn)) return false;
       const entry = mm.pageTable.findEntry(vpn);
       const lo = mm.pageTable.entryLo(entry);
-      if ((lo & PTE_D) !== 0) memmap.setFlags(pfn, PG_DIRTY);
+      if ((lo & PTE_D) !== 0) markPageDirty(sys, pfn);
       if ((lo & PTE_UFFD_WP) !== 0 && leavesMarkers(mm, mm.space.findVma(vpn))) {
         mm.pageTable.setEntry(entry, pteMarkerLo(PTE_MARKER_UFFD_WP), PTE_MARKER_HI);
       } else {

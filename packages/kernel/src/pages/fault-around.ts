@@ -6,6 +6,7 @@
  */
 import {
   NO_ENTRY,
+  NO_PFN,
   PAGE_SIZE,
   PAGES_PER_LEVEL,
   PG_LOCKED,
@@ -19,7 +20,9 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type Inode, NO_SHM_ID, type OpenFile } from "../files/files.ts";
+import { type Inode, type OpenFile } from "../files/inode.ts";
+import { NO_SHM_ID } from "../files/files.ts";
+import { PG_READAHEAD } from "../filemap/readahead.ts";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
 import { pageProtLo } from "./page-prot.ts";
 import { addRmap, linearPageIndex, vmFlagsToPteHi } from "./pages.ts";
@@ -33,7 +36,7 @@ const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
 /** Does a file map pages that nobody asked for? Attachments of SysV segments have no map_pages. */
 export function shouldFaultAround(file: OpenFile): boolean {
-  return file.inode.isShmem && file.shmId === NO_SHM_ID;
+  return (file.inode.isShmem && file.shmId === NO_SHM_ID) || file.inode.kind === "disk";
 }
 
 /**
@@ -59,9 +62,9 @@ export function doFaultAround(sys: System, task: Task, vma: VmaId, vpn: Vpn, ino
   let flagsHi = 0;
   let result = 0;
   for (let at = startVpn; at < endVpn; at++) {
-    const pfn = inode.cached.get(at + pgoffDelta);
-    if (pfn === undefined) continue;
-    if (!memmap.hasFlags(pfn, PG_UPTODATE) || memmap.hasFlags(pfn, PG_LOCKED)) continue;
+    const pfn = inode.pages.load(at + pgoffDelta);
+    if (pfn === NO_PFN) continue;
+    if (!memmap.hasFlags(pfn, PG_UPTODATE) || memmap.hasFlags(pfn, PG_LOCKED | PG_READAHEAD)) continue;
     memmap.getPage(pfn);
     const entry = mm.pageTable.allocEntry(at, PT_LEVEL_PTE);
     if (entry === NO_ENTRY || task.killedBy !== null) {

@@ -14,7 +14,6 @@ import {
   NO_VMA,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
-  PG_DIRTY,
   PG_LRU,
   PG_SWAPCACHE,
   PGFAULT,
@@ -64,6 +63,9 @@ import {
   X86_PF_USER,
   X86_PF_WRITE,
 } from "@pageframe/contracts";
+import { NO_MAPPING } from "@pageframe/memmap";
+import { markPageDirty } from "../filemap/dirty.ts";
+import { pageMkwrite } from "../filemap/fault.ts";
 import { COUNT_NONE, COUNT_NOW } from "../mm/rss-stat.ts";
 import { doFilePage } from "./file-fault.ts";
 import { allocZeroedPage, copyContents, mapWritten, prepareAnonVma } from "./own-page.ts";
@@ -257,7 +259,10 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
 
   if (!isZeroPage && ((vmFlags & VM_SHARED) !== 0 || mayReuseAnon(sys, old, cpu))) {
     if (isUnshare) return 0;
-    if ((vmFlags & VM_SHARED) !== 0) memmap.setFlags(old, PG_DIRTY);
+    if ((vmFlags & VM_SHARED) !== 0) {
+      const error = dirtySharedPage(sys, task, old);
+      if (error !== 0) return error;
+    }
     sys.vmstat.events[PGREUSE]++;
     // A right more needs no flush: other CPUs fault once and find it (ptep_set_access_flags).
     mm.pageTable.setEntry(entry, lo | writtenPteLo(vmFlags) | PTE_A, hi);
@@ -301,6 +306,20 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
   // Other CPUs may still read the old page (ptep_clear_flush).
   sys.tlbFlusher.flushPage(mm, vpn);
   return 0;
+}
+
+/** A shared mapping writes to a page that it could only read: a disk hears of it first (do_page_mkwrite). 0 or VM_FAULT_*. */
+function dirtySharedPage(sys: System, task: Task, pfn: Pfn): number {
+  const { memmap } = sys;
+  const inode = memmap.mapping[pfn] === NO_MAPPING ? null : sys.files.inode(memmap.mapping[pfn]);
+  if (inode?.kind !== "disk") {
+    markPageDirty(sys, pfn);
+    return 0;
+  }
+  memmap.getPage(pfn);
+  const error = pageMkwrite(sys, task, inode, pfn);
+  putUserPage(sys, pfn, task.cpu);
+  return error;
 }
 
 /** May a write take over an anonymous page: is this mapping its only user? (wp_can_reuse_anon_folio) */

@@ -14,7 +14,6 @@ import {
   ENOMEM,
   NO_ENTRY,
   NO_PFN,
-  PG_DIRTY,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   type Pfn,
@@ -34,6 +33,8 @@ import {
 } from "@pageframe/contracts";
 import { doFaultAround, shouldFaultAround } from "./fault-around.ts";
 import { getFilePage } from "../files/file-pages.ts";
+import { markPageDirty } from "../filemap/dirty.ts";
+import { pageMkwrite } from "../filemap/fault.ts";
 import { faultPfnMap } from "../mm/special-mappings.ts";
 import { copyContents, mapWritten, prepareAnonVma } from "./own-page.ts";
 import { pageProtLo } from "./page-prot.ts";
@@ -82,17 +83,34 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
     if (copy === NO_PFN) return VM_FAULT_OOM;
   }
   const nrReadsBefore = sys.files.nrReads;
-  const pfn = task.killedBy === null ? getFilePage(sys, task, vpn, inode, pgoff) : -ENOMEM;
+  const pfn = task.killedBy === null ? getFilePage(sys, task, vpn, file, pgoff, vmFlags) : -ENOMEM;
   const hasTable = pfn >= 0 && mm.pageTable.allocEntry(vpn, PT_LEVEL_PTE) !== NO_ENTRY;
   if (!hasTable || task.killedBy !== null) {
     if (copy !== NO_PFN) putUserPage(sys, copy, task.cpu);
     if (pfn >= 0) putUserPage(sys, pfn, task.cpu);
     return pfn >= 0 || pfn === -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
   }
+  const isRead = sys.files.nrReads !== nrReadsBefore;
+  const majorBit = isRead ? VM_FAULT_MAJOR : 0;
+  if (!isWrite && isRead && !isPerPage && inode.kind === "disk") {
+    // Who waited for a page comes again, and finds it among its neighbours (VM_FAULT_RETRY).
+    const result = doFaultAround(sys, task, vma, vpn, inode);
+    if (result !== 0) {
+      putUserPage(sys, pfn, task.cpu);
+      return (result & ~VM_FAULT_NOPAGE) | majorBit;
+    }
+  }
+  if (isWrite && !isCow && inode.kind === "disk") {
+    const error = pageMkwrite(sys, task, inode, pfn);
+    if (error !== 0) {
+      putUserPage(sys, pfn, task.cpu);
+      return error | majorBit;
+    }
+  }
   const entry = mm.pageTable.findEntry(vpn);
   if (isCow) mapCopy(sys, task, vma, vpn, entry, copy, pfn);
   else mapFilePage(sys, task, vma, vpn, entry, pfn, isWrite);
-  return sys.files.nrReads === nrReadsBefore ? 0 : VM_FAULT_MAJOR;
+  return majorBit;
 }
 
 /** Maps a private copy of a file's page, and drops the reference to the page. */
@@ -120,7 +138,7 @@ function mapFilePage(
   let flagsLo = pageProtLo(sys, vmFlags, pool.fileId[vma]);
   if (isWrite) {
     flagsLo |= writtenPteLo(vmFlags);
-    sys.memmap.setFlags(pfn, PG_DIRTY);
+    markPageDirty(sys, pfn);
   }
   mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, vmFlagsToPteHi(vmFlags)));
   addRmap(sys, mm, vpn, pfn);

@@ -19,5 +19,7 @@ export function pageProtLo(sys: System, vmFlags: number, fileId: number): number
 function wantsWriteNotify(sys: System, vmFlags: number, fileId: number): boolean {
   if ((vmFlags & (VM_SHARED | VM_WRITE)) !== (VM_SHARED | VM_WRITE)) return false;
   if ((vmFlags & VM_SOFTDIRTY) === 0 || (vmFlags & VM_UFFD_WP) !== 0) return true;
-  return fileId >= 0 && sys.files.inodeOf(fileId).kind === "generated";
+  if (fileId < 0) return false;
+  const { kind } = sys.files.inodeOf(fileId);
+  return kind === "generated" || kind === "disk";
 }

@@ -18,6 +18,7 @@ import {
   TP_MARK_VICTIM,
   VM_SHARED,
 } from "@pageframe/contracts";
+import { completeIo } from "../disk/io.ts";
 import { enterKernelMode, exitToUserMode } from "../tlb/kpti.ts";
 import { exitTask } from "../mm/lifecycle.ts";
 import { type System } from "../system.ts";
@@ -123,6 +124,7 @@ function reapMemory(sys: System, victim: Task): void {
 
 /** Runs what is due after a system call or fault: killed tasks end, woken kswapds balance their nodes. */
 export function runDaemons(sys: System): void {
+  completeIo(sys);
   const cpu = sys.cpus[sys.currentCpu];
   const wasInUserMode = hasDaemonWork(sys) && enterKernelMode(sys, cpu);
   for (const task of sys.tasks.values()) if (task.killedBy !== null) exitTask(sys, task);

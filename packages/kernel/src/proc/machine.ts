@@ -78,7 +78,7 @@ export function meminfoSource(sys: System): MeminfoSource {
     totalRamPages: totalRamPages(sys),
     totalReservePages: sys.frames.totalReservePages(),
     wmarkLowPages: wmarkLowPages(sys),
-    bufferPages: 0,
+    bufferPages: sys.disks.reduce((sum, disk) => sum + disk.inode.pages.nrPages, 0),
     totalSwapPages: swap.nrTotalSlots,
     freeSwapPages: swap.nrFreeSlots,
     commitLimitPages: vmCommit.commitLimitPages,

@@ -8,6 +8,7 @@ import {
   bug,
   INIT_MM,
   NO_ENTRY,
+  NO_PFN,
   NO_VMA,
   NR_ANON_PAGES,
   NR_FILE_PAGES,
@@ -53,6 +54,7 @@ import { NO_LINK, NO_MAPPING, NO_ZONE } from "@pageframe/memmap";
 import { NO_UFFD } from "@pageframe/vma";
 import { expectedCr3, userOfPcid } from "../tlb/kpti.ts";
 import { linearPageIndex } from "../pages/pages.ts";
+import { auditDiskFiles } from "./audit-disk-files.ts";
 import { type Cpu, type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 
@@ -83,6 +85,7 @@ export function auditSystem(sys: System): void {
     nrTables += mm.nrTablePages;
   }
   auditFiles(sys, mapped);
+  auditDiskFiles(sys);
   auditUserfaults(sys);
   auditFrames(sys, mapped);
   auditSwap(sys, mapped);
@@ -235,13 +238,20 @@ function auditFiles(sys: System, mapped: MappedState): void {
     if (inode.nrFiles !== nrOpen) bug(`inode ${inode.id} counts ${inode.nrFiles} open files of ${nrOpen}`);
     if (nrOpen === 0 && inode.nrLinks === 0) bug(`inode ${inode.id} has neither a file nor a name`);
     for (const [pgoff, entry] of inode.swapped) {
-      if (inode.cached.has(pgoff)) bug(`page ${pgoff} of inode ${inode.id} is in memory and in swap`);
+      if (inode.pages.load(pgoff) !== NO_PFN)
+        bug(`page ${pgoff} of inode ${inode.id} is in memory and in swap`);
       if (pgoff >= inode.pastLastPage) bug(`page ${pgoff} of inode ${inode.id} lies past its last page`);
       mapped.swapCounts.set(entry, (mapped.swapCounts.get(entry) ?? 0) + 1);
     }
-    if (inode.isLimited) nrTmpfsBlocks += inode.cached.size + inode.swapped.size;
+    if (inode.isLimited) nrTmpfsBlocks += inode.pages.nrPages + inode.swapped.size;
     if (inode.isSpecial) continue;
-    for (const [pgoff, pfn] of inode.cached) {
+    inode.pages.checkInvariants();
+    for (
+      let pgoff = inode.pages.nextPage(0, Infinity);
+      pgoff >= 0;
+      pgoff = inode.pages.nextPage(pgoff + 1, Infinity)
+    ) {
+      const pfn = inode.pages.load(pgoff);
       if (inode.isShmem && pgoff >= inode.pastLastPage)
         bug(`page ${pgoff} of inode ${inode.id} lies past its last page`);
       if (memmap.mapping[pfn] !== inode.id || memmap.index[pfn] !== pgoff) {

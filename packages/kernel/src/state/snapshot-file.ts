@@ -11,7 +11,15 @@
  * arena with the code that is compiled for it. A class with other fields than those in the file is of another version,
  * and the file is refused.
  */
-import { bug, EINVAL, isExternalState, KernelError } from "@pageframe/contracts";
+import {
+  bug,
+  EINVAL,
+  isExternalState,
+  KernelError,
+  O_CREAT,
+  O_RDWR,
+  POSIX_FADV_DONTNEED,
+} from "@pageframe/contracts";
 import { Arena, usedLength } from "@pageframe/memmap";
 import { MemorySwapBackend, NullSwapBackend } from "@pageframe/swap";
 import { bootKernel } from "../boot.ts";
@@ -111,8 +119,22 @@ export function decodeSnapshot(bytes: Uint8Array): LoadedSnapshot {
   const likeKernel = bootKernel(header.config);
   const like = new GraphWriter();
   like.add(likeKernel);
-  reader.learn(like.classes(), likeKernel.sys.contents.arena);
+  reader.learn(new Map([...classesOfUse(), ...like.classes()]), likeKernel.sys.contents.arena);
   return { kernel: reader.build() as Kernel, note: header.note };
+}
+
+/** Classes that come into a machine with use only: files, mounted file systems, transfers in flight. */
+function classesOfUse(): ReadonlyMap<string, object> {
+  const kernel = bootKernel({ memory: "2MiB", disks: [{ size: "4MiB" }] });
+  const task = kernel.spawn("like");
+  kernel.mkfs("vda");
+  kernel.mount("vda", "/");
+  const file = kernel.open(task, "/file", O_CREAT | O_RDWR);
+  kernel.pwrite(task, file, new Uint8Array(1), 0);
+  kernel.fadvise(task, file, 0, 0, POSIX_FADV_DONTNEED);
+  const writer = new GraphWriter();
+  writer.add(kernel);
+  return writer.classes();
 }
 
 function readHeader(bytes: Uint8Array): { header: Header; buffersAt: number } {

@@ -1,5 +1,5 @@
 /** Calls about files and shared memory, each a short way to the functions beside. */
-import { O_CREAT, O_RDWR, type Vaddr } from "@pageframe/contracts";
+import { O_CREAT, O_RDWR, POSIX_FADV_WILLNEED, type Vaddr } from "@pageframe/contracts";
 import { type Task } from "../task.ts";
 import {
   sysAddSeals,
@@ -13,13 +13,16 @@ import {
   sysOpenTmpfs,
   sysPread,
   sysPwrite,
+  sysLseek,
+  sysRead,
   sysUnlinkTmpfs,
+  sysWrite,
 } from "./files.ts";
 import { type ShmidDs, shmStat, sysShmat, sysShmctl, sysShmdt, sysShmget } from "./shm.ts";
-import { ProcessCalls } from "./process-calls.ts";
+import { NameCalls } from "./name-calls.ts";
 
-/** Files in memory, and SysV segments. */
-export class FileCalls extends ProcessCalls {
+/** Files that are open, files in memory, and SysV segments. */
+export class FileCalls extends NameCalls {
   /** Makes a file to map; returns its id. Its bytes are generated (files.ts). */
   openFile(name: string): number {
     return this.sys.files.open(name).id;
@@ -72,16 +75,45 @@ export class FileCalls extends ProcessCalls {
     return this.afterSyscall(sysPwrite(this.sys, task, fileId, from, offsetBytes));
   }
 
-  /** fsync(2): 0 or -EBADF. */
+  /** read(2): fills `to` from the file's position on, and moves it; the bytes read, 0 at the end, or -errno. */
+  readFile(task: Task, fileId: number, to: Uint8Array): number {
+    this.enter(task);
+    return this.afterSyscall(sysRead(this.sys, task, fileId, to));
+  }
+
+  /** write(2): at the file's position, or at the end with O_APPEND; the bytes written or -errno. */
+  writeFile(task: Task, fileId: number, from: Uint8Array): number {
+    this.enter(task);
+    return this.afterSyscall(sysWrite(this.sys, task, fileId, from));
+  }
+
+  /** lseek(2): the new position or -errno. `whence`: SEEK_*. */
+  lseek(task: Task, fileId: number, offsetBytes: number, whence: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysLseek(this.sys, fileId, offsetBytes, whence));
+  }
+
+  /** fdatasync(2): 0 or -errno. */
+  fdatasync(task: Task, fileId: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysFsync(this.sys, fileId, true));
+  }
+
+  /** readahead(2): reads pages of a range into the cache and does not wait. 0, -EBADF or -EINVAL. */
+  readahead(task: Task, fileId: number, offsetBytes: number, lengthBytes: number): number {
+    return this.fadvise(task, fileId, offsetBytes, lengthBytes, POSIX_FADV_WILLNEED);
+  }
+
+  /** fsync(2): 0, -EBADF, or the error of a write that this opening has not heard of. */
   fsync(task: Task, fileId: number): number {
     this.enter(task);
     return this.afterSyscall(sysFsync(this.sys, fileId));
   }
 
   /** posix_fadvise(2): 0, -EBADF or -EINVAL. Neither tmpfs nor generated files heed it. */
-  fadvise(task: Task, fileId: number, _offsetBytes: number, lengthBytes: number, advice: number): number {
+  fadvise(task: Task, fileId: number, offsetBytes: number, lengthBytes: number, advice: number): number {
     this.enter(task);
-    return this.afterSyscall(sysFadvise(this.sys, fileId, lengthBytes, advice));
+    return this.afterSyscall(sysFadvise(this.sys, fileId, offsetBytes, lengthBytes, advice));
   }
 
   /** fcntl(2) with F_ADD_SEALS: 0 or -errno. `seals`: F_SEAL_* bits. */

@@ -10,6 +10,7 @@ import {
   EINVAL,
   ENOENT,
   ENOSYS,
+  ENXIO,
   EOPNOTSUPP,
   EPERM,
   F_SEAL_EXEC,
@@ -27,9 +28,13 @@ import {
   MFD_NOEXEC_SEAL,
   NO_VMA,
   O_ACCMODE,
+  O_APPEND,
   O_CREAT,
+  O_DIRECT,
+  O_DSYNC,
   O_EXCL,
   O_RDONLY,
+  O_SYNC,
   O_TRUNC,
   O_WRONLY,
   PAGE_SIZE,
@@ -37,13 +42,26 @@ import {
   PG_UPTODATE,
   type Pfn,
   POSIX_FADV_NOREUSE,
+  SEEK_CUR,
+  SEEK_DATA,
+  SEEK_END,
+  SEEK_HOLE,
+  SEEK_SET,
   VM_MAYWRITE,
   VM_SHARED,
 } from "@pageframe/contracts";
 import { FMODE_READ, FMODE_WRITE } from "@pageframe/vma";
-import { type Inode, type OpenFile } from "../files/files.ts";
+import { type Inode, type OpenFile } from "../files/inode.ts";
 import { getFilePage } from "../files/file-pages.ts";
 import { closeFile, evictInode, newShmemInode, SGP_READ, SGP_WRITE, shmemGetPage } from "../files/shmem.ts";
+import { allocateDisk, punchDisk, setDiskSize } from "../files/disk-size.ts";
+import { BufferSink, BufferSource } from "../filemap/buffer-io.ts";
+import { directRead, directWrite } from "../filemap/direct.ts";
+import { adviseFile } from "../filemap/fadvise.ts";
+import { fsyncFile } from "../filemap/fsync.ts";
+import { filemapRead } from "../filemap/read.ts";
+import { seekDataOrHole } from "../filemap/seek.ts";
+import { filemapWrite, MAX_FILE_BYTES } from "../filemap/write.ts";
 import { allocateShmem, emptyShmem, punchShmem, setShmemSize } from "../files/truncate.ts";
 import { putUserPage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
@@ -110,7 +128,9 @@ export function sysFtruncate(sys: System, task: Task, fileId: number, lengthByte
   if (lengthBytes < 0) return -EINVAL;
   const file = sys.files.descriptor(fileId);
   if (file === null) return -EBADF;
-  if ((file.mode & FMODE_WRITE) === 0 || !file.inode.isShmem) return -EINVAL;
+  if ((file.mode & FMODE_WRITE) === 0) return -EINVAL;
+  if (file.inode.kind === "disk") return setDiskSize(sys, task, file.inode, lengthBytes);
+  if (!file.inode.isShmem) return -EINVAL;
   return setShmemSize(sys, task, file.inode, lengthBytes);
 }
 
@@ -146,22 +166,88 @@ export function fallocateFile(
   if (isPunch && !keepSize) return -EOPNOTSUPP;
   if ((file.mode & FMODE_WRITE) === 0) return -EBADF;
   const { inode } = file;
-  if (!inode.isShmem) return -EOPNOTSUPP;
   const endBytes = offsetBytes + lengthBytes;
+  if (inode.kind === "disk") {
+    return isPunch
+      ? punchDisk(sys, inode, offsetBytes, endBytes)
+      : allocateDisk(sys, task, inode, offsetBytes, endBytes, keepSize);
+  }
+  if (!inode.isShmem) return -EOPNOTSUPP;
   return isPunch
     ? punchShmem(sys, task, inode, offsetBytes, endBytes)
     : allocateShmem(sys, task, inode, offsetBytes, endBytes, keepSize);
 }
 
-/** fsync(2). Shared memory has nowhere to go to, and generated files write their pages when they leave. 0 or -EBADF. */
-export function sysFsync(sys: System, fileId: number): number {
-  return sys.files.descriptor(fileId) === null ? -EBADF : 0;
+/**
+ * fsync(2), or fdatasync(2) with `dataOnly`. Shared memory has nowhere to go to, and generated files write their pages when they
+ * leave. 0, -EBADF, or the error of a write that this opening has not heard of yet.
+ */
+export function sysFsync(sys: System, fileId: number, dataOnly = false): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null) return -EBADF;
+  return file.inode.kind === "disk" ? fsyncFile(sys, file, dataOnly) : 0;
 }
 
 /** posix_fadvise(2): tmpfs ignores advice, generated files have no readahead. 0, -EBADF or -EINVAL. */
-export function sysFadvise(sys: System, fileId: number, lengthBytes: number, advice: number): number {
-  if (sys.files.descriptor(fileId) === null) return -EBADF;
-  return lengthBytes < 0 || advice < 0 || advice > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+export function sysFadvise(
+  sys: System,
+  fileId: number,
+  offsetBytes: number,
+  lengthBytes: number,
+  advice: number,
+): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null) return -EBADF;
+  if (lengthBytes < 0 || advice < 0 || advice > POSIX_FADV_NOREUSE) return -EINVAL;
+  return file.inode.kind === "disk" ? adviseFile(sys, file, offsetBytes, lengthBytes, advice) : 0;
+}
+
+/** read(2) at the file's position, which moves. Returns the bytes read or -errno. */
+export function sysRead(sys: System, task: Task, fileId: number, to: Uint8Array): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null || (file.mode & FMODE_READ) === 0) return -EBADF;
+  const nrRead = readFile(sys, task, file, to, file.position);
+  if (nrRead > 0) file.position += nrRead;
+  return nrRead;
+}
+
+/** write(2) at the file's position, or at its end with O_APPEND; the position moves. Returns the bytes written or -errno. */
+export function sysWrite(sys: System, task: Task, fileId: number, from: Uint8Array): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null || (file.mode & FMODE_WRITE) === 0) return -EBADF;
+  if ((file.openFlags & O_APPEND) !== 0) file.position = file.inode.sizeBytes;
+  const nrWritten = writeFile(sys, task, file, from, file.position);
+  if (nrWritten > 0) file.position += nrWritten;
+  return nrWritten;
+}
+
+/** lseek(2). Returns the position, -EBADF, -EINVAL, or -ENXIO when there is no data behind. */
+export function sysLseek(sys: System, fileId: number, offsetBytes: number, whence: number): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null) return -EBADF;
+  const position = seekTarget(file, offsetBytes, whence);
+  if (position < 0) return position;
+  if (position > MAX_FILE_BYTES) return -EINVAL;
+  file.position = position;
+  return position;
+}
+
+function seekTarget(file: OpenFile, offsetBytes: number, whence: number): number {
+  const { inode } = file;
+  switch (whence) {
+    case SEEK_SET:
+      return offsetBytes < 0 ? -EINVAL : offsetBytes;
+    case SEEK_CUR:
+      return file.position + offsetBytes < 0 ? -EINVAL : file.position + offsetBytes;
+    case SEEK_END:
+      return inode.sizeBytes + offsetBytes < 0 ? -EINVAL : inode.sizeBytes + offsetBytes;
+    case SEEK_DATA:
+    case SEEK_HOLE:
+      if (offsetBytes < 0 || offsetBytes >= inode.sizeBytes) return -ENXIO;
+      return seekDataOrHole(inode, offsetBytes, whence === SEEK_DATA);
+    default:
+      return -EINVAL;
+  }
 }
 
 /** pread(2) into a buffer of the kernel's. Returns the bytes read, fewer at the end of the file, or -errno. */
@@ -175,7 +261,23 @@ export function sysPread(
   const file = sys.files.descriptor(fileId);
   if (file === null || (file.mode & FMODE_READ) === 0) return -EBADF;
   if (offsetBytes < 0) return -EINVAL;
+  return readFile(sys, task, file, to, offsetBytes);
+}
+
+/** Reads a file at an offset into a buffer of the kernel's. Returns the bytes read or -errno. */
+export function readFile(
+  sys: System,
+  task: Task,
+  file: OpenFile,
+  to: Uint8Array,
+  offsetBytes: number,
+): number {
   const { inode } = file;
+  if (inode.kind === "disk") {
+    return (file.openFlags & O_DIRECT) !== 0
+      ? directRead(sys, file, to, offsetBytes)
+      : filemapRead(sys, file, offsetBytes, to.length, new BufferSink(sys.contents, to));
+  }
   const nrBytes = Math.min(to.length, Math.max(0, inode.sizeBytes - offsetBytes));
   for (let done = 0; done < nrBytes;) {
     const pgoff = Math.floor((offsetBytes + done) / PAGE_SIZE);
@@ -183,7 +285,7 @@ export function sysPread(
     const nrHere = Math.min(PAGE_SIZE - from, nrBytes - done);
     const pfn = inode.isShmem
       ? shmemGetPage(sys, task, inode, pgoff, SGP_READ)
-      : getFilePage(sys, task, pgoff, inode, pgoff);
+      : getFilePage(sys, task, pgoff, file, pgoff, 0);
     // A hole is NO_PFN, and reads as zeros.
     if (pfn < -1) return done > 0 ? done : pfn;
     if (pfn < 0) {
@@ -209,14 +311,26 @@ export function sysPwrite(
   const file = sys.files.descriptor(fileId);
   if (file === null || (file.mode & FMODE_WRITE) === 0) return -EBADF;
   if (offsetBytes < 0) return -EINVAL;
+  return writeFile(sys, task, file, from, offsetBytes);
+}
+
+/** Writes a buffer of the kernel's to a file at an offset. Returns the bytes written or -errno. */
+export function writeFile(
+  sys: System,
+  task: Task,
+  file: OpenFile,
+  from: Uint8Array,
+  offsetBytes: number,
+): number {
   const { inode } = file;
+  if (inode.kind === "disk") return writeDiskFile(sys, task, file, from, offsetBytes);
   for (let done = 0; done < from.length;) {
     const position = offsetBytes + done;
     const pgoff = Math.floor(position / PAGE_SIZE);
     const to = position % PAGE_SIZE;
     const nrHere = Math.min(PAGE_SIZE - to, from.length - done);
     const error = writeError(inode, position + nrHere);
-    const pfn = error !== 0 ? error : writtenPage(sys, task, inode, pgoff);
+    const pfn = error !== 0 ? error : writtenPage(sys, task, file, pgoff);
     if (pfn < 0) return done > 0 ? done : pfn;
     writePart(sys, pfn, from, done, to, nrHere);
     putUserPage(sys, pfn, task.cpu);
@@ -256,10 +370,29 @@ function writeError(inode: Inode, endBytes: number): number {
   return (inode.seals & F_SEAL_GROW) !== 0 && endBytes > inode.sizeBytes ? -EPERM : 0;
 }
 
-function writtenPage(sys: System, task: Task, inode: Inode, pgoff: number): number {
-  return inode.isShmem
-    ? shmemGetPage(sys, task, inode, pgoff, SGP_WRITE)
-    : getFilePage(sys, task, pgoff, inode, pgoff);
+/** Writes to a file on a disk, at its end with O_APPEND; with O_SYNC or O_DSYNC it is durable then. */
+function writeDiskFile(
+  sys: System,
+  task: Task,
+  file: OpenFile,
+  from: Uint8Array,
+  offsetBytes: number,
+): number {
+  const { inode, openFlags } = file;
+  const position = (openFlags & O_APPEND) !== 0 ? inode.sizeBytes : offsetBytes;
+  const nrWritten =
+    (openFlags & O_DIRECT) !== 0
+      ? directWrite(sys, file, from, position)
+      : filemapWrite(sys, task, file, position, from.length, new BufferSource(sys.contents, from));
+  if (nrWritten <= 0 || (openFlags & O_DSYNC) === 0) return nrWritten;
+  const error = fsyncFile(sys, file, (openFlags & O_SYNC) !== O_SYNC);
+  return error < 0 ? error : nrWritten;
+}
+
+function writtenPage(sys: System, task: Task, file: OpenFile, pgoff: number): number {
+  return file.inode.isShmem
+    ? shmemGetPage(sys, task, file.inode, pgoff, SGP_WRITE)
+    : getFilePage(sys, task, pgoff, file, pgoff, 0);
 }
 
 /** Copies bytes into a page; what else a new page has becomes zeros. */

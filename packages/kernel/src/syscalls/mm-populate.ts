@@ -15,7 +15,6 @@ import {
   NO_VMA,
   PAGE_SIZE,
   pagesOfBytes,
-  PG_DIRTY,
   PT_LEVEL_PTE,
   PTE_D,
   PTE_RW,
@@ -37,6 +36,7 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { isAccessible } from "@pageframe/vma";
+import { markPageDirty } from "../filemap/dirty.ts";
 import { handleMmFault, handleWatchedFault } from "../pages/fault.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
@@ -146,7 +146,7 @@ function touchPage(sys: System, task: Task, vpn: Vpn, isWrite: boolean): boolean
   if (!pteIsPresent(lo) || (isWrite && (lo & PTE_RW) === 0)) return false;
   const pfn = leafPfn(lo, pageTable.entryHi(entry), PT_LEVEL_PTE);
   if ((lo & PTE_SPECIAL) === 0 || pfn === sys.zeroPfn) {
-    if (isWrite && (lo & PTE_D) === 0) sys.memmap.setFlags(pfn, PG_DIRTY);
+    if (isWrite && (lo & PTE_D) === 0) markPageDirty(sys, pfn);
     sys.lru.markAccessed(pfn, sys.currentCpu);
   }
   return true;

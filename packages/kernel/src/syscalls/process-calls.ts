@@ -18,6 +18,7 @@ import {
   type WaitResult,
   waitForChild,
 } from "../mm/lifecycle.ts";
+import { passTime } from "../pages/pass-time.ts";
 import { runDaemons } from "../pages/pressure.ts";
 import { readSysctl, writeSysctl } from "../sysctl.ts";
 import { type Task } from "../task.ts";
@@ -132,6 +133,13 @@ export class ProcessCalls extends KernelCore {
     const before = task.process.personality;
     task.process.personality = bits;
     return this.afterSyscall(before);
+  }
+
+  /** nanosleep(2): virtual time passes, I/O completes and daemons run when they are due. */
+  sleep(task: Task, ns: number): void {
+    this.enter(task);
+    passTime(this.sys, this.sys.time.nowNs + ns);
+    this.afterSyscall(0);
   }
 
   /** Reads a file of /proc/sys by its path there, such as `vm/swappiness`: its text without newline, -ENOENT or -EACCES. */

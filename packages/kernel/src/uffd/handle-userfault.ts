@@ -4,6 +4,7 @@
  * dumps core is not modelled.
  */
 import {
+  NO_PFN,
   PAGE_SIZE,
   UFFD_EVENT_PAGEFAULT,
   UFFD_FEATURE_EXACT_ADDRESS,
@@ -21,7 +22,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type Inode } from "../files/files.ts";
+import { type Inode } from "../files/inode.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 
@@ -71,6 +72,7 @@ export function handleShmemUserfault(
   // Beyond the end there is nothing to provide.
   if (!inode.isShmem || pgoff * PAGE_SIZE >= inode.sizeBytes) return 0;
   const vmFlags = task.mm.space.pool.vmFlags[vma];
-  const reason = inode.cached.has(pgoff) || inode.swapped.has(pgoff) ? VM_UFFD_MINOR : VM_UFFD_MISSING;
+  const reason =
+    inode.pages.load(pgoff) !== NO_PFN || inode.swapped.has(pgoff) ? VM_UFFD_MINOR : VM_UFFD_MISSING;
   return (vmFlags & reason) !== 0 ? handleUserfault(sys, task, vma, vpn, reason, isWrite) : 0;
 }

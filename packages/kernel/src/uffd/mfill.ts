@@ -238,7 +238,7 @@ function fillShmem(
     sys.time.spend(CAUSE_ZERO_PAGE, 1);
   }
   if (error === 0 && isOverSize(sys, mm, vma, vpn)) error = -EFAULT;
-  if (error === 0 && (inode.cached.has(pgoff) || inode.swapped.has(pgoff))) error = -EEXIST;
+  if (error === 0 && (inode.pages.load(pgoff) !== NO_PFN || inode.swapped.has(pgoff))) error = -EEXIST;
   error ||= checkEntry(sys, mm, vma, vpn);
   if (error !== 0) {
     if (pfn !== NO_PFN) putUserPage(sys, pfn, task.cpu);

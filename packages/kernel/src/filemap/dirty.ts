@@ -1,0 +1,49 @@
+/**
+ * Pages that are not what their disk has. Hot: per first write to a page.
+ *
+ * Every place that finds a page written calls markPageDirty(): for pages of disks it counts them and puts the inode on its
+ * way to writeback; for others the flag is all there is.
+ * Source: Linux 6.18 mm/page-writeback.c, folio_mark_dirty(), filemap_dirty_folio(), folio_account_dirtied(),
+ * folio_account_cleaned(); mm/filemap.c, filemap_unaccount_folio().
+ */
+import {
+  NR_DIRTIED,
+  NR_DIRTY,
+  NR_ZONE_WRITE_PENDING,
+  PG_ANON,
+  PG_DIRTY,
+  type Pfn,
+} from "@pageframe/contracts";
+import { NO_MAPPING } from "@pageframe/memmap";
+import { PAGECACHE_TAG_DIRTY } from "@pageframe/pagecache";
+import { type System } from "../system.ts";
+import { noteDirtyInode } from "./dirty-inodes.ts";
+
+/** A page was written: it must be written back before its frame is another's. */
+export function markPageDirty(sys: System, pfn: Pfn): void {
+  const { memmap } = sys;
+  const flags = memmap.flags[pfn];
+  if ((flags & PG_DIRTY) !== 0) return;
+  memmap.flags[pfn] = flags | PG_DIRTY;
+  if ((flags & PG_ANON) !== 0 || memmap.mapping[pfn] === NO_MAPPING) return;
+  const inode = sys.files.inode(memmap.mapping[pfn]);
+  if (!inode.isOnDisk) return;
+  inode.pages.setMark(memmap.index[pfn], PAGECACHE_TAG_DIRTY);
+  const node = sys.nodeOf(pfn);
+  sys.vmstat.modNode(node, NR_DIRTY, 1);
+  sys.vmstat.modNode(node, NR_DIRTIED, 1);
+  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, 1);
+  noteDirtyInode(sys, inode);
+}
+
+/** A page of a disk is clean again without being written: it goes, or its write begins (folio_cancel_dirty). */
+export function clearPageDirty(sys: System, pfn: Pfn): void {
+  const { memmap } = sys;
+  if (!memmap.hasFlags(pfn, PG_DIRTY)) return;
+  memmap.clearFlags(pfn, PG_DIRTY);
+  const inode = sys.files.inode(memmap.mapping[pfn]);
+  if (!inode.isOnDisk) return;
+  inode.pages.clearMark(memmap.index[pfn], PAGECACHE_TAG_DIRTY);
+  sys.vmstat.modNode(sys.nodeOf(pfn), NR_DIRTY, -1);
+  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, -1);
+}

@@ -1,0 +1,53 @@
+/** The readahead policy of a machine, what it is shown and where it answers. */
+import {
+  NO_PFN,
+  PAGE_SIZE,
+  type ReadaheadCache,
+  type ReadaheadPolicy,
+  type ReadaheadWindow,
+} from "@pageframe/contracts";
+import { type PageIndex, WindowFolios } from "@pageframe/pagecache";
+import { type Inode } from "../files/inode.ts";
+
+/** Pages of the largest transfer of a disk (max_sectors_kb 1280). */
+const IO_PAGES = 320;
+
+/** The page cache of one file, as the policy sees it. */
+class CacheOfInode implements ReadaheadCache {
+  readonly minFolioOrder = 0;
+  readonly maxFolioOrder = 0;
+  readonly ioPages = IO_PAGES;
+  pages: PageIndex | null = null;
+  nrFilePages = 0;
+
+  isCached(pgoff: number): boolean {
+    return this.pages !== null && this.pages.load(pgoff) !== NO_PFN;
+  }
+
+  folioOrder(pgoff: number): number {
+    return this.pages?.orderOf(pgoff) ?? 0;
+  }
+}
+
+/** The policy, what it is shown and where it answers. */
+export class Readahead {
+  readonly policy: ReadaheadPolicy;
+  readonly cache = new CacheOfInode();
+  readonly window: ReadaheadWindow = { startPgoff: 0, nrPages: 0, asyncSize: 0, order: 0 };
+  readonly folios = new WindowFolios();
+  /** Pages read ahead of need; those of them that were wanted later; those that left memory unwanted. */
+  nrAhead = 0;
+  nrAheadHits = 0;
+  nrAheadWasted = 0;
+
+  constructor(policy: ReadaheadPolicy) {
+    this.policy = policy;
+  }
+
+  /** Shows the policy a file. */
+  look(inode: Inode): ReadaheadCache {
+    this.cache.pages = inode.pages;
+    this.cache.nrFilePages = Math.ceil(inode.sizeBytes / PAGE_SIZE);
+    return this.cache;
+  }
+}

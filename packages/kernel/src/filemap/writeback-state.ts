@@ -1,0 +1,47 @@
+/**
+ * Pages on their way to the disk. Hot: per page written back.
+ * Source: Linux 6.18 mm/page-writeback.c, __folio_start_writeback(), __folio_end_writeback(); mm/filemap.c,
+ * folio_end_writeback(), mapping_set_error().
+ */
+import {
+  NR_WRITEBACK,
+  NR_WRITTEN,
+  NR_ZONE_WRITE_PENDING,
+  PG_WRITEBACK,
+  type Pfn,
+  TP_FILEMAP_SET_WB_ERR,
+} from "@pageframe/contracts";
+import { errseqSet, PAGECACHE_TAG_TOWRITE, PAGECACHE_TAG_WRITEBACK } from "@pageframe/pagecache";
+import { type Inode } from "../files/inode.ts";
+import { type System } from "../system.ts";
+
+/** A clean page is about to be written (folio_start_writeback). */
+export function beginPageWriteback(sys: System, inode: Inode, pfn: Pfn): void {
+  const { memmap } = sys;
+  const pgoff = memmap.index[pfn];
+  memmap.setFlags(pfn, PG_WRITEBACK);
+  inode.pages.setMark(pgoff, PAGECACHE_TAG_WRITEBACK);
+  inode.pages.clearMark(pgoff, PAGECACHE_TAG_TOWRITE);
+  sys.vmstat.modNode(sys.nodeOf(pfn), NR_WRITEBACK, 1);
+  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, 1);
+}
+
+/** A page was written, or could not be: `status` is 0 or -errno (folio_end_writeback). */
+export function endPageWriteback(sys: System, inode: Inode, pfn: Pfn, status: number): void {
+  const { memmap } = sys;
+  memmap.clearFlags(pfn, PG_WRITEBACK);
+  inode.pages.clearMark(memmap.index[pfn], PAGECACHE_TAG_WRITEBACK);
+  const node = sys.nodeOf(pfn);
+  sys.vmstat.modNode(node, NR_WRITEBACK, -1);
+  sys.vmstat.modNode(node, NR_WRITTEN, 1);
+  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, -1);
+  if (status < 0) setMappingError(sys, inode, status);
+}
+
+/** Remembers that a write failed, for everybody who asks with fsync() (mapping_set_error). */
+export function setMappingError(sys: System, inode: Inode, error: number): void {
+  inode.nrWriteErrors++;
+  inode.wbErr = errseqSet(inode.wbErr, error);
+  if (inode.superBlock !== null) inode.superBlock.wbErr = errseqSet(inode.superBlock.wbErr, error);
+  sys.trace?.emit(TP_FILEMAP_SET_WB_ERR, inode.id, -error, 0, 0);
+}
