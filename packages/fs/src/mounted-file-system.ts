@@ -504,8 +504,9 @@ export class MountedFileSystem implements FileSystem {
     if (sizeBytes >= 0) {
       const sizeBefore = getU64(bytes, at + INODE_BYTES);
       setU64(bytes, at + INODE_BYTES, sizeBytes);
-      // Data behind the old end was not seen, and need not have been written by an earlier commit.
-      if (sizeBytes > sizeBefore) this.store.order(ino);
+      // Data behind the old end was not seen, and need not have been written by an earlier commit; when the file shrinks, the
+      // zeros behind its new end must be there before the size is.
+      if (sizeBytes > sizeBefore || sizeBytes % FS_BLOCK_SIZE !== 0) this.store.order(ino);
       if (sizeBytes >= sizeBefore) return 0;
     }
     const result = this.extents.freeStep(ino, start, end);
@@ -599,14 +600,17 @@ export class MountedFileSystem implements FileSystem {
 
   // Making it last.
 
+  /**
+   * Differs: fsync commits what is there even when the inode has not changed, so that directories above it that were
+   * renamed are where the caller saw them. For fdatasync it must have changed in more than its times.
+   */
   syncInode(ino: number, dataOnly: boolean): number {
-    const isMoreThanTimes = this.store.transaction.touched.get(ino);
-    if (isMoreThanTimes === undefined || (dataOnly && !isMoreThanTimes)) return this.flush();
-    return this.store.commit();
+    const needsCommit = !dataOnly || this.store.transaction.touched.get(ino) === true;
+    return needsCommit ? this.syncAll() : this.flush();
   }
 
   syncAll(): number {
-    if (this.store.transaction.isEmpty) return this.flush();
+    if (this.store.isReadOnly || this.store.transaction.isEmpty) return this.flush();
     return this.store.commit();
   }
 

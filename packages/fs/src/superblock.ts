@@ -108,8 +108,10 @@ export function readSuperblock(host: FileSystemHost): FoundSuperblock | MountFai
     return fail("there is no file system of this kind here: block 0 has no superblock");
   }
   if (isSealed(bytes, KIND_SUPERBLOCK, SUPERBLOCK, SUPER_SEED)) return decode(host, bytes, false);
-  const last = host.nrBlocks - 1;
-  if (host.readBlocks(last, bytes) === 0 && isSealed(bytes, KIND_SUPERBLOCK, last, SUPER_SEED)) {
+  // The copy is where the device ends, or where the damaged one says that the file system does.
+  for (const last of [host.nrBlocks - 1, getU64(bytes, SUPER_BLOCKS) - 1]) {
+    if (last < 1 || last >= host.nrBlocks || host.readBlocks(last, bytes) < 0) continue;
+    if (!isSealed(bytes, KIND_SUPERBLOCK, last, SUPER_SEED)) continue;
     setU64(bytes, HEADER_BLOCK, SUPERBLOCK);
     sealBlock(bytes, SUPER_SEED);
     return decode(host, bytes, true);
@@ -118,6 +120,13 @@ export function readSuperblock(host: FileSystemHost): FoundSuperblock | MountFai
     errno: -EUCLEAN,
     sentence: "the superblock (block 0) has a wrong checksum, and its copy in the last block is not there",
   };
+}
+
+/** Is the copy in the last block whole? */
+export function readBackup(host: FileSystemHost, geometry: Geometry): boolean {
+  const bytes = new Uint8Array(FS_BLOCK_SIZE);
+  const last = geometry.nrBlocks - 1;
+  return host.readBlocks(last, bytes) === 0 && isSealed(bytes, KIND_SUPERBLOCK, last, SUPER_SEED);
 }
 
 function decode(

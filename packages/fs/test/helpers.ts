@@ -265,6 +265,8 @@ export class TestPages {
   pwrite(ino: number, offset: number, bytes: Uint8Array): number {
     const attributes = this.fs.getattr(ino);
     if (typeof attributes === "number") return attributes;
+    const cleared = this.clearTail(ino, attributes.sizeBytes, offset);
+    if (cleared < 0) return cleared;
     for (let done = 0; done < bytes.length;) {
       const fileBlock = Math.floor((offset + done) / FS_BLOCK_SIZE);
       const at = offset + done - fileBlock * FS_BLOCK_SIZE;
@@ -314,7 +316,18 @@ export class TestPages {
       for (const fileBlock of this.dirty.get(ino)?.keys() ?? [])
         if (fileBlock * FS_BLOCK_SIZE >= sizeBytes) this.dirty.get(ino)!.delete(fileBlock);
     }
-    return this.fs.setSize(ino, sizeBytes);
+    const cleared = this.clearTail(ino, attributes.sizeBytes, sizeBytes);
+    return cleared < 0 ? cleared : this.fs.setSize(ino, sizeBytes);
+  }
+
+  /**
+   * What lies behind the end in the last block may have been written for a size that a crash took back: it is zeroed before
+   * the file grows over it (Linux: iomap_zero_range() of xfs_setattr_size()).
+   */
+  private clearTail(ino: number, sizeBytes: number, newSizeBytes: number): number {
+    const last = Math.floor(sizeBytes / FS_BLOCK_SIZE);
+    const at = sizeBytes - last * FS_BLOCK_SIZE;
+    return newSizeBytes > sizeBytes && at > 0 ? this.zero(ino, last, at, FS_BLOCK_SIZE) : 0;
   }
 
   /** Zeroes a part of a page that has a block. */
