@@ -66,7 +66,7 @@ function createProgram(io: Io): Command {
   program
     .command("compile")
     .description("turn a trace into a .pft file, which is smaller and opens faster")
-    .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input")
+    .argument("<trace>", "lackey or strace text or .pft, gzipped or not; - for standard input")
     .requiredOption("-o, --output <file>", "file to write; gzipped when its name ends in .gz")
     .action((trace: string, options: CompileOptions) => compileCommand(trace, options, io));
   program
@@ -80,7 +80,7 @@ function createProgram(io: Io): Command {
   program
     .command("info")
     .description("say what a trace holds")
-    .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input")
+    .argument("<trace>", "lackey or strace text or .pft, gzipped or not; - for standard input")
     .option("--json", "print JSON")
     .action((trace: string, options: InfoOptions) => infoCommand(trace, options, io));
   program
@@ -103,7 +103,7 @@ function addRun(program: Command, io: Io): void {
   const run = program
     .command("run")
     .description("replay a trace and print what the memory manager did")
-    .argument("<trace>", "lackey text or .pft, gzipped or not; - for standard input");
+    .argument("<trace>", "lackey or strace text or .pft, gzipped or not; - for standard input");
   addMachineOptions(run)
     .option(
       "--swap-file <path>",
@@ -123,7 +123,7 @@ function addWalk(program: Command, io: Io): void {
     .command("walk")
     .description("say how an address is translated at a point of a replay, level by level")
     .argument("<address>", "hexadecimal with 0x in front, or decimal")
-    .argument("[trace]", "lackey text or .pft, gzipped or not; - for standard input")
+    .argument("[trace]", "lackey or strace text or .pft, gzipped or not; - for standard input")
     .option("--snapshot <file>", "look at a machine that run --save has saved, and replay nothing")
     .addOption(
       integerOption("--after <n>", "accesses to replay first (default: all)", 0, Number.MAX_SAFE_INTEGER),

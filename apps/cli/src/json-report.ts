@@ -12,8 +12,8 @@ export function jsonReport(metadata: TraceMetadata, reports: readonly RunReport[
 
 /** The metadata without the lists. */
 export function traceJson(metadata: TraceMetadata): object {
-  const { command, source, recordedWith, nrFootprintPages, counts } = metadata;
-  return { command, source, recordedWith, footprintPages: nrFootprintPages, counts };
+  const { command, source, recordedWith, nrFootprintPages, nrFilePages, counts } = metadata;
+  return { command, source, recordedWith, footprintPages: nrFootprintPages, filePages: nrFilePages, counts };
 }
 
 /** Indented, with a newline at the end. */
@@ -21,14 +21,14 @@ export function jsonText(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-function runJson(report: RunReport, { nrFootprintPages }: TraceMetadata): object {
+function runJson(report: RunReport, { nrFootprintPages, nrFilePages }: TraceMetadata): object {
   const { memory, result, isVerified } = report;
   const { killedBy } = result;
   const { memory: _memory, swap, ...config } = parseKernelConfig(report.config);
   return {
     memory: memory.text,
     memoryPages: memory.nrPages,
-    memoryOfFootprint: memory.nrPages / nrFootprintPages,
+    memoryOfFootprint: memory.nrPages / (nrFootprintPages + nrFilePages),
     accesses: result.accesses,
     splitAccesses: result.splitAccesses,
     tlb: result.tlb,

@@ -55,8 +55,8 @@ export async function replayAll(
   swapFiles: readonly (HostSwapFile | null)[],
   io: Io,
 ): Promise<RunReport[]> {
-  const { nrFootprintPages } = source.metadata;
-  const memories = resolveMemorySizes(machine.memorySizes, nrFootprintPages);
+  const { nrFootprintPages, nrFilePages } = source.metadata;
+  const memories = resolveMemorySizes(machine.memorySizes, nrFootprintPages + nrFilePages);
   const reports: RunReport[] = [];
   for (const memory of memories) {
     const config = kernelConfigOf(machine, memory.nrPages, nrFootprintPages);

@@ -58,15 +58,16 @@ export function colorsFor(io: Io): Colors {
 
 /** Describes the trace in two lines. */
 export function describeTrace(metadata: TraceMetadata, colors: Colors): string {
-  const { command, source, recordedWith, counts, nrFootprintPages } = metadata;
+  const { command, source, recordedWith, counts, nrFootprintPages, nrFilePages } = metadata;
   const { nrReads, nrWrites, nrFetches, nrEvents } = counts;
   const title = command === "" ? source : command;
   const recorder = recordedWith === "" ? "" : `, recorded with ${recordedWith}`;
   return (
     `${colors.bold(title)}${recorder}\n` +
     `${formatNoun(nrReads + nrWrites + nrFetches, "access", "accesses")}, ` +
-    `${formatNoun(nrEvents, "system call")} on mappings, ` +
-    `${formatNoun(nrFootprintPages, "page")} touched (${formatPages(nrFootprintPages)})\n`
+    `${formatNoun(nrEvents, "system call")} on mappings${nrFilePages === 0 ? "" : " and files"}, ` +
+    `${formatNoun(nrFootprintPages, "page")} touched (${formatPages(nrFootprintPages)})` +
+    `${nrFilePages === 0 ? "" : `, ${formatPages(nrFilePages)} of files read or written`}\n`
   );
 }
 

@@ -1,5 +1,6 @@
 /**
- * Opens a trace, whatever it is: lackey's text or a .pft file, plain or gzipped, by its first bytes and not its name.
+ * Opens a trace, whatever it is: lackey's text, strace's or a .pft file, plain or gzipped, by its first bytes and not its
+ * name.
  * Text streams through in chunks; only the compiled trace stays in memory.
  */
 import { createReadStream, type Stats } from "node:fs";
@@ -7,17 +8,18 @@ import { stat } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { type TraceSource } from "@pageframe/contracts";
-import { LackeyReader, TraceReader } from "@pageframe/trace";
+import { isStraceText, LackeyReader, StraceReader, TraceReader } from "@pageframe/trace";
 import { CliError, systemSentence, usageError } from "./errors.ts";
 import { type Io } from "./io.ts";
 import { type Progress, SILENT, startProgress } from "./progress.ts";
 
-/** Bytes that tell what a file is. */
-const START_BYTES = 8;
+/** Bytes that tell what a file is: the start of a text's first line. */
+const START_BYTES = 512;
 const CHUNK_BYTES = 1 << 18;
 
 const HINT =
-  'a trace is what "pageframe record" or valgrind --tool=lackey --trace-mem=yes writes, or a .pft file; gzipped or not';
+  'a trace is what "pageframe record", valgrind --tool=lackey --trace-mem=yes or strace -f writes, or a .pft file; ' +
+  "gzipped or not";
 
 /** Formats by their first bytes. */
 const GZIP_MAGIC = "\x1f\x8b";
@@ -111,7 +113,8 @@ async function decodePlain(
     throw usageError(`trace ${name}: ${what === "" ? "this " : what}is ${other[1]}`, HINT);
   }
   if (start.startsWith(PFT_MAGIC)) return new TraceReader(await collect(chunks), name);
-  const reader = new LackeyReader({ sourceName: name });
+  const Reader = isStraceText(start) ? StraceReader : LackeyReader;
+  const reader = new Reader({ sourceName: name });
   for await (const chunk of chunks) reader.push(chunk);
   return reader.end();
 }

@@ -177,6 +177,12 @@ export class FileCalls {
       case "linkat":
         names.link(open.resolve(thread, args, 0, 1), open.resolve(thread, args, 2, 3));
         break;
+      case "symlink":
+        names.symlink(args.path(0), open.resolve(thread, args, -1, 1));
+        break;
+      case "symlinkat":
+        names.symlink(args.path(0), open.resolve(thread, args, 1, 2));
+        break;
       case "unlink":
       case "rmdir":
         names.unlink(tid, open.resolve(thread, args, -1, 0), name === "rmdir");

@@ -135,7 +135,7 @@ export class FileIo {
     const shown = args.stat(statIndex);
     const path = this.open.resolve(thread, args, dirIndex, dirIndex + 1);
     if (shown === undefined || path === undefined || !(shown.isRegular || shown.isDirectory)) return;
-    this.files.noteStatOfPath(path, shown.sizeBytes, shown.isDirectory);
+    this.files.noteStatOfPath(this.files.follow(path), shown.sizeBytes, shown.isDirectory);
   }
 }
 

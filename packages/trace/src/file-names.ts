@@ -4,7 +4,7 @@ import { type CallArguments } from "./call-arguments.ts";
 import { type FileTable } from "./file-table.ts";
 import { RENAME_EXCHANGE } from "./number-names.ts";
 import { type OpenFiles } from "./open-files.ts";
-import { isFilePath } from "./paths.ts";
+import { isFilePath, joinPath } from "./paths.ts";
 import { execProcess, type TracedThread } from "./traced-process.ts";
 
 /** Bytes of a program that execve reads to see what it is (include/uapi/linux/binfmts.h). */
@@ -34,6 +34,7 @@ export class FileNames {
     // Without directories the paths are arguments 0 and 1, otherwise 1 and 3.
     const newPath = this.open.resolve(thread, args, newDirIndex, newDirIndex < 0 ? 1 : newDirIndex + 1);
     if (oldPath === undefined || newPath === undefined || !isFilePath(newPath)) return;
+    if (this.files.renameSymlink(oldPath, newPath)) return;
     const fileId = this.files.idOf(oldPath);
     if ((flags & RENAME_EXCHANGE) !== 0) {
       const otherId = this.files.idOf(newPath);
@@ -49,8 +50,15 @@ export class FileNames {
     if (oldPath !== undefined && newPath !== undefined) this.files.link(oldPath, newPath);
   }
 
+  /** A link leads to a path relative to its own directory. */
+  symlink(target: string | undefined, path: string | undefined): void {
+    if (target === undefined || path === undefined) return;
+    const slash = path.lastIndexOf("/");
+    this.files.symlink(joinPath(path.slice(0, Math.max(0, slash)), target), path);
+  }
+
   unlink(tid: number, path: string | undefined, isDirectory: boolean): void {
-    if (path === undefined || !isFilePath(path)) return;
+    if (path === undefined || !isFilePath(path) || this.files.unlinkSymlink(path)) return;
     const fileId = this.files.idOf(path);
     if (isDirectory) this.files.noteDirectory(fileId);
     if (this.files.unlink(path) !== NO_FILE) this.events.push({ name: "unlink", tid, fileId });
@@ -76,6 +84,6 @@ export class FileNames {
     pathIndex: number,
   ): number | undefined {
     const path = this.open.resolve(thread, args, dirIndex, pathIndex);
-    return path === undefined || !isFilePath(path) ? undefined : this.files.idOf(path);
+    return path === undefined || !isFilePath(path) ? undefined : this.files.idOf(this.files.follow(path));
   }
 }

@@ -8,6 +8,9 @@
 import { MAX_TRACE_BYTES, NO_FILE, PAGE_SIZE, type TraceFile } from "@pageframe/contracts";
 import { VpnRanges } from "./vpn-ranges.ts";
 
+/** Links that lead to links: as many as Linux follows (include/linux/namei.h, MAXSYMLINKS). */
+const MAX_SYMLINKS = 40;
+
 /** What is known of one file. */
 interface FileState {
   readonly name: string;
@@ -39,6 +42,8 @@ export class FileTable {
   private readonly files: FileState[] = [];
   private readonly idOfPath = new Map<string, number>();
   private readonly seenPaths = new Map<string, SeenPath>();
+  /** Symbolic links that the program made, and where they lead. */
+  private readonly symlinks = new Map<string, string>();
   /** Directories above every path that ever led to a file. */
   private readonly parents = new Set<string>();
 
@@ -164,6 +169,36 @@ export class FileTable {
     const fileId = this.idOfCreated(path);
     this.files[fileId].isDirectory = true;
     return fileId;
+  }
+
+  /** Notes a symbolic link to a path. */
+  symlink(target: string, path: string): void {
+    this.symlinks.set(path, target);
+  }
+
+  /** Returns the path that a path leads to when the program made it a symbolic link. */
+  follow(path: string): string {
+    let followed = path;
+    for (let nrLinks = 0; nrLinks < MAX_SYMLINKS; nrLinks++) {
+      const target = this.symlinks.get(followed);
+      if (target === undefined) break;
+      followed = target;
+    }
+    return followed;
+  }
+
+  /** Takes a symbolic link away. Returns whether the path was one. */
+  unlinkSymlink(path: string): boolean {
+    return this.symlinks.delete(path);
+  }
+
+  /** Moves a symbolic link. Returns whether the path was one. */
+  renameSymlink(oldPath: string, newPath: string): boolean {
+    const target = this.symlinks.get(oldPath);
+    if (target === undefined) return false;
+    this.symlinks.delete(oldPath);
+    this.symlinks.set(newPath, target);
+    return true;
   }
 
   /** Gives the file of `oldPath` another name besides. */

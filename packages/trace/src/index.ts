@@ -33,5 +33,7 @@ export {
   type TraceMetadata,
   type TraceSource,
 } from "@pageframe/contracts";
+export { isStraceText } from "./strace-line.ts";
+export { StraceReader, type StraceReaderOptions } from "./strace-reader.ts";
 export { TraceReader } from "./trace-reader.ts";
 export { encodeTrace, TraceWriter } from "./trace-writer.ts";

@@ -55,6 +55,11 @@ export class OpenFiles {
   open(thread: TracedThread, args: CallArguments, dirIndex: number, flags: number, fd: number): void {
     const path = this.openedPath(thread, args, dirIndex);
     const isCloseOnExec = (flags & O_CLOEXEC) !== 0;
+    if (path === undefined && args.resultTarget === undefined) {
+      // A path that does not show is as good as an open that does not.
+      this.close(thread, fd);
+      return;
+    }
     if (path === undefined || !isFilePath(path) || (flags & O_PATH) !== 0) {
       const file = this.noFile(path ?? "");
       this.install(thread, fd, file, isCloseOnExec);
@@ -176,7 +181,7 @@ export class OpenFiles {
   private openedPath(thread: TracedThread, args: CallArguments, dirIndex: number): string | undefined {
     const path = this.resolve(thread, args, dirIndex, dirIndex + 1);
     const target = args.resultTarget;
-    if (target === undefined) return path;
+    if (target === undefined) return path === undefined ? undefined : this.files.follow(path);
     return isPath(target) ? target : undefined;
   }
 

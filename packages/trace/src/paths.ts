@@ -29,7 +29,7 @@ export function joinPath(directory: string, path: string): string {
     else if (canGoUp) parts.pop();
     else if (!isAbsolute) parts.push("..");
   }
-  return (isAbsolute ? "/" : "") + parts.join("/");
+  return isAbsolute ? `/${parts.join("/")}` : parts.join("/") || ".";
 }
 
 /** Text whose characters are the bytes of UTF-8; bytes that are not UTF-8 stay one character each. */

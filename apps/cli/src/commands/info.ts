@@ -4,9 +4,10 @@ import {
   PROT_EXEC,
   PROT_READ,
   PROT_WRITE,
+  type TraceFile,
   type TraceMetadata,
 } from "@pageframe/contracts";
-import { formatPages } from "@pageframe/kernel";
+import { formatBytes } from "@pageframe/kernel";
 import { formatCount } from "../format.ts";
 import { type Io } from "../io.ts";
 import { jsonText, traceJson } from "../json-report.ts";
@@ -48,13 +49,19 @@ function describeContents(metadata: TraceMetadata): string {
   return [
     ...rows.map(([label, count]) => `${label.padEnd(26)}${formatCount(count).padStart(width)}`),
     "",
-    "mapped at the start:",
-    ...initialRegions.map((region) => `  ${describeRegion(region)}`),
+    ...(initialRegions.length === 0
+      ? []
+      : ["mapped at the start:", ...initialRegions.map((region) => `  ${describeRegion(region)}`)]),
     ...(files.length === 0
       ? []
-      : ["", "files:", ...files.map(({ name, nrPages }) => `  ${name} (${formatPages(nrPages)})`)]),
+      : ["", "files:", ...files.map((file) => `  ${file.name} (${describeFile(file)})`)]),
     "",
   ].join("\n");
+}
+
+function describeFile({ sizeBytes, isCreated, isDirectory }: TraceFile): string {
+  const size = isDirectory ? "a directory" : formatBytes(sizeBytes);
+  return isCreated ? `made by the program${isDirectory ? `, ${size}` : ""}` : size;
 }
 
 /** As /proc/PID/maps writes it: addresses, rights, what it is. */

@@ -114,8 +114,8 @@ async function replayTo(number: bigint, tracePath: string, options: WalkOptions,
     tableFormat(machine.kernel.seats?.pageTable ?? "radix4").layout.nrLevels,
   );
   const trace = new LimitedTrace(await openTrace(tracePath, io), options.after ?? Infinity);
-  const { nrFootprintPages } = trace.metadata;
-  const [memory] = resolveMemorySizes(machine.memorySizes, nrFootprintPages);
+  const { nrFootprintPages, nrFilePages } = trace.metadata;
+  const [memory] = resolveMemorySizes(machine.memorySizes, nrFootprintPages + nrFilePages);
   const kernel = bootKernel(kernelConfigOf(machine, memory.nrPages, nrFootprintPages));
   const replay = new Replay(kernel, trace);
   await runReplay(replay, `replaying at ${memory.text}`, io);
