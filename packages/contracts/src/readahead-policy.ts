@@ -21,7 +21,7 @@ export interface FileReadaheadState {
   order: number;
   /** Misses of mappings that had no use of read-around, less the hits. */
   mmapMiss: number;
-  /** Byte that the last read(2) ended at, or -1. */
+  /** Byte that the last read(2) ended at, or -1; set when it is over, not at each page. */
   prevPos: number;
 }
 
@@ -72,7 +72,8 @@ export interface ReadaheadPolicy {
   readonly name: string;
   /**
    * read(2) wants `nrRequested` pages from `pgoff`, which is not cached (page_cache_sync_ra). The window holds `pgoff`,
-   * perhaps not all that was requested: the core asks again at the next page that is not cached.
+   * perhaps not all that was requested: the core asks again at the next page that is not cached. What is requested beyond
+   * the end of the file counts, and the window may lie beyond it: the core cuts it.
    */
   onReadMiss(
     state: FileReadaheadState,

@@ -60,6 +60,8 @@ export class FakeFile {
   private readonly cache: FakeCache;
   readonly state: FileReadaheadState;
   private readonly window = newWindow();
+  private mapping: { startPgoff: number; endPgoff: number } | null = null;
+  private readonly mapped = new Set<number>();
 
   constructor(policy: ReadaheadPolicy, cache: FakeCache, state: FileReadaheadState) {
     this.policy = policy;
@@ -69,8 +71,9 @@ export class FakeFile {
 
   pread(offsetBytes: number, sizeBytes: number): void {
     const endBytes = Math.min(offsetBytes + sizeBytes, this.cache.nrFilePages * 4096);
-    const end = Math.ceil(endBytes / 4096);
-    for (let pgoff = Math.floor(offsetBytes / 4096); pgoff < end;) {
+    // What is asked for, even beyond the end of the file.
+    const end = Math.ceil((offsetBytes + sizeBytes) / 4096);
+    for (let pgoff = Math.floor(offsetBytes / 4096); pgoff * 4096 < endBytes;) {
       if (!this.cache.isCached(pgoff)) {
         this.policy.onReadMiss(this.state, this.cache, pgoff, end - pgoff, this.hints, this.window);
         this.submit();
@@ -85,22 +88,48 @@ export class FakeFile {
       }
       pgoff = folio.pgoff + 2 ** folio.order;
     }
-    this.state.prevPos = endBytes;
+    if (offsetBytes < endBytes) this.state.prevPos = endBytes;
   }
 
-  /** A fault; without fault-around. */
+  /** Maps pages of the file: touch() has fault-around from now on. */
+  map(startPgoff: number, endPgoff: number): void {
+    this.mapping = { startPgoff, endPgoff };
+    this.mapped.clear();
+  }
+
+  /** Reads a page of a mapping: a fault unless it is mapped. */
   touch(pgoff: number): void {
+    if (this.mapped.has(pgoff) || this.mapAround(pgoff)) return;
     const folio = this.cache.folioOf.get(pgoff);
     if (folio === undefined) {
       this.policy.onFaultMiss(this.state, this.cache, pgoff, this.hints, this.window);
       this.submit();
       if (!this.cache.isCached(pgoff)) this.cache.add(pgoff);
+      else this.mapAround(pgoff);
     } else if (this.policy.onFaultHit(this.state, this.hints) && folio.isMarked) {
       folio.isMarked = false;
       const { state, cache, window } = this;
       this.policy.onMarker(state, cache, pgoff, state.raPages, folio.order, this.hints, window);
       this.submit();
+      this.mapAround(pgoff);
     }
+    if (this.mapping !== null) this.mapped.add(pgoff);
+  }
+
+  /** Maps the cached pages of the 64 KiB around, but none with the marker. True when the page is mapped then. */
+  private mapAround(pgoff: number): boolean {
+    if (this.mapping === null) return false;
+    const start = Math.max(this.mapping.startPgoff, pgoff - (pgoff % 16));
+    const end = Math.min(this.mapping.endPgoff, pgoff - (pgoff % 16) + 16, this.cache.nrFilePages);
+    let nrMapped = 0;
+    for (let page = start; page < end; page++) {
+      if (this.cache.folioOf.get(page)?.isMarked === false) {
+        this.mapped.add(page);
+        nrMapped++;
+      }
+    }
+    this.policy.onMapped(this.state, nrMapped);
+    return this.mapped.has(pgoff);
   }
 
   private submit(): void {
