@@ -1,22 +1,27 @@
 /** A device in the model's own memory: only what was written takes room. */
-import { type BlockBackend, EINVAL, KernelError, SECTOR_SIZE } from "@pageframe/contracts";
+import { type BlockBackend, EINVAL, KernelError, PAGE_SIZE, SECTOR_SIZE } from "@pageframe/contracts";
 
-/** Sectors and bytes that get memory together. */
-const CHUNK_SECTORS = 32;
-const CHUNK_BYTES: number = CHUNK_SECTORS * SECTOR_SIZE;
+/** What comes into being at once, a page as brd has it; and what is asked of the host together, since that costs. */
+const CHUNK_BYTES = PAGE_SIZE;
+const SLAB_BYTES: number = 32 * CHUNK_BYTES;
+/** Layers that a chunk is looked for in, at most, before they become one. */
+const NR_LAYERS_MAX = 4;
 
 /**
- * Keeps sectors in chunks of 16 KiB that come into being when they are written; what was never written reads zeros.
+ * Keeps sectors in pages that come into being when they are written; what was never written reads zeros.
  * Writes are durable at once.
  */
 export class MemoryBlockBackend implements BlockBackend {
   readonly name = "memory";
   readonly nrSectors: number;
   readonly isReadOnly: boolean;
+  /** Chunks of its own, by index. */
   private chunks = new Map<number, Uint8Array>();
-  /** Chunks whose bytes a fork uses too: they are copied before they are written. */
-  private readonly shared = new Set<number>();
-
+  /** Chunks that forks share, the newest layer last: neither the layers nor the array are ever changed. */
+  private layers: readonly ReadonlyMap<number, Uint8Array>[] = [];
+  /** Where the next chunks come from, and how much of it is taken. */
+  private slab = new Uint8Array(0);
+  private nrSlabBytes = 0;
   /** Throws EINVAL when the number of sectors is not a positive integer. */
   constructor(nrSectors: number, isReadOnly = false) {
     if (!Number.isSafeInteger(nrSectors) || nrSectors <= 0) {
@@ -29,9 +34,9 @@ export class MemoryBlockBackend implements BlockBackend {
     this.isReadOnly = isReadOnly;
   }
 
-  /** Bytes that the written chunks take. */
+  /** Bytes that were ever written, in whole chunks. O(chunks). */
   get usedBytes(): number {
-    return this.chunks.size * CHUNK_BYTES;
+    return mergeLayers([...this.layers, this.chunks]).size * CHUNK_BYTES;
   }
 
   readSectors(sector: number, into: Uint8Array): number {
@@ -39,7 +44,7 @@ export class MemoryBlockBackend implements BlockBackend {
       const at = sector * SECTOR_SIZE + done;
       const offset = at % CHUNK_BYTES;
       const nrBytes = Math.min(CHUNK_BYTES - offset, into.length - done);
-      const chunk = this.chunks.get((at - offset) / CHUNK_BYTES);
+      const chunk = this.findChunk((at - offset) / CHUNK_BYTES);
       if (chunk === undefined) into.fill(0, done, done + nrBytes);
       else into.set(chunk.subarray(offset, offset + nrBytes), done);
       done += nrBytes;
@@ -64,34 +69,61 @@ export class MemoryBlockBackend implements BlockBackend {
 
   close(): void {
     this.chunks.clear();
-    this.shared.clear();
+    this.layers = [];
+    this.slab = new Uint8Array(0);
+    this.nrSlabBytes = 0;
   }
 
   /**
    * A device with the same bytes that goes its own way. Chunks are shared until one of the two writes them.
-   * O(written chunks), and no bytes are copied.
+   * O(1) when nothing was written since the last fork; no bytes are copied. When this device is put back to a snapshot
+   * from before the fork, the fork is void.
    */
   fork(): MemoryBlockBackend {
-    const fork = new MemoryBlockBackend(this.nrSectors, this.isReadOnly);
-    fork.chunks = new Map(this.chunks);
-    for (const index of this.chunks.keys()) {
-      this.shared.add(index);
-      fork.shared.add(index);
+    if (this.chunks.size > 0) {
+      const layers = [...this.layers, this.chunks];
+      this.layers = layers.length > NR_LAYERS_MAX ? [mergeLayers(layers)] : layers;
+      this.chunks = new Map();
     }
+    const fork = new MemoryBlockBackend(this.nrSectors, this.isReadOnly);
+    fork.layers = this.layers;
     return fork;
+  }
+
+  private findChunk(index: number): Uint8Array | undefined {
+    const { layers } = this;
+    let chunk = this.chunks.get(index);
+    for (let layer = layers.length - 1; chunk === undefined && layer >= 0; layer--) {
+      chunk = layers[layer].get(index);
+    }
+    return chunk;
   }
 
   /** The chunk, made or copied if need be, so that it may be written. */
   private ownChunk(index: number): Uint8Array {
     let chunk = this.chunks.get(index);
     if (chunk === undefined) {
-      chunk = new Uint8Array(CHUNK_BYTES);
+      chunk = this.newChunk();
+      const shared = this.findChunk(index);
+      if (shared !== undefined) chunk.set(shared);
       this.chunks.set(index, chunk);
-    } else if (this.shared.has(index)) {
-      chunk = chunk.slice();
-      this.chunks.set(index, chunk);
-      this.shared.delete(index);
     }
     return chunk;
   }
+
+  private newChunk(): Uint8Array {
+    if (this.nrSlabBytes === this.slab.length) {
+      this.slab = new Uint8Array(SLAB_BYTES);
+      this.nrSlabBytes = 0;
+    }
+    this.nrSlabBytes += CHUNK_BYTES;
+    return this.slab.subarray(this.nrSlabBytes - CHUNK_BYTES, this.nrSlabBytes);
+  }
+}
+
+/** All chunks in one map, the newest of each. */
+function mergeLayers(layers: readonly ReadonlyMap<number, Uint8Array>[]): Map<number, Uint8Array> {
+  const merged = new Map<number, Uint8Array>();
+  for (const layer of layers) for (const [index, chunk] of layer) merged.set(index, chunk);
+  return merged;
 }

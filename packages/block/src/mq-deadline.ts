@@ -8,7 +8,7 @@
  * Differs: one priority class (no prio_aging_expire), no zones.
  */
 import { bug, REQ_OP_READ } from "@pageframe/contracts";
-import { type IoRequest } from "./io-request.ts";
+import { BLK_DEF_MAX_SECTORS, type IoRequest } from "./io-request.ts";
 import { type IoScheduler } from "./io-scheduler.ts";
 
 const NS_PER_MS = 1_000_000;
@@ -37,7 +37,7 @@ class DirectionLists {
   }
 
   removeSorted(request: IoRequest): void {
-    const at = this.sorted.indexOf(request);
+    const at = this.sorted.indexOf(request, this.lowerBound(request.sector));
     if (at < 0) bug(`request at sector ${request.sector} is not queued`);
     this.sorted.splice(at, 1);
   }
@@ -46,6 +46,21 @@ class DirectionLists {
   next(): IoRequest | null {
     const at = this.lowerBound(this.latestSector);
     return at < this.sorted.length ? this.sorted[at] : null;
+  }
+
+  startingAt(sector: number): IoRequest | null {
+    const at = this.lowerBound(sector);
+    return at < this.sorted.length && this.sorted[at].sector === sector ? this.sorted[at] : null;
+  }
+
+  /** Reads may overlap, so the last one that begins below need not be the one; none is longer than the limit. */
+  endingAt(sector: number): IoRequest | null {
+    for (let at = this.lowerBound(sector) - 1; at >= 0; at--) {
+      const request = this.sorted[at];
+      if (request.endSector === sector) return request;
+      if (request.sector + BLK_DEF_MAX_SECTORS < sector) return null;
+    }
+    return null;
   }
 
   private lowerBound(sector: number): number {
@@ -101,13 +116,11 @@ export class MqDeadlineScheduler implements IoScheduler {
   }
 
   findEndingAt(op: number, sector: number): IoRequest | null {
-    for (const request of this.listsOf(op).sorted) if (request.endSector === sector) return request;
-    return null;
+    return this.listsOf(op).endingAt(sector);
   }
 
   findStartingAt(op: number, sector: number): IoRequest | null {
-    for (const request of this.listsOf(op).sorted) if (request.sector === sector) return request;
-    return null;
+    return this.listsOf(op).startingAt(sector);
   }
 
   reposition(request: IoRequest): void {

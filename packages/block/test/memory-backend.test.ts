@@ -14,7 +14,7 @@ describe("MemoryBlockBackend", () => {
     backend.writeSectors(2 ** 31 - 8, sectors(8, 5));
     backend.readSectors(2 ** 31 - 8, into);
     expect(into).toEqual(sectors(8, 5));
-    expect(backend.usedBytes).toBe(16384);
+    expect(backend.usedBytes).toBe(4096);
   });
 
   it("writes and reads across its chunks", () => {
@@ -43,6 +43,29 @@ describe("MemoryBlockBackend", () => {
     expect(firstBytes(backend)).toEqual([2, 1, 1, 1]);
     expect(firstBytes(fork)).toEqual([1, 3, 1, 4]);
     expect(firstBytes(second)).toEqual([1, 5, 1, 4]);
+  });
+
+  it("keeps its bytes through any number of forks and writes in between", () => {
+    let backend = new MemoryBlockBackend(64);
+    const before: [MemoryBlockBackend, number[]][] = [];
+    const model = Array<number>(64).fill(0);
+    const bytesOf = (of: MemoryBlockBackend): number[] => {
+      const into = sectors(64, 9);
+      of.readSectors(0, into);
+      return model.map((_, sector) => into[sector * 512]);
+    };
+    for (let round = 1; round <= 30; round++) {
+      for (const sector of [(round * 7) % 64, (round * 13) % 64]) {
+        backend.writeSectors(sector, sectors(1, round));
+        model[sector] = round;
+      }
+      before.push([backend, [...model]]);
+      if (round % 3 !== 0) backend = backend.fork();
+      else before[before.length - 1] = [backend.fork(), [...model]];
+      expect(bytesOf(backend)).toEqual(model);
+    }
+    for (const [fork, bytes] of before) expect(bytesOf(fork)).toEqual(bytes);
+    expect(backend.usedBytes).toBe(8 * 4096);
   });
 
   it("refuses a size that no device has", () => {

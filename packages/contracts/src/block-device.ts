@@ -101,7 +101,10 @@ export interface BlockDevice {
   submitBio(bio: Bio, nowNs: number): void;
   /** Sends on what was held back for merging (blk_finish_plug). */
   unplug(nowNs: number): void;
-  /** When the next bio completes; Infinity when none is in flight. What is held back is sent on first. */
+  /**
+   * When the next bio completes, or a step of one that takes several (it is large, or has flushes around it): ask again
+   * when none is complete then. Infinity when none is in flight. What is held back is sent on first.
+   */
   nextCompletionNs(nowNs: number): number;
   /** Takes the next bio that is complete at `nowNs`, in order of completion; null when there is none. Its data has moved. */
   takeCompleted(nowNs: number): Bio | null;
