@@ -1,11 +1,13 @@
 /** Files of scripts: making them, and operations on them. */
-import { KernelError, PAGE_SIZE } from "@pageframe/contracts";
-import { notModelled } from "./not-modelled-error.ts";
-import { type OperationOf } from "./script.ts";
+import { KernelError, O_CREAT, O_RDONLY, O_RDWR, PAGE_SIZE, POSIX_FADV_DONTNEED } from "@pageframe/contracts";
+import { DISK_NAME } from "./machine-of-records.ts";
+import { type FileKind, type OperationOf } from "./script.ts";
 import { type World } from "./world.ts";
 
-/** Flags of open(2). Source: Linux 6.18 include/uapi/asm-generic/fcntl.h. */
-const O_RDONLY = 0;
+/** Where files on a disk lie. */
+const MOUNT_POINT = "/mnt";
+/** Nobody but their owner may write them: mincore(2) tells others nothing. */
+const FILE_MODE = 0o600;
 /** Bytes of a filled file: page k holds this letter, k % 26 further. */
 const FIRST_LETTER = 0x61;
 const NR_LETTERS = 26;
@@ -18,11 +20,9 @@ export type FileOperation = OperationOf<"ftruncate" | "fsync" | "fadvise" | "pun
 /** Makes a file, as the driver does before or between the operations of processes. */
 export function makeFile(world: World, operation: OperationOf<"file">): void {
   const { kernel, driver } = world;
-  const { file: name, kind, nrPages, isFilled, isReadOnly } = operation;
-  if (kind === "ext4") notModelled("a file on ext4");
-  const ownName = `mmrec-${name}`;
-  const path = kind === "memfd" ? `/memfd:${ownName}` : `/dev/shm/${ownName}`;
-  const fileId = check(kind === "memfd" ? kernel.memfdCreate(ownName) : kernel.openTmpfs(ownName), path);
+  const { file: name, kind, nrPages, isFilled, isCold, isReadOnly } = operation;
+  const { path, open } = placeOf(world, kind, `mmrec-${name}`);
+  const fileId = check(open(O_RDWR | O_CREAT), path);
   check(kernel.ftruncate(driver, fileId, nrPages * PAGE_SIZE), path);
   if (isFilled) {
     const page = new Uint8Array(PAGE_SIZE);
@@ -30,15 +30,44 @@ export function makeFile(world: World, operation: OperationOf<"file">): void {
       page.fill(FIRST_LETTER + (pgoff % NR_LETTERS));
       check(kernel.pwrite(driver, fileId, page, pgoff * PAGE_SIZE), path);
     }
+    check(kernel.fsync(driver, fileId), path);
   }
+  if (isCold) check(kernel.fadvise(driver, fileId, 0, 0, POSIX_FADV_DONTNEED), path);
   if (!isReadOnly) {
     world.files.push({ name, kind, path, fileId });
     return;
   }
   // It is opened anew by its path, which a memfd does not have.
-  const readOnlyId = kind === "memfd" ? -1 : kernel.openTmpfs(ownName, O_RDONLY);
+  const readOnlyId = kind === "memfd" ? -1 : open(O_RDONLY);
   kernel.closeFile(fileId);
   world.files.push({ name, kind, path, fileId: readOnlyId });
+}
+
+/** Where a file of a kind lies, as maps shows it, and how it is opened. */
+function placeOf(
+  world: World,
+  kind: FileKind,
+  ownName: string,
+): { readonly path: string; readonly open: (openFlags: number) => number } {
+  const { kernel, driver } = world;
+  switch (kind) {
+    case "memfd":
+      return { path: `/memfd:${ownName}`, open: () => kernel.memfdCreate(ownName) };
+    case "tmpfs":
+      return { path: `/dev/shm/${ownName}`, open: (openFlags) => kernel.openTmpfs(ownName, openFlags) };
+    case "ext4": {
+      const path = `${MOUNT_POINT}/${ownName}`;
+      mountOnce(world);
+      return { path, open: (openFlags) => kernel.open(driver, path, openFlags, FILE_MODE) };
+    }
+  }
+}
+
+/** Makes a file system on the disk before the first file that lies there. */
+function mountOnce({ kernel, files }: World): void {
+  if (files.some(({ kind }) => kind === "ext4")) return;
+  check(kernel.mkfs(DISK_NAME), DISK_NAME);
+  check(kernel.mount(DISK_NAME, MOUNT_POINT), MOUNT_POINT);
 }
 
 /** Runs an operation on a file in the current process. Returns what the system call does, for `pread` the byte. */

@@ -13,6 +13,8 @@ import { endObservation, stepObservation } from "./step-observation.ts";
 import { type StepRecorder } from "./step-recorder.ts";
 import { World } from "./world.ts";
 
+const NS_PER_MS = 1e6;
+
 /** How a run may differ. */
 export interface ScriptOptions {
   /** Settings of the machine that differ from those of the records. */
@@ -79,6 +81,7 @@ export class ScriptRunner {
         return null;
       case "sleep":
         world.begin();
+        this.kernel.sleep(world.driver, operation.milliseconds * NS_PER_MS);
         this.kernel.runDaemons();
         return null;
       case "snap":

@@ -63,8 +63,46 @@ describe("files of scripts", () => {
     ]);
   });
 
-  it("are not on ext4", () => {
-    const run = runScript(parseScript("file f0 ext4 1\nread 0", "t.mm"));
-    expect(run.notModelled).toEqual({ line: 1, reason: "a file on ext4 is not modelled" });
+  it("are on a disk with ext4: what is cold is read with the pages around it", () => {
+    expect(
+      results(
+        "file f0 ext4 48 fill cold",
+        "mmap 0 48 r shared f0",
+        "mincore 0 48",
+        "read 20",
+        "sleep 10",
+        "mincore 0 48",
+        "read 21",
+        "snap maps,pagemap",
+      ),
+    ).toEqual([
+      '"ret":"A+0","min":0,"maj":0}',
+      `"ret":0,"vec":"${"0".repeat(48)}","min":0,"maj":0}`,
+      '"ret":117,"min":0,"maj":1}',
+      // 32 pages, 16 of them before.
+      `"ret":0,"vec":"${"0".repeat(4)}${"1".repeat(32)}${"0".repeat(12)}","min":0,"maj":0}`,
+      '"ret":118,"min":0,"maj":0}',
+      // Of the window of 16 around the fault the one with the marker stays out, as in script 18 of the shared records.
+      '"maps":[["A+0","A+48","r--s","f0",0]],' +
+        '"pagemap":[["A+0",16,"d"],["A+16",12,"Pfxd"],["A+28",1,"d"],["A+29",3,"Pfxd"],["A+32",16,"d"]]}',
+    ]);
+  });
+
+  it("are cached and clean on a disk when they were filled", () => {
+    expect(
+      results("file f0 ext4 16 fill", "mmap 0 16 r shared f0", "read 3", "snap smaps,lru", "pread f0 15"),
+    ).toEqual([
+      '"ret":"A+0","min":0,"maj":0}',
+      '"ret":100,"min":1,"maj":0}',
+      '"smaps":[{"at":"A+0","n":16,"Rss":64,"Pss":64,"Private_Clean":64,"Referenced":64,"VmFlags":"rd sh mr mw me ms sd"}],' +
+        '"lru":[["A+0",16,"l"]]}',
+      '"ret":112,"min":0,"maj":0}',
+    ]);
+  });
+
+  it("on a disk may be for reading only", () => {
+    expect(results("file f0 ext4 2 fill ro", "mmap 0 2 rw shared f0", "pwrite f0 0 1", "pread f0 1")).toEqual(
+      ['"err":"EACCES","min":0,"maj":0}', '"err":"EBADF","min":0,"maj":0}', '"ret":98,"min":0,"maj":0}'],
+    );
   });
 });
