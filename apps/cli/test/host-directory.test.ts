@@ -223,7 +223,7 @@ describe("HostDirectory", () => {
 
   it("opens no pipe, socket or device, and leaves them out", async () => {
     const dir = makeTree();
-    execFileSync("mkfifo", [folder.path("shown/pipe")]);
+    execFileSync("sh", ["-c", `mkfifo "$0"`, folder.path("shown/pipe")]);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(folder.path("shown/socket"), resolve));
     expect(walk(dir, "pipe")).toBe(-EACCES);
@@ -231,7 +231,7 @@ describe("HostDirectory", () => {
     // A file that turns into a pipe: opening it must not wait for a writer.
     const hello = walk(dir, "hello");
     rmSync(folder.path("shown/hello"));
-    execFileSync("mkfifo", [folder.path("shown/hello")]);
+    execFileSync("sh", ["-c", `mkfifo "$0"`, folder.path("shown/hello")]);
     expect(read(dir, hello)).toBe(-ESTALE);
     expect(dir.readdir(dir.rootIno)).toEqual([
       { name: "sub", ino: expect.any(Number) as number, type: S_IFDIR },
