@@ -120,7 +120,7 @@ export {
   type GlobalProportion,
   type LocalProportion,
 } from "./writeback/proportions.ts";
-export { centisecsToJiffies, DEFAULT_HZ, jiffiesOf, nsOfJiffies } from "./writeback/units.ts";
+export { centisecsToJiffies, DEFAULT_HZ, jiffiesOf, nsOfJiffies, timerExpiry } from "./writeback/units.ts";
 export {
   hardDirtyLimit,
   isOverBgThresh,

@@ -32,6 +32,7 @@ import {
   setRatelimit,
   shareBase,
   startBandwidthEstimate,
+  timerExpiry,
   updateBandwidth,
   wbCalcThresh,
   wbMaxPause,
@@ -50,6 +51,16 @@ describe("jiffies", () => {
     expect(centisecsToJiffies(500, 250)).toBe(1250);
     expect(centisecsToJiffies(1, 250)).toBe(3);
     expect(centisecsToJiffies(1, 1000)).toBe(10);
+  });
+});
+
+describe("timers", () => {
+  it("fire at the end of their jiffy, later ones at a multiple of 8 or 64", () => {
+    expect(timerExpiry(150, 100, 250)).toBe(151);
+    // 75,000 jiffies are five minutes: 75,000 + 8 * 13, + 64 * 20.
+    expect(timerExpiry(75_100, 75_000, 250)).toBe(75_104);
+    expect(timerExpiry(75_104, 75_000, 250)).toBe(75_112);
+    expect(timerExpiry(76_250, 75_000, 250)).toBe(76_280);
   });
 });
 
@@ -281,7 +292,12 @@ describe("a task that dirties pages", () => {
     wb.nrReclaimable = 60000;
     const decision = newThrottleDecision();
     balanceDirtyPages(newDirtySysctls(), domain, wb, task, counts(262144, wb), 32, SECOND, decision);
-    expect(decision).toMatchObject({ isFreerun: false, taskRatelimit: 0, pause: 50, pauseNs: 0.2 * SECOND });
+    expect(decision).toMatchObject({
+      isFreerun: false,
+      taskRatelimit: 0,
+      pause: 50,
+      pauseNs: 0.204 * SECOND,
+    });
     expect(wb.isDirtyExceeded).toBe(true);
     expect(afterPause(domain, task, decision)).toBe(true);
     expect(task.dirtyPausedWhen).toBe(300);

@@ -9,7 +9,7 @@ import {
   wbMinPause,
 } from "./bandwidth.ts";
 import { dirtySetpoint, RATELIMIT_CALC_SHIFT, wbPositionRatio } from "./position-ratio.ts";
-import { div, jiffiesOf, mulDiv, nsOfJiffies } from "./units.ts";
+import { div, jiffiesOf, mulDiv, nsOfJiffies, timerExpiry } from "./units.ts";
 import {
   type DirtyCounts,
   type DirtyPosition,
@@ -146,7 +146,7 @@ export function balanceDirtyPages(
   if (taskRatelimit === 0) {
     into.period = maxPause;
     into.pause = maxPause;
-    into.pauseNs = nsOfJiffies(maxPause, hz);
+    into.pauseNs = sleepNs(maxPause, now, nowNs, hz);
     return;
   }
   const period = div(hz * nrDirtied, taskRatelimit);
@@ -163,7 +163,7 @@ export function balanceDirtyPages(
     pause = maxPause;
   }
   into.pause = pause;
-  into.pauseNs = nsOfJiffies(pause, hz);
+  into.pauseNs = sleepNs(pause, now, nowNs, hz);
 }
 
 /**
@@ -175,6 +175,11 @@ export function afterPause(domain: WbDomain, task: WbTask, decision: ThrottleDec
   task.nrDirtied = 0;
   task.nrDirtiedPause = decision.nrDirtiedPause;
   return decision.taskRatelimit === 0 && decision.position.wbNrDirty > wbStatError(domain.nrCpus);
+}
+
+/** How long schedule_timeout() takes for so many jiffies: the timer fires at the end of the last. */
+function sleepNs(pause: number, now: number, nowNs: number, hz: number): number {
+  return pause === 0 ? 0 : nsOfJiffies(timerExpiry(now + pause, now, hz), hz) - nowNs;
 }
 
 function freerun(task: WbTask, position: DirtyPosition, now: number, into: ThrottleDecision): void {

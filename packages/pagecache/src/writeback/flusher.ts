@@ -9,7 +9,7 @@ import {
   type InodeWritten,
   NO_INODE,
 } from "./inode-queues.ts";
-import { centisecsToJiffies, div, jiffiesOf, nsOfJiffies } from "./units.ts";
+import { centisecsToJiffies, div, jiffiesOf, nsOfJiffies, timerExpiry } from "./units.ts";
 import { type DirtyCounts, isOverBgThresh } from "./wb-share.ts";
 import { type WbDevice, type WbDomain } from "./wb-state.ts";
 
@@ -162,7 +162,9 @@ export class Flusher {
   /** Wakes it one interval from now, unless it is to wake already. Source: wb_wakeup_delayed(). */
   wakeupDelayed(sysctls: DirtySysctls, nowNs: number): void {
     if (this.wakeAt !== NEVER || sysctls.dirtyWritebackCentisecs < 0) return;
-    this.wakeAt = jiffiesOf(nowNs, this.hz) + centisecsToJiffies(sysctls.dirtyWritebackCentisecs, this.hz);
+    const now = jiffiesOf(nowNs, this.hz);
+    const delay = centisecsToJiffies(sysctls.dirtyWritebackCentisecs, this.hz);
+    this.wakeAt = delay === 0 ? now : timerExpiry(now + delay, now, this.hz);
   }
 
   /** Gives it work, to be done after what it was given before. Source: wb_queue_work(). */

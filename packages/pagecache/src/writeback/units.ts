@@ -13,6 +13,18 @@ export function nsOfJiffies(jiffies: number, hz: number): number {
   return jiffies * (1e9 / hz);
 }
 
+/**
+ * The jiffy at which a timer that is set at jiffy `now` for `expires` fires: never early, and the later the coarser. Levels
+ * of the timer wheel are 1, 8, 64, ... jiffies fine; jiffies begin five minutes before zero.
+ * Source: Linux 6.18 kernel/time/timer.c, calc_wheel_index(), calc_index(); include/linux/jiffies.h, INITIAL_JIFFIES.
+ */
+export function timerExpiry(expires: number, now: number, hz: number): number {
+  let granularity = 1;
+  while (expires - now >= 63 * granularity) granularity *= 8;
+  const initial = 300 * hz;
+  return (Math.floor((expires - initial) / granularity) + 1) * granularity + initial;
+}
+
 /** Jiffies of so many hundredths of a second, rounded up (msecs_to_jiffies() of 10 times as many). */
 export function centisecsToJiffies(centisecs: number, hz: number): number {
   return Math.ceil((centisecs * hz) / 100);
