@@ -1,6 +1,16 @@
 export { CompiledTrace } from "./compiled-trace.ts";
 export { LackeyReader, type LackeyReaderOptions } from "./lackey-reader.ts";
 export {
+  compileFileTrace,
+  type CompileFileTraceOptions,
+  type FileReadTraceOptions,
+  logFileTrace,
+  type LogFileTraceOptions,
+  randomFileTrace,
+  type RandomFileTraceOptions,
+  sequentialFileTrace,
+} from "./synthetic-file-trace.ts";
+export {
   loopTrace,
   randomTrace,
   sequentialTrace,

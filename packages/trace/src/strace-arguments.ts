@@ -62,7 +62,7 @@ export class StraceArguments implements CallArguments {
   }
 
   fd(index: number): number {
-    const digits = /^(?:0x[0-9a-f]+|-?\d+|AT_FDCWD)/.exec(this.part(index) ?? "");
+    const digits = /^(?:0x[0-9a-f]+|-?\d+|AT_FDCWD)(?=$|<| \/\*)/.exec(this.part(index) ?? "");
     if (digits === null) return this.fail(index, "a descriptor");
     return digits[0] === "AT_FDCWD" ? AT_FDCWD : Number(digits[0]) | 0;
   }

@@ -156,7 +156,7 @@ function findFirstAbove(ascending: Float64Array, value: number): number {
 }
 
 /** Mulberry32 (T. Ettinger, 2017): uniform numbers in [0, 1) from a 32-bit state. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
