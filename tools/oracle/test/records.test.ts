@@ -10,7 +10,7 @@ import { modelOf } from "../src/model.ts";
 import { score } from "../src/scoreboard.ts";
 
 const RECORDS = fileURLToPath(new URL("../records", import.meta.url));
-const DIRECTORIES = ["areas", "random"];
+const DIRECTORIES = ["areas", "random", "disk-areas", "disk-random"];
 
 /** Kinds of observations in which a script is known to differ, per script; the aim is an empty list. */
 const known = JSON.parse(readFileSync(join(RECORDS, "known-differences.json"), "utf8")) as Record<
