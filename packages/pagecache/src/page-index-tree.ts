@@ -16,13 +16,16 @@ import {
   isNodeEntry,
   isShadowEntry,
   isSiblingEntry,
+  MAX_NEAR_SHIFT,
   nodeEntry,
   nodeOfEntry,
   NOTHING,
   offsetOf,
   siblingOf,
+  SLOT_MASK,
   slotStart,
   spanOf,
+  TWO_30,
 } from "./page-index-entry.ts";
 import {
   MARK_WORDS,
@@ -80,21 +83,23 @@ export class PageIndexTree implements ShadowNodeOwner {
 
   /** Finds the entry of an index: its first slot is in the pool's `atNode`, `atOffset`, `atShift`. Returns it as it stands there. */
   protected seek(pgoff: number): number {
-    let shift = this.headShift;
     const { pool } = this;
-    pool.atNode = NO_NODE;
-    pool.atOffset = 0;
-    pool.atShift = 0;
-    if (shift === NO_SHIFT) return pgoff === 0 ? this.head : NOTHING;
-    if (!(pgoff >= 0) || pgoff >= spanOf(shift + INDEX_SHIFT)) return NOTHING;
     const { slots } = pool;
+    let shift = this.headShift;
+    const isNear = shift <= MAX_NEAR_SHIFT && pgoff < TWO_30;
+    if (shift === NO_SHIFT || !(isNear ? pgoff >>> shift <= SLOT_MASK : this.isFarInside(pgoff))) {
+      pool.atNode = NO_NODE;
+      pool.atOffset = 0;
+      pool.atShift = 0;
+      return shift === NO_SHIFT && pgoff === 0 ? this.head : NOTHING;
+    }
     let node = nodeOfEntry(this.head);
-    let offset = offsetOf(pgoff, shift);
+    let offset = isNear ? (pgoff >> shift) & SLOT_MASK : offsetOf(pgoff, shift);
     let entry = slots[(node << INDEX_SHIFT) + offset];
     while (isNodeEntry(entry)) {
       shift -= INDEX_SHIFT;
       node = nodeOfEntry(entry);
-      offset = offsetOf(pgoff, shift);
+      offset = isNear ? (pgoff >> shift) & SLOT_MASK : offsetOf(pgoff, shift);
       entry = slots[(node << INDEX_SHIFT) + offset];
     }
     if (isSiblingEntry(entry)) {
@@ -105,6 +110,11 @@ export class PageIndexTree implements ShadowNodeOwner {
     pool.atOffset = offset;
     pool.atShift = shift;
     return entry;
+  }
+
+  /** Does the tree reach as far as an index that is no near one? */
+  private isFarInside(pgoff: number): boolean {
+    return pgoff >= 0 && pgoff < spanOf(this.headShift + INDEX_SHIFT);
   }
 
   /** Order of the entry that seek() found. */
