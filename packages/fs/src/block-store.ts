@@ -44,7 +44,7 @@ export class BlockStore {
   /** The device failed writing the journal. */
   isAborted = false;
   private isInOperation = false;
-  private isCommitting = false;
+  private isOrdering = false;
   private isWritingJournal = false;
   private readonly cache = new Map<number, CachedBlock>();
   private readonly opBlocks = new Map<number, ChangedBlock>();
@@ -134,17 +134,20 @@ export class BlockStore {
     if (isMoreThanTimes || !this.opTouched.has(ino)) this.opTouched.set(ino, isMoreThanTimes);
   }
 
-  /** Begins an operation; the transaction is committed first when this one might not fit. Returns 0, -EROFS or -EIO. */
+  /** Must the running transaction be committed before another operation begins, because that might not fit? */
+  get isFull(): boolean {
+    const { blocks, revoked } = this.transaction;
+    const { journal } = this;
+    return (
+      journal !== null && !journal.canHold(blocks.size + OPERATION_BLOCKS, revoked.size + OPERATION_BLOCKS)
+    );
+  }
+
+  /** Begins an operation, for which there is room. Returns 0 or -EROFS. */
   begin(): number {
     if (this.isInOperation || this.isWritingJournal) bug("file system: an operation begins within another");
     if (this.isReadOnly || this.journal === null) return -EROFS;
     this.trim();
-    const { blocks, revoked } = this.transaction;
-    if (!this.journal.canHold(blocks.size + OPERATION_BLOCKS, revoked.size + OPERATION_BLOCKS)) {
-      if (this.isCommitting) return -EIO;
-      const committed = this.commit();
-      if (committed < 0) return committed;
-    }
     this.isInOperation = true;
     return 0;
   }
@@ -198,20 +201,27 @@ export class BlockStore {
   }
 
   /**
-   * Makes the running transaction durable: ordered data, journal, then the buffers may be written. Returns 0 or -EIO; then
-   * the file system is read-only from there on. A transaction that holds nothing costs nothing, not even a flush.
+   * Writes the data that must be there before the running transaction is. Errors are the kernel's to report at fsync
+   * (data_err=ignore). Writing may fill holes, which adds to the transaction.
+   */
+  writeOrdered(): void {
+    this.isOrdering = true;
+    const { ordered } = this.transaction;
+    for (const ino of ordered) {
+      this.host.writeData(ino);
+      ordered.delete(ino);
+    }
+    this.isOrdering = false;
+  }
+
+  /**
+   * Makes the running transaction, whose data is written, durable: journal first, then the buffers may be written. Returns
+   * 0 or -EIO; then the file system is read-only from there on. A transaction that holds nothing costs nothing.
    */
   commit(): number {
-    if (this.isCommitting || this.isInOperation) bug("file system: a commit within an operation or a commit");
+    if (this.isOrdering || this.isInOperation) bug("file system: a commit within an operation or a commit");
     if (this.isReadOnly || this.journal === null) return -EROFS;
     const { transaction, host } = this;
-    this.isCommitting = true;
-    // Errors are the kernel's to report at fsync (data_err=ignore). Writing may map holes, which adds to the set.
-    for (const ino of transaction.ordered) {
-      host.writeData(ino);
-      transaction.ordered.delete(ino);
-    }
-    this.isCommitting = false;
     if (transaction.isEmpty) return 0;
     for (const changed of transaction.blocks.values()) sealBlock(changed.bytes, this.geometry.checksumSeed);
     this.isWritingJournal = true;
@@ -244,10 +254,9 @@ export class BlockStore {
     return result;
   }
 
-  /** Commits and leaves an empty journal. Returns 0 or -errno. */
+  /** Leaves an empty journal, after a commit. Returns 0 or -EIO. */
   close(): number {
-    const committed = this.commit();
-    if (committed < 0 || this.journal === null) return committed;
+    if (this.journal === null) return 0;
     const result = this.journal.close();
     if (result < 0) this.abort();
     return result;
@@ -255,7 +264,7 @@ export class BlockStore {
 
   /** May commit() be called now? Not while data is written for one. */
   get canCommit(): boolean {
-    return !this.isCommitting && !this.isWritingJournal && !this.isReadOnly;
+    return !this.isOrdering && !this.isWritingJournal && !this.isReadOnly;
   }
 
   /** Nothing is written any more (ext4_abort). */

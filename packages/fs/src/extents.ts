@@ -122,6 +122,20 @@ export class Extents {
     return geometry.groupStart(Math.floor((ino - 1) / geometry.inodesPerGroup));
   }
 
+  /** Does a file have blocks from a block on? 1, 0 or -errno. */
+  hasFrom(ino: number, fileBlock: number): number {
+    const { tree } = this;
+    const opened = tree.open(ino);
+    if (opened < 0) return opened;
+    const descended = tree.descend(MAX_FILE_BLOCKS - 1, false);
+    if (descended < 0) return descended;
+    const leaf = tree.getNode(0);
+    if (typeof leaf === "number") return leaf;
+    if (tree.count === 0) return 0;
+    const at = tree.entriesAt + (tree.count - 1) * ENTRY_SIZE;
+    return getU32(leaf, at + ENTRY_KEY) + getU32(leaf, at + ENTRY_BLOCKS) > fileBlock ? 1 : 0;
+  }
+
   /**
    * Frees blocks [start, end) of a file from the end on, as many as one operation may. Returns 0 when none is left, 1 when
    * another step is needed, or -errno. Within an operation.

@@ -5,6 +5,7 @@
  *
  *     descriptor (block numbers and checksums) | those blocks | ... more of both | revoke blocks | flush | commit | flush
  *
+ * The commit's checksum is that of its first sector: it is there or not, never torn.
  * Every block but the copies has the common header, `owner` and `generation` of which hold the sequence number (64 bits).
  * A block that was freed as metadata is named in a revoke block: copies of it in this and earlier transactions are not
  * replayed, since it may hold data by then. Copies are removed from the ring (the tail moves) after the buffers were
@@ -23,6 +24,7 @@ import {
   KIND_JOURNAL,
   KIND_REVOKE,
   sealBlock,
+  sealSector,
   setHeader,
   type Geometry,
 } from "./layout.ts";
@@ -104,7 +106,9 @@ export class Journal {
     const image = this.encode(transaction, nrBlocks);
     if (this.writeRing(this.head, image) < 0 || host.flush() < 0) return -EIO;
     const last = (this.head + nrBlocks - 1) % this.nrRing;
-    const commit = this.newBlock(KIND_COMMIT, last, nrBlocks);
+    const commit = new Uint8Array(FS_BLOCK_SIZE);
+    this.begin(commit, KIND_COMMIT, last, nrBlocks);
+    sealSector(commit, this.geometry.checksumSeed);
     if (this.writeRing(last, commit) < 0 || host.flush() < 0) return -EIO;
     const { sequence, head: start } = this;
     this.checkpoints.push({ sequence, start, nrBlocks, blocks: [...transaction.blocks.keys()] });
@@ -149,13 +153,6 @@ export class Journal {
     if (this.host.writeBlocks(this.geometry.journalStart, bytes) < 0 || this.host.flush() < 0) return -EIO;
     this.isClean = isClean;
     return 0;
-  }
-
-  private newBlock(kind: number, position: number, count: number): Uint8Array {
-    const bytes = new Uint8Array(FS_BLOCK_SIZE);
-    this.begin(bytes, kind, position, count);
-    sealBlock(bytes, this.geometry.checksumSeed);
-    return bytes;
   }
 
   private begin(bytes: Uint8Array, kind: number, position: number, count: number): void {

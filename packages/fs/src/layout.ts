@@ -12,7 +12,7 @@
  *     0 kind | 4 crc32c of the rest, seeded by the file system's id | 8 its own number (64 bits) | 16 inode that owns it, or 0
  *     20 generation of that inode | 24 count | 28 extra (level of a node, used bytes of a leaf of names)
  */
-import { FS_BLOCK_SIZE } from "@pageframe/contracts";
+import { FS_BLOCK_SIZE, SECTOR_SIZE } from "@pageframe/contracts";
 import { crc32c } from "./crc32c.ts";
 import { getU32, getU64, setU32, setU64 } from "./bytes.ts";
 
@@ -213,13 +213,23 @@ export function setHeader(
   setU32(bytes, HEADER_GENERATION, generation);
 }
 
-function checksumOf(bytes: Uint8Array, seed: number): number {
-  return crc32c(crc32c(seed, bytes, 0, HEADER_CHECKSUM), bytes, HEADER_CHECKSUM + 4, FS_BLOCK_SIZE);
+function checksumOf(bytes: Uint8Array, seed: number, nrBytes: number): number {
+  return crc32c(crc32c(seed, bytes, 0, HEADER_CHECKSUM), bytes, HEADER_CHECKSUM + 4, nrBytes);
 }
 
 /** Writes a block's checksum; nothing in it may change afterwards. */
 export function sealBlock(bytes: Uint8Array, seed: number): void {
-  setU32(bytes, HEADER_CHECKSUM, checksumOf(bytes, seed));
+  setU32(bytes, HEADER_CHECKSUM, checksumOf(bytes, seed, FS_BLOCK_SIZE));
+}
+
+/** The same for the first sector alone: a block that is whole when that is. */
+export function sealSector(bytes: Uint8Array, seed: number): void {
+  setU32(bytes, HEADER_CHECKSUM, checksumOf(bytes, seed, SECTOR_SIZE));
+}
+
+/** Has its first sector the right checksum, as {@link sealSector} wrote it? */
+export function isSectorSealed(bytes: Uint8Array, seed: number): boolean {
+  return getU32(bytes, HEADER_CHECKSUM) === checksumOf(bytes, seed, SECTOR_SIZE);
 }
 
 /** Is it a block of this kind, written for this place, with the right checksum? */
@@ -227,6 +237,6 @@ export function isSealed(bytes: Uint8Array, kind: number, block: number, seed: n
   return (
     getU32(bytes, HEADER_KIND) === kind &&
     getU64(bytes, HEADER_BLOCK) === block &&
-    getU32(bytes, HEADER_CHECKSUM) === checksumOf(bytes, seed)
+    getU32(bytes, HEADER_CHECKSUM) === checksumOf(bytes, seed, FS_BLOCK_SIZE)
   );
 }

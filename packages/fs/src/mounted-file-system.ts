@@ -8,6 +8,7 @@ import {
   EEXIST,
   EFBIG,
   EINVAL,
+  EIO,
   EISDIR,
   EMLINK,
   ENAMETOOLONG,
@@ -55,6 +56,7 @@ import {
   INODE_MODE,
   INODE_MTIME,
   INODE_NAMES,
+  INODE_ORPHAN,
   INODE_PARENT,
   INODE_PENDING,
   INODE_PENDING_END,
@@ -88,6 +90,8 @@ export class MountedFileSystem implements FileSystem {
   private readonly inodes: Inodes;
   private readonly extents: Extents;
   private readonly directories: Directories;
+  /** Inodes that got blocks behind their end in the running transaction. */
+  private readonly beyondEnd = new Set<number>();
 
   constructor(host: FileSystemHost, geometry: Geometry, journal: Journal | null, isReadOnly: boolean) {
     this.host = host;
@@ -122,13 +126,14 @@ export class MountedFileSystem implements FileSystem {
       const at = inodeAt(ino);
       let result: number;
       if (getU32(bytes, at + INODE_LINKS) === 0) result = this.release(ino);
-      else if ((getU32(bytes, at + INODE_FLAGS) & INODE_PENDING) === 0) return -EUCLEAN;
+      else if (this.inodes.isRegular(ino) !== 1) return -EUCLEAN;
       else {
-        result = this.finishCut(
-          ino,
-          getU64(bytes, at + INODE_PENDING_START),
-          getU64(bytes, at + INODE_PENDING_END),
-        );
+        const start = getU64(bytes, at + INODE_PENDING_START);
+        const end = getU64(bytes, at + INODE_PENDING_END);
+        result = end > start ? this.finishCut(ino, start, end) : 0;
+        if (result === 0 && this.inodes.firstOrphan() === ino) {
+          result = this.finishCut(ino, this.endOf(ino), MAX_FILE_BLOCKS);
+        }
       }
       if (result < 0) return result;
     }
@@ -225,12 +230,12 @@ export class MountedFileSystem implements FileSystem {
   }
 
   unlink(dirIno: number, name: string): number {
-    const begun = this.store.begin();
+    const begun = this.begin();
     return begun < 0 ? begun : this.end(this.removeName(dirIno, encodeUtf8(name), false));
   }
 
   rmdir(dirIno: number, name: string): number {
-    const begun = this.store.begin();
+    const begun = this.begin();
     return begun < 0 ? begun : this.end(this.removeName(dirIno, encodeUtf8(name), true));
   }
 
@@ -244,7 +249,7 @@ export class MountedFileSystem implements FileSystem {
   }
 
   private createOnce(dirIno: number, name: Uint8Array, mode: number, target: Uint8Array | null): number {
-    const begun = this.store.begin();
+    const begun = this.begin();
     if (begun < 0) return begun;
     return this.end(this.makeInode(dirIno, name, mode, target));
   }
@@ -296,7 +301,7 @@ export class MountedFileSystem implements FileSystem {
   }
 
   private linkOnce(ino: number, dirIno: number, name: Uint8Array): number {
-    const begun = this.store.begin();
+    const begun = this.begin();
     return begun < 0 ? begun : this.end(this.addName(ino, dirIno, name));
   }
 
@@ -343,7 +348,7 @@ export class MountedFileSystem implements FileSystem {
 
   private renameOnce(dirIno: number, name: Uint8Array, newDirIno: number, newName: Uint8Array): number {
     this.replacedIno = 0;
-    const begun = this.store.begin();
+    const begun = this.begin();
     if (begun < 0) return begun;
     return this.end(this.move(dirIno, name, newDirIno, newName));
   }
@@ -452,12 +457,13 @@ export class MountedFileSystem implements FileSystem {
   }
 
   private fillOnce(ino: number, fileBlock: number, nrBlocks: number, into: BlockMapping): number {
-    const begun = this.store.begin();
+    const begun = this.begin();
     if (begun < 0) return begun;
     let result = this.extents.find(ino, fileBlock, nrBlocks, into);
     if (result === 0 && into.block === NO_BLOCK) {
       result = this.extents.fill(ino, fileBlock, into);
       this.store.order(ino);
+      if (result === 0 && this.endOf(ino) < fileBlock + into.nrBlocks) this.beyondEnd.add(ino);
     }
     if (result < 0) {
       into.block = NO_BLOCK;
@@ -489,7 +495,7 @@ export class MountedFileSystem implements FileSystem {
    * is an orphan until it is done: a crash between them is followed by the rest.
    */
   private cut(ino: number, sizeBytes: number, start: number, end: number): number {
-    const begun = this.store.begin();
+    const begun = this.begin();
     if (begun < 0) return begun;
     const result = this.end(this.beginCut(ino, sizeBytes, start, end));
     return result === 1 ? this.finishCut(ino, start, end) : result;
@@ -507,10 +513,10 @@ export class MountedFileSystem implements FileSystem {
       // Data behind the old end was not seen, and need not have been written by an earlier commit; when the file shrinks, the
       // zeros behind its new end must be there before the size is.
       if (sizeBytes > sizeBefore || sizeBytes % FS_BLOCK_SIZE !== 0) this.store.order(ino);
-      if (sizeBytes >= sizeBefore) return 0;
+      if (sizeBytes >= sizeBefore) return this.coverEnd(ino);
     }
     const result = this.extents.freeStep(ino, start, end);
-    if (result !== 1) return result;
+    if (result !== 1) return result < 0 ? result : this.coverEnd(ino);
     bytes = this.inodes.modify(ino, true);
     if (typeof bytes === "number") return bytes;
     setU64(bytes, at + INODE_PENDING_START, start);
@@ -521,9 +527,21 @@ export class MountedFileSystem implements FileSystem {
     return 1;
   }
 
+  /** When no block lies behind the file's end (any more), nothing of it needs to be cut after a crash. */
+  private coverEnd(ino: number): number {
+    const isBeyond = this.extents.hasFrom(ino, this.endOf(ino));
+    if (isBeyond !== 0) return Math.min(0, isBeyond);
+    this.beyondEnd.delete(ino);
+    const bytes = this.inodes.get(ino);
+    if (typeof bytes === "number") return bytes;
+    const at = inodeAt(ino);
+    const isListed = (getU32(bytes, at + INODE_FLAGS) & INODE_ORPHAN) !== 0;
+    return isListed && getU32(bytes, at + INODE_LINKS) > 0 ? this.inodes.removeOrphan(ino) : 0;
+  }
+
   private finishCut(ino: number, start: number, end: number): number {
     for (;;) {
-      const begun = this.store.begin();
+      const begun = this.begin();
       if (begun < 0) return begun;
       let result = this.extents.freeStep(ino, start, end);
       if (result === 0) result = this.clearPending(ino);
@@ -531,7 +549,7 @@ export class MountedFileSystem implements FileSystem {
       if (result === 0) return 0;
       if (result > 0) continue;
       // What is left stays: nothing may free it later, when it holds something else.
-      const again = this.store.begin();
+      const again = this.begin();
       if (again === 0 && this.end(this.clearPending(ino)) === 0) return result;
       this.store.abort();
       return result;
@@ -545,14 +563,14 @@ export class MountedFileSystem implements FileSystem {
     setU32(bytes, at + INODE_FLAGS, getU32(bytes, at + INODE_FLAGS) & ~INODE_PENDING);
     setU64(bytes, at + INODE_PENDING_START, 0);
     setU64(bytes, at + INODE_PENDING_END, 0);
-    return getU32(bytes, at + INODE_LINKS) > 0 ? this.inodes.removeOrphan(ino) : 0;
+    return this.coverEnd(ino);
   }
 
   release(ino: number): number {
     const nrLinks = this.linksOf(ino);
     if (nrLinks !== 0) return Math.min(0, nrLinks);
     for (;;) {
-      const begun = this.store.begin();
+      const begun = this.begin();
       if (begun < 0) return begun;
       const result = this.end(this.freeInodeStep(ino));
       if (result !== 1) return result;
@@ -569,6 +587,7 @@ export class MountedFileSystem implements FileSystem {
     const bytes = this.inodes.get(ino);
     if (typeof bytes === "number") return bytes;
     if (type !== S_IFLNK && getU64(bytes, inodeAt(ino) + INODE_BLOCKS) !== 0) return -EUCLEAN;
+    this.beyondEnd.delete(ino);
     result = this.inodes.removeOrphan(ino);
     return result < 0 ? result : this.inodes.free(ino);
   }
@@ -589,7 +608,7 @@ export class MountedFileSystem implements FileSystem {
     const at = inodeAt(ino);
     const { nowNs } = this.host;
     if (getU64(found, at + INODE_MTIME) === nowNs && getU64(found, at + INODE_CTIME) === nowNs) return 0;
-    const begun = this.store.begin();
+    const begun = this.begin();
     if (begun < 0) return begun;
     const bytes = this.inodes.modify(ino, false);
     if (typeof bytes === "number") return this.end(bytes);
@@ -611,7 +630,7 @@ export class MountedFileSystem implements FileSystem {
 
   syncAll(): number {
     if (this.store.isReadOnly || this.store.transaction.isEmpty) return this.flush();
-    return this.store.commit();
+    return this.commit();
   }
 
   private flush(): number {
@@ -623,14 +642,17 @@ export class MountedFileSystem implements FileSystem {
     const { store, journal } = this;
     if (!store.canCommit || journal === null) return;
     const { startNs, isEmpty } = store.transaction;
-    if (!isEmpty && nowNs - startNs >= COMMIT_INTERVAL_NS) store.commit();
+    if (!isEmpty && nowNs - startNs >= COMMIT_INTERVAL_NS) this.commit();
     if (journal.isHalfFull) store.checkpoint();
   }
 
   unmount(): number {
     const { store } = this;
     let result = store.isAborted ? -EROFS : 0;
-    if (!store.isReadOnly) result = store.close();
+    if (!store.isReadOnly) {
+      result = this.commit();
+      if (result === 0) result = store.close();
+    }
     store.dropAll();
     return result;
   }
@@ -642,6 +664,40 @@ export class MountedFileSystem implements FileSystem {
 
   // Helpers.
 
+  /** Begins an operation; the transaction is committed first when this one might not fit. Returns 0, -EROFS or -EIO. */
+  private begin(): number {
+    if (this.store.isFull && !this.store.isReadOnly) {
+      if (!this.store.canCommit) return -EIO;
+      const committed = this.commit();
+      if (committed < 0) return committed;
+    }
+    return this.store.begin();
+  }
+
+  /** Makes the running transaction durable, with the data that it shows. Returns 0 or -errno. */
+  private commit(): number {
+    if (this.store.isReadOnly) return -EROFS;
+    this.store.writeOrdered();
+    const listed = this.listBeyondEnd();
+    return listed < 0 ? listed : this.store.commit();
+  }
+
+  /**
+   * Files whose last blocks lie behind their end, because the size comes with another operation, are noted as orphans: a
+   * crash between the two must not leave blocks with bytes that nobody wrote.
+   */
+  private listBeyondEnd(): number {
+    for (const ino of this.beyondEnd) {
+      if (this.inodes.isRegular(ino) !== 1) continue;
+      const begun = this.store.begin();
+      if (begun < 0) return begun;
+      // An inode that is damaged is no reason not to commit.
+      this.end(this.inodes.addOrphan(ino));
+    }
+    this.beyondEnd.clear();
+    return 0;
+  }
+
   /** Ends an operation, with what the allocator counts. */
   private end(result: number): number {
     const ended = this.store.end(result);
@@ -652,13 +708,20 @@ export class MountedFileSystem implements FileSystem {
 
   /** The device is full but for what the running transaction freed: after a commit that can be had. */
   private shouldRetry(result: number): boolean {
-    return result === -ENOSPC && this.groups.hasFreed && this.store.canCommit && this.store.commit() === 0;
+    return result === -ENOSPC && this.groups.hasFreed && this.store.canCommit && this.commit() === 0;
   }
 
   /** S_IF* of an inode, or -errno. */
   private typeOf(ino: number): number {
     const bytes = this.inodes.get(ino);
     return typeof bytes === "number" ? bytes : getU16(bytes, inodeAt(ino) + INODE_MODE) & S_IFMT;
+  }
+
+  /** First block behind a file's end. */
+  private endOf(ino: number): number {
+    const bytes = this.inodes.get(ino);
+    if (typeof bytes === "number") return 0;
+    return Math.ceil(getU64(bytes, inodeAt(ino) + INODE_BYTES) / FS_BLOCK_SIZE);
   }
 
   private linksOf(ino: number): number {

@@ -18,11 +18,14 @@ import {
 } from "./journal.ts";
 import {
   GROUP_TABLE_START,
+  HEADER_BLOCK,
   HEADER_CHECKSUM,
   HEADER_COUNT,
+  HEADER_KIND,
   HEADER_OWNER,
   HEADER_SIZE,
   isSealed,
+  isSectorSealed,
   KIND_COMMIT,
   KIND_DESCRIPTOR,
   KIND_JOURNAL,
@@ -117,7 +120,7 @@ class RingReader {
     }
   }
 
-  /** Returns 1 when it was read, 0 when there is no whole transaction here, -EIO. */
+  /** Returns 1 when it was read, 0 when there is no whole transaction here, -EIO, -EUCLEAN. */
   private readTransaction(): number {
     const revoked: number[] = [];
     for (let nrBlocks = 0; ;) {
@@ -128,7 +131,9 @@ class RingReader {
       this.nrRead++;
       nrBlocks++;
       const count = getU32(this.bytes, HEADER_COUNT);
-      if (this.isRecord(KIND_COMMIT, position)) {
+      const committed = this.isCommit(position);
+      if (committed < 0) return committed;
+      if (committed === 1) {
         if (count !== nrBlocks) return 0;
         for (const block of revoked) this.revoked.set(block, this.sequence);
         return 1;
@@ -157,6 +162,23 @@ class RingReader {
       this.nrRead += count;
       nrBlocks += count;
     }
+  }
+
+  /**
+   * Is it the transaction's commit? 1, 0, or -EUCLEAN: a damaged one. A crash leaves its sector as it was or as it was to be,
+   * so one with two of its marks and a wrong checksum was damaged later.
+   */
+  private isCommit(position: number): number {
+    const { geometry, bytes } = this;
+    const kind = getU32(bytes, HEADER_KIND);
+    const isHere = getU64(bytes, HEADER_BLOCK) === geometry.journalStart + 1 + position;
+    const isNow = getU64(bytes, HEADER_OWNER) === this.sequence;
+    if (kind === KIND_DESCRIPTOR || kind === KIND_REVOKE) return 0;
+    const nrMarks = (kind === KIND_COMMIT ? 1 : 0) + (isHere ? 1 : 0) + (isNow ? 1 : 0);
+    if (nrMarks < 2) return 0;
+    if (isSectorSealed(bytes, geometry.checksumSeed)) return nrMarks === 3 ? 1 : 0;
+    this.reason = `the commit of transaction ${this.sequence} has a wrong checksum`;
+    return -EUCLEAN;
   }
 
   private isRecord(kind: number, position: number): boolean {
@@ -190,9 +212,9 @@ class RingReader {
     const { geometry } = this;
     for (let position = 0; position < this.nrRing; position++) {
       if (this.read(position) < 0) return -EIO;
-      const place = geometry.journalStart + 1 + position;
+      if (getU32(this.bytes, HEADER_KIND) !== KIND_COMMIT) continue;
       if (getU64(this.bytes, HEADER_OWNER) < this.sequence) continue;
-      if (!isSealed(this.bytes, KIND_COMMIT, place, geometry.checksumSeed)) continue;
+      if (!isSectorSealed(this.bytes, geometry.checksumSeed)) continue;
       this.reason = `transaction ${this.sequence} was committed and is not whole`;
       return -EUCLEAN;
     }
