@@ -76,25 +76,45 @@ export class LackeyArguments implements CallArguments {
   }
 }
 
+/** More than any call has. */
+const MAX_ARGUMENTS = 16;
+/** Longest path (include/uapi/linux/limits.h, PATH_MAX). */
+const PATH_MAX = 4096;
+
 /**
  * Splits the text between the parentheses. A path may hold anything: it ends at the first `)` behind which the rest is
  * arguments again. Returns null when the text is no list of arguments.
  */
 function splitArguments(text: string): string[] | null {
-  const number = /^(?:-?\d+|0x[0-9a-f]+)(?=, |$)/.exec(text);
-  if (number !== null) return withRest(number[0], text);
-  const start = /^0x[0-9a-f]+\(/.exec(text);
-  if (start === null) return null;
-  for (let end = text.indexOf(")", start[0].length); end >= 0; end = text.indexOf(")", end + 1)) {
-    const parts = withRest(text.slice(0, end + 1), text);
-    if (parts !== null) return parts;
-  }
-  return null;
+  const parts: string[] = [];
+  return collectArguments(text, 0, parts, new Set()) ? parts : null;
 }
 
-function withRest(first: string, text: string): string[] | null {
-  if (first.length === text.length) return [first];
-  if (!text.startsWith(", ", first.length)) return null;
-  const rest = splitArguments(text.slice(first.length + 2));
-  return rest === null ? null : [first, ...rest];
+/** Appends the arguments from `at` on. `failed` holds starts that lead nowhere, so that each is tried once. */
+function collectArguments(text: string, at: number, parts: string[], failed: Set<number>): boolean {
+  if (failed.has(at) || parts.length === MAX_ARGUMENTS) return false;
+  const endsFrom = (end: number): boolean => {
+    if (end < text.length && !text.startsWith(", ", end)) return false;
+    parts.push(text.slice(at, end));
+    if (end === text.length || collectArguments(text, end + 2, parts, failed)) return true;
+    parts.pop();
+    return false;
+  };
+  const [number] = matchAt(/(?:-?\d+|0x[0-9a-f]+)(?=, |$)/y, text, at);
+  if (number !== undefined && endsFrom(at + number.length)) return true;
+  const [start] = matchAt(/0x[0-9a-f]+\(/y, text, at);
+  if (start !== undefined) {
+    const first = at + start.length;
+    for (let end = text.indexOf(")", first); end >= 0; end = text.indexOf(")", end + 1)) {
+      if (end - first > PATH_MAX) break;
+      if (endsFrom(end + 1)) return true;
+    }
+  }
+  failed.add(at);
+  return false;
+}
+
+function matchAt(pattern: RegExp, text: string, at: number): readonly (string | undefined)[] {
+  pattern.lastIndex = at;
+  return pattern.exec(text) ?? [];
 }

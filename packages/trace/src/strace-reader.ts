@@ -6,7 +6,14 @@
  * process a thread is of. What execve(2) mapped does not show, so that calls that change it are left out and counted.
  * Calls that never return are left out too.
  */
-import { CLONE_VFORK, CLONE_VM, EINVAL, KernelError, type SyscallEvent } from "@pageframe/contracts";
+import {
+  CLONE_VFORK,
+  CLONE_VM,
+  EINVAL,
+  KernelError,
+  MAX_TRACE_BYTES,
+  type SyscallEvent,
+} from "@pageframe/contracts";
 import { MalformedCall } from "./call-arguments.ts";
 import { CompiledTrace } from "./compiled-trace.ts";
 import { FileCalls } from "./file-calls.ts";
@@ -217,6 +224,7 @@ export class StraceReader {
       const target = result.targetAt < 0 ? undefined : targetAt(resultText, result.targetAt);
       this.applyCall(thread, new StraceArguments(name, argsText, target), name, result.value);
     }
+    if (events.some(hasHugeNumber)) throw new MalformedCall(`numbers below 2^52 in the call of ${name}`);
     const nrEvents = events.length + this.threads.events.length;
     if (nrEvents === 0) this.nrSkippedSyscalls++;
     this.addCloneEvents();
@@ -279,6 +287,11 @@ export class StraceReader {
       `${this.sourceName}:${this.nrLines}: expected ${expected}; found ${JSON.stringify(shortened)}`,
     );
   }
+}
+
+/** Tells whether a number of an event cannot be stored. */
+function hasHugeNumber(event: SyscallEvent): boolean {
+  return Object.values(event).some((value) => typeof value === "number" && Math.abs(value) > MAX_TRACE_BYTES);
 }
 
 /** CLONE_ bits of a call that makes a thread or process, or undefined when it is none. */

@@ -73,6 +73,11 @@ describe("lackey's system calls", () => {
     expect(compile(latin1, MMAP).metadata.files[0].name).toBe("/lib/\u00e9");
   });
 
+  it("are given up on soon when they have endless arguments", () => {
+    const endless = `SYSCALL[9,1](87) sys_unlink ( ${"0x1(a), ".repeat(4000)}x ) --> [pre-success] Success(0x0) `;
+    expect(compile(endless).metadata.counts).toMatchObject({ nrEvents: 0, nrSkippedSyscalls: 1 });
+  });
+
   it("take their result from a later line when they wait", () => {
     const started = "SYSCALL[9,2](28) sys_madvise ( 0x1000, 4096, 4 ) --> [async] ... ";
     const ended = "SYSCALL[9,2](28) ... [async] --> Success(0x0) ";

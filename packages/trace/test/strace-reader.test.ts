@@ -1,5 +1,9 @@
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { KernelError } from "@pageframe/contracts";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isStraceText, StraceReader } from "../src/index.ts";
+import { encodeTrace, isStraceText, StraceReader, TraceReader } from "../src/index.ts";
 import {
   collectEvents,
   compileGzip,
@@ -324,6 +328,8 @@ describe("strace's lines", () => {
     ['openat(AT_FDCWD, "f", O_NONSENSE) = 3', "a number or names like O_RDONLY as argument 3 of openat"],
     ["pread64(3, 0x7ffc, 10, -5) = 1", "a number of 0 or more as argument 4 of pread64"],
     ["mmap(NULL, 8192) = 0x7000", "6 arguments of mmap"],
+    ["pread64(3, 0x7ffc, 10, 9999999999999999999) = 1", "numbers below 2^52 in the call of pread64"],
+    ["brk(NULL) = 0x10000000000000", "numbers below 2^52 in the call of brk"],
     ["clone(child_stack=NULL) = 5", "flags=CLONE_... in clone"],
     ["+++ exit +++", "'+++ exited with STATUS +++' or '+++ killed by SIGNAL +++'"],
   ])("are refused when malformed: %s", (line, expected) => {
@@ -374,6 +380,52 @@ describe("strace's lines", () => {
       "",
     ];
     expect(others.some(isStraceText)).toBe(false);
+  });
+
+  it("raise nothing but a KernelError, whatever is in them, and what they give can be stored", () => {
+    const whole = gunzipSync(readFileSync(new URL("data/filetour.strace.gz", import.meta.url)));
+    const noise = fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 8 }),
+      fc
+        .constantFrom(
+          "9999999999999999999",
+          "-1",
+          "<",
+          ">",
+          '"',
+          "\\",
+          "[",
+          ")",
+          " = ",
+          "0x",
+          "NULL",
+          "|",
+          "\n",
+          "...",
+        )
+        .map((text) => new TextEncoder().encode(text)),
+    );
+    let nrStored = 0;
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(whole.length), noise), { minLength: 1, maxLength: 3 }),
+        (changes) => {
+          const bytes = Uint8Array.from(whole);
+          for (const [at, change] of changes) bytes.set(change.subarray(0, bytes.length - at), at);
+          const reader = new StraceReader({ sourceName: "t" });
+          try {
+            reader.push(bytes);
+            new TraceReader(encodeTrace(reader.end()));
+            nrStored++;
+          } catch (error) {
+            if (!(error instanceof KernelError) || error.code !== "EINVAL") throw error;
+            expect(error.message).toMatch(/^EINVAL: t:\d+: expected .*; found "/s);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+    expect(nrStored).toBeGreaterThan(50);
   });
 
   it("name the program that was traced", () => {
