@@ -103,6 +103,8 @@ export class System {
   readahead!: Readahead;
   /** Inodes of disks with dirty pages, oldest first. */
   readonly dirtyInodes = new Set<number>();
+  /** Inodes that nobody has open and that one shadow in no node keeps in memory, oldest first (../filemap/shadows.ts). */
+  readonly shrinkableInodes = new Set<number>();
   nrBiosInFlight = 0;
   /** Pages of disk files that reads and faults found in the cache, and did not. */
   nrCacheHits = 0;

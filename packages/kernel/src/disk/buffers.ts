@@ -15,6 +15,7 @@ import {
   GFP_NOFS,
   __GFP_MOVABLE,
   NO_PFN,
+  NO_SHADOW,
   PG_DIRTY,
   PG_LOCKED,
   PG_UPTODATE,
@@ -114,10 +115,10 @@ export function writeBuffer(sys: System, disk: Disk, buffer: BufferHead, flags: 
   submitBytes(sys, disk, REQ_OP_WRITE, flags, buffer.block, buffer.bytes.slice(), disk.inode.id);
 }
 
-/** Drops a clean buffer that nobody holds, with its page. */
-export function dropBuffer(sys: System, disk: Disk, buffer: BufferHead): void {
+/** Drops a clean buffer that nobody holds, with its page, which leaves `shadow`. */
+export function dropBuffer(sys: System, disk: Disk, buffer: BufferHead, shadow: number = NO_SHADOW): void {
   disk.buffers.delete(buffer.block);
-  deleteFromPageCache(sys, disk.inode, buffer.pfn);
+  deleteFromPageCache(sys, disk.inode, buffer.pfn, shadow);
   putUserPage(sys, buffer.pfn, sys.currentCpu);
 }
 

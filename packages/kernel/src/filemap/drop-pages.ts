@@ -2,13 +2,14 @@
  * Dropping pages of disk files and of disks that nothing maps.
  * Source: Linux 6.18 mm/truncate.c, truncate_inode_pages_range(), invalidate_mapping_pages(), mapping_evict_folio().
  */
-import { PG_DIRTY, PG_LOCKED, PG_WRITEBACK, type Pfn } from "@pageframe/contracts";
+import { NO_SHADOW, PG_DIRTY, PG_LOCKED, PG_WRITEBACK, type Pfn } from "@pageframe/contracts";
 import { dropBuffer } from "../disk/buffers.ts";
 import { waitOnPage } from "../disk/io.ts";
 import { type Inode } from "../files/inode.ts";
 import { clearPageDirty } from "./dirty.ts";
 import { settleDirtyInode } from "./dirty-inodes.ts";
 import { deleteFromPageCache } from "./page-cache.ts";
+import { takeShadow } from "./shadows.ts";
 import { putUserPage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 
@@ -36,18 +37,21 @@ export function dropPages(sys: System, inode: Inode, startPgoff: number, endPgof
   settleDirtyInode(sys, inode);
 }
 
-/** Takes a clean page that nobody maps or holds out of the cache (mapping_evict_folio). False when it must stay. */
-export function invalidatePage(sys: System, inode: Inode, pfn: Pfn): boolean {
+/**
+ * Takes a clean page that nobody maps or holds out of the cache (mapping_evict_folio, __remove_mapping). False when it must stay.
+ * `isReclaim`: memory is short, and the page may be missed: it leaves a shadow.
+ */
+export function invalidatePage(sys: System, inode: Inode, pfn: Pfn, isReclaim = false): boolean {
   const { memmap } = sys;
   if (memmap.hasFlags(pfn, PG_DIRTY | PG_WRITEBACK | PG_LOCKED)) return false;
   if (memmap.refcount[pfn] > 1 || memmap.mapcount[pfn] > 0) return false;
   const buffer = inode.ownDisk?.buffers.get(memmap.index[pfn]);
   if (inode.ownDisk !== null && buffer !== undefined) {
     if (buffer.nrRefs > 0) return false;
-    dropBuffer(sys, inode.ownDisk, buffer);
+    dropBuffer(sys, inode.ownDisk, buffer, isReclaim ? takeShadow(sys, pfn) : NO_SHADOW);
     return true;
   }
-  deleteFromPageCache(sys, inode, pfn);
+  deleteFromPageCache(sys, inode, pfn, isReclaim ? takeShadow(sys, pfn) : NO_SHADOW);
   putUserPage(sys, pfn, sys.currentCpu);
   return true;
 }

@@ -6,13 +6,13 @@
 import {
   type BlockMapping,
   EINVAL,
+  EIO,
   GFP_HIGHUSER_MOVABLE,
   NO_BLOCK,
   NO_PFN,
   PG_LOCKED,
   PG_UPTODATE,
   type Pfn,
-  type ReadaheadHints,
   TP_MM_FILEMAP_FAULT,
   VM_EXEC,
   VM_HUGEPAGE,
@@ -21,6 +21,7 @@ import {
   ENOMEM,
   VM_RAND_READ,
   VM_SEQ_READ,
+  type VmaId,
 } from "@pageframe/contracts";
 import { completeIo } from "../disk/io.ts";
 import { type Inode, type OpenFile } from "../files/inode.ts";
@@ -34,34 +35,33 @@ import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 
 /**
- * The page of a disk file that a fault wants, read if need be, with a reference: the frame, -EINVAL beyond the end (SIGBUS), -EIO
- * or -ENOMEM. A page that had to be waited for counts in `sys.files.nrReads` when it was not cached: the fault is major.
+ * The page of a disk file that a fault in the mapping `vma` wants, read if need be, with a reference: the frame, -EINVAL beyond the
+ * end (SIGBUS), -EIO or -ENOMEM. One that was not cached counts in `sys.files.nrReads`: the fault is major. Whether the fault
+ * let go of the mapping meanwhile is in `sys.readahead.hasWaited`.
  */
-export function filemapFault(sys: System, file: OpenFile, pgoff: number, vmFlags: number): number {
+export function filemapFault(sys: System, file: OpenFile, pgoff: number, vma: VmaId): number {
   const { memmap, readahead } = sys;
   const { inode } = file;
   completeIo(sys);
   if (pgoff >= nrPagesOf(inode)) return -EINVAL;
-  const hints: ReadaheadHints = {
-    isFileRandom: file.isRandom,
-    isMappingRandom: (vmFlags & VM_RAND_READ) !== 0,
-    isMappingSequential: (vmFlags & VM_SEQ_READ) !== 0,
-    isExecutable: (vmFlags & VM_EXEC) !== 0,
-    isHuge: (vmFlags & VM_HUGEPAGE) !== 0,
-    mappingStartPgoff: 0,
-    mappingEndPgoff: nrPagesOf(inode),
-  };
   sys.trace?.emit(TP_MM_FILEMAP_FAULT, inode.id, pgoff, 0, 0);
+  fillHints(sys, file, vma);
+  const { hints } = readahead;
   let pfn = inode.pages.load(pgoff);
   if (pfn !== NO_PFN) {
     sys.nrCacheHits++;
     const isMarkerLookedAt = readahead.policy.onFaultHit(file.ra, hints);
     if (isMarkerLookedAt && memmap.hasFlags(pfn, PG_READAHEAD)) {
+      readahead.hasWaited = true;
+      // Reading on may reclaim.
+      memmap.getPage(pfn);
       asyncReadahead(sys, file, pfn, pgoff, file.ra.raPages, hints);
+      memmap.putPageTestzero(pfn);
     }
   } else {
     sys.nrCacheMisses++;
     sys.files.nrReads++;
+    readahead.hasWaited = true;
     const cache = readahead.look(inode);
     readahead.window.nrPages = 0;
     readahead.policy.onFaultMiss(file.ra, cache, pgoff, hints, readahead.window);
@@ -70,8 +70,25 @@ export function filemapFault(sys: System, file: OpenFile, pgoff: number, vmFlags
     if (pfn === NO_PFN) return readCachePage(sys, inode, pgoff, GFP_HIGHUSER_MOVABLE);
   }
   memmap.getPage(pfn);
-  const isReady = (memmap.flags[pfn] & (PG_LOCKED | PG_UPTODATE)) === PG_UPTODATE;
-  return isReady ? pfn : makeUptodate(sys, inode, pfn);
+  if ((memmap.flags[pfn] & (PG_LOCKED | PG_UPTODATE)) === PG_UPTODATE) return pfn;
+  readahead.hasWaited = true;
+  const ready = makeUptodate(sys, inode, pfn);
+  // Who comes again tries once more to read what could not be read.
+  return ready === -EIO ? readCachePage(sys, inode, pgoff, GFP_HIGHUSER_MOVABLE) : ready;
+}
+
+/** Tells the policy how a mapping of a file is used. */
+function fillHints(sys: System, file: OpenFile, vma: VmaId): void {
+  const { hints } = sys.readahead;
+  const pool = sys.vmaPool;
+  const vmFlags = pool.vmFlags[vma];
+  hints.isFileRandom = file.isRandom;
+  hints.isMappingRandom = (vmFlags & VM_RAND_READ) !== 0;
+  hints.isMappingSequential = (vmFlags & VM_SEQ_READ) !== 0;
+  hints.isExecutable = (vmFlags & VM_EXEC) !== 0;
+  hints.isHuge = (vmFlags & VM_HUGEPAGE) !== 0;
+  hints.mappingStartPgoff = pool.pgoff[vma];
+  hints.mappingEndPgoff = pool.pgoff[vma] + (pool.endVpn[vma] - pool.startVpn[vma]);
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   type Gfp,
   GFP_HIGHUSER_MOVABLE,
   NO_PFN,
+  NO_SHADOW,
   PG_LOCKED,
   PG_UPTODATE,
   type Pfn,
@@ -23,6 +24,7 @@ import { type Inode } from "../files/inode.ts";
 import { countFilePage, putUserPage } from "../pages/pages.ts";
 import { markPageDirty } from "./dirty.ts";
 import { readPages, zeroCachePage } from "./read-pages.ts";
+import { countShadowNodes, noteShrinkable } from "./shadows.ts";
 import { type System } from "../system.ts";
 
 /** Takes a frame for the page cache, on the running CPU's node (filemap_alloc_folio). NO_PFN when there is none. */
@@ -31,23 +33,43 @@ export function allocCachePage(sys: System, gfp: Gfp): Pfn {
   return sys.frames.allocPages(gfp, 0, cpu, sys.cpus[cpu]?.nodeId ?? 0);
 }
 
-/** Makes a frame that is in no file a page of an inode; its owner's reference becomes the cache's. It goes on the LRU lists. */
-export function addToPageCache(sys: System, inode: Inode, pgoff: number, pfn: Pfn): void {
+/**
+ * Makes a frame that is in no file a page of an inode; its owner's reference becomes the cache's. It goes on the LRU lists, as
+ * active when it was evicted a short time ago, unless what it held is to be overwritten (__GFP_WRITE).
+ */
+export function addToPageCache(
+  sys: System,
+  inode: Inode,
+  pgoff: number,
+  pfn: Pfn,
+  isToBeWritten = false,
+): void {
   const { memmap } = sys;
+  const shadow = inode.pages.nrShadows > 0 ? inode.pages.loadShadow(pgoff) : NO_SHADOW;
   memmap.mapping[pfn] = inode.id;
   memmap.index[pfn] = pgoff;
   inode.pages.store(pgoff, pfn);
   countFilePage(sys, pfn, false, 1);
+  if (shadow !== NO_SHADOW) {
+    countShadowNodes(sys);
+    if (!isToBeWritten) sys.reclaimPolicy.refault?.(pfn, shadow);
+  }
   sys.lru.addPage(pfn, sys.currentCpu);
   sys.trace?.emit(TP_MM_FILEMAP_ADD_TO_PAGE_CACHE, inode.id, pfn, pgoff, 0);
 }
 
-/** Takes a clean page out of the page cache; the cache's reference is the caller's then. */
-export function deleteFromPageCache(sys: System, inode: Inode, pfn: Pfn): void {
+/**
+ * Takes a clean page out of the page cache; the cache's reference is the caller's then. `shadow`: what takes its place when
+ * reclaim takes it.
+ */
+export function deleteFromPageCache(sys: System, inode: Inode, pfn: Pfn, shadow: number = NO_SHADOW): void {
   const { memmap } = sys;
   const pgoff = memmap.index[pfn];
   if (inode.pages.load(pgoff) !== pfn) bug(`pfn ${pfn} is not page ${pgoff} of inode ${inode.id}`);
-  inode.pages.erase(pgoff);
+  if (shadow === NO_SHADOW) inode.pages.erase(pgoff);
+  else inode.pages.storeShadow(pgoff, shadow);
+  countShadowNodes(sys);
+  noteShrinkable(sys, inode);
   countFilePage(sys, pfn, false, -1);
   memmap.mapping[pfn] = NO_MAPPING;
   sys.trace?.emit(TP_MM_FILEMAP_DELETE_FROM_PAGE_CACHE, inode.id, pfn, pgoff, 0);

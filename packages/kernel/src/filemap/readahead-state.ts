@@ -3,6 +3,7 @@ import {
   NO_PFN,
   PAGE_SIZE,
   type ReadaheadCache,
+  type ReadaheadHints,
   type ReadaheadPolicy,
   type ReadaheadWindow,
 } from "@pageframe/contracts";
@@ -29,12 +30,26 @@ class CacheOfInode implements ReadaheadCache {
   }
 }
 
+/** What a mapping tells the policy. */
+class MappingHints implements ReadaheadHints {
+  isFileRandom = false;
+  isMappingRandom = false;
+  isMappingSequential = false;
+  isExecutable = false;
+  isHuge = false;
+  mappingStartPgoff = 0;
+  mappingEndPgoff = 0;
+}
+
 /** The policy, what it is shown and where it answers. */
 export class Readahead {
   readonly policy: ReadaheadPolicy;
   readonly cache = new CacheOfInode();
   readonly window: ReadaheadWindow = { startPgoff: 0, nrPages: 0, asyncSize: 0, order: 0 };
   readonly folios = new WindowFolios();
+  readonly hints = new MappingHints();
+  /** The fault let go of its mapping, to read or to wait for a page: it is answered by coming again (VM_FAULT_RETRY). */
+  hasWaited = false;
   /** Pages read ahead of need; those of them that were wanted later; those that left memory unwanted. */
   nrAhead = 0;
   nrAheadHits = 0;

@@ -102,7 +102,7 @@ function pageToWrite(sys: System, inode: Inode, pgoff: number, offset: number, n
   if (isNewPage) {
     pfn = allocCachePage(sys, GFP_HIGHUSER_MOVABLE | __GFP_WRITE);
     if (pfn === NO_PFN) return -ENOMEM;
-    addToPageCache(sys, inode, pgoff, pfn);
+    addToPageCache(sys, inode, pgoff, pfn, true);
   }
   memmap.getPage(pfn);
   waitOnPage(sys, pfn, PG_LOCKED);

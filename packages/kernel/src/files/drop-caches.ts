@@ -41,7 +41,8 @@ function dropPagesOf(sys: System, inode: Inode): void {
   }
 }
 
-/** An inode of a file system that nobody has open and that has no pages: its shadows go with it. */
+/** An inode of a file system that nobody has open and that has no pages goes, unless shadows need nodes (mapping_shrinkable). */
 function dropUnusedInode(sys: System, inode: Inode): void {
-  if (inode.kind === "disk" && inode.nrFiles === 0 && inode.pages.nrPages === 0) forgetInode(sys, inode);
+  if (inode.kind !== "disk" || inode.nrFiles > 0 || inode.pages.nrPages > 0) return;
+  if (inode.pages.height === 0) forgetInode(sys, inode);
 }

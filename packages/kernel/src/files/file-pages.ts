@@ -17,6 +17,7 @@ import {
   type Pfn,
   PGPGIN,
   PGPGOUT,
+  type VmaId,
   type Vpn,
   WORKINGSET_REFAULT_FILE,
 } from "@pageframe/contracts";
@@ -35,7 +36,7 @@ const PGPG_PER_PAGE = 4;
 /**
  * Finds, reads or makes the page of a file that a fault at `vpn` wants, and takes a reference for the caller. Returns the
  * frame or an errno below NO_PFN: -ENOMEM; -EINVAL beyond the end of the file, -EIO, -ENOSPC (SIGBUS). A page that had to be
- * read counts in `sys.files.nrReads`.
+ * read counts in `sys.files.nrReads`. `vma`: the mapping, which disks read ahead for; NO_VMA where there is none.
  */
 export function getFilePage(
   sys: System,
@@ -43,13 +44,13 @@ export function getFilePage(
   vpn: Vpn,
   file: OpenFile,
   pgoff: number,
-  vmFlags: number,
+  vma: VmaId,
 ): number {
   const { inode } = file;
   switch (inode.kind) {
     case "disk":
     case "bdev":
-      return filemapFault(sys, file, pgoff, vmFlags);
+      return filemapFault(sys, file, pgoff, vma);
     case "shmem":
       return shmemGetPage(sys, task, inode, pgoff, SGP_CACHE);
     case "generated":

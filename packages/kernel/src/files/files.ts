@@ -15,15 +15,10 @@
  * Differs: a descriptor is open for all tasks at once, and its number is the file's id.
  */
 import { bug, NO_PFN, PAGE_SIZE, type Pfn, type SwapEntry } from "@pageframe/contracts";
-import {
-  errseqSample,
-  newReadaheadState,
-  PageIndex,
-  PageIndexPool,
-  VM_READAHEAD_PAGES,
-} from "@pageframe/pagecache";
+import { errseqSample, newReadaheadState, PageIndexPool, VM_READAHEAD_PAGES } from "@pageframe/pagecache";
 import { FMODE_READ, FMODE_WRITE } from "@pageframe/vma";
 import { type Inode, type InodeKind, type OpenFile } from "./inode.ts";
+import { InodePages } from "./inode-pages.ts";
 
 /** A file that is no attachment of a SysV segment. */
 export const NO_SHM_ID = -1;
@@ -111,7 +106,7 @@ export class Files {
       nrLinks: config.nrLinks,
       nrFiles: 0,
       nrMappings: 0,
-      pages: new PageIndex(this.indexPool),
+      pages: new InodePages(this.indexPool, id),
       swapped: new Map<number, SwapEntry>(),
       pastLastPage: 0,
       isReserved: config.isReserved,

@@ -6,6 +6,7 @@
 import { type FileAttributes, PAGE_SIZE } from "@pageframe/contracts";
 import { type Inode } from "../files/inode.ts";
 import { dropPages } from "../filemap/drop-pages.ts";
+import { countShadowNodes, noteShrinkable, shrinkShadows } from "../filemap/shadows.ts";
 import { type SuperBlock } from "../files/inode.ts";
 import { type System } from "../system.ts";
 
@@ -50,13 +51,19 @@ export function putInode(sys: System, inode: Inode): void {
     forgetInode(sys, inode);
   } else if (inode.pages.nrPages === 0 && inode.pages.nrShadows === 0) {
     forgetInode(sys, inode);
-  }
+  } else noteShrinkable(sys, inode);
+}
+
+/** A pass of reclaim is over: shadows that are too many go, and inodes that only they kept. */
+export function shrinkInodes(sys: System): void {
+  for (const inode of shrinkShadows(sys)) forgetInode(sys, inode);
 }
 
 /** Drops an inode from memory; it has no files and no pages (evict). */
 export function forgetInode(sys: System, inode: Inode): void {
-  for (let at = inode.pages.nextEntry(0, Infinity); at >= 0; at = inode.pages.nextEntry(at + 1, Infinity))
-    inode.pages.erase(at);
+  inode.pages.clear();
+  countShadowNodes(sys);
+  sys.shrinkableInodes.delete(inode.id);
   inode.superBlock?.inodes.delete(inode.fsIno);
   sys.dirtyInodes.delete(inode.id);
   sys.files.removeInode(inode);

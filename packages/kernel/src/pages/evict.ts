@@ -209,7 +209,7 @@ export class Evictor implements ReclaimHost {
       sys.memmap.setFlags(pfn, PG_RECLAIM);
       return EVICT_IN_USE;
     }
-    if (!invalidatePage(sys, inode, pfn)) return EVICT_BUSY;
+    if (!invalidatePage(sys, inode, pfn, true)) return EVICT_BUSY;
     sys.unmapBatch.freed();
     return EVICT_FREED;
   }

@@ -11,6 +11,7 @@ import {
   PAGES_PER_LEVEL,
   PG_LOCKED,
   PG_UPTODATE,
+  PG_WORKINGSET,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   pteHi,
@@ -20,7 +21,7 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { type Inode, type OpenFile } from "../files/inode.ts";
+import { type OpenFile } from "../files/inode.ts";
 import { NO_SHM_ID } from "../files/files.ts";
 import { PG_READAHEAD } from "../filemap/readahead.ts";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
@@ -43,7 +44,8 @@ export function shouldFaultAround(file: OpenFile): boolean {
  * Maps what is cached of the window around `vpn`, where entries are empty. Returns VM_FAULT_NOPAGE when `vpn` is mapped now,
  * 0 when its page still has to be had, or VM_FAULT_OOM.
  */
-export function doFaultAround(sys: System, task: Task, vma: VmaId, vpn: Vpn, inode: Inode): number {
+export function doFaultAround(sys: System, task: Task, vma: VmaId, vpn: Vpn, file: OpenFile): number {
+  const { inode } = file;
   const { memmap } = sys;
   const { mm } = task;
   const { pool } = mm.space;
@@ -61,10 +63,13 @@ export function doFaultAround(sys: System, task: Task, vma: VmaId, vpn: Vpn, ino
   let flagsLo = 0;
   let flagsHi = 0;
   let result = 0;
+  // Pages that memory was short of lately say nothing for reading around (folio_test_workingset).
+  let nrKept = 0;
   for (let at = startVpn; at < endVpn; at++) {
     const pfn = inode.pages.load(at + pgoffDelta);
     if (pfn === NO_PFN) continue;
     if (!memmap.hasFlags(pfn, PG_UPTODATE) || memmap.hasFlags(pfn, PG_LOCKED | PG_READAHEAD)) continue;
+    if (!memmap.hasFlags(pfn, PG_WORKINGSET)) nrKept++;
     memmap.getPage(pfn);
     const entry = mm.pageTable.allocEntry(at, PT_LEVEL_PTE);
     if (entry === NO_ENTRY || task.killedBy !== null) {
@@ -85,5 +90,6 @@ export function doFaultAround(sys: System, task: Task, vma: VmaId, vpn: Vpn, ino
     if (at === vpn) result = VM_FAULT_NOPAGE;
   }
   mm.rssStat.flushVec(sys.currentCpu);
+  if (nrKept > 0 && inode.kind === "disk") sys.readahead.policy.onMapped(file.ra, nrKept);
   return result;
 }

@@ -66,7 +66,7 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
   const pgoff = linearPageIndex(mm, vma, vpn);
   const isPerPage = (vmFlags & (VM_UFFD_WP | VM_UFFD_MINOR)) !== 0;
   if (!isWrite && !isPerPage && shouldFaultAround(file)) {
-    const result = doFaultAround(sys, task, vma, vpn, inode);
+    const result = doFaultAround(sys, task, vma, vpn, file);
     if (result !== 0) return result & ~VM_FAULT_NOPAGE;
   }
   const isCow = isWrite && (vmFlags & VM_SHARED) === 0;
@@ -83,18 +83,18 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
     if (copy === NO_PFN) return VM_FAULT_OOM;
   }
   const nrReadsBefore = sys.files.nrReads;
-  const pfn = task.killedBy === null ? getFilePage(sys, task, vpn, file, pgoff, vmFlags) : -ENOMEM;
+  sys.readahead.hasWaited = false;
+  const pfn = task.killedBy === null ? getFilePage(sys, task, vpn, file, pgoff, vma) : -ENOMEM;
   const hasTable = pfn >= 0 && mm.pageTable.allocEntry(vpn, PT_LEVEL_PTE) !== NO_ENTRY;
   if (!hasTable || task.killedBy !== null) {
     if (copy !== NO_PFN) putUserPage(sys, copy, task.cpu);
     if (pfn >= 0) putUserPage(sys, pfn, task.cpu);
     return pfn >= 0 || pfn === -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
   }
-  const isRead = sys.files.nrReads !== nrReadsBefore;
-  const majorBit = isRead ? VM_FAULT_MAJOR : 0;
-  if (!isWrite && isRead && !isPerPage && inode.kind === "disk") {
-    // Who waited for a page comes again, and finds it among its neighbours (VM_FAULT_RETRY).
-    const result = doFaultAround(sys, task, vma, vpn, inode);
+  const majorBit = sys.files.nrReads !== nrReadsBefore ? VM_FAULT_MAJOR : 0;
+  if (!isWrite && hasWaited(sys) && !isPerPage) {
+    // Who waited, for a page or to read on, comes again and finds the page among its neighbours (VM_FAULT_RETRY).
+    const result = doFaultAround(sys, task, vma, vpn, file);
     if (result !== 0) {
       putUserPage(sys, pfn, task.cpu);
       return (result & ~VM_FAULT_NOPAGE) | majorBit;
@@ -111,6 +111,11 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
   if (isCow) mapCopy(sys, task, vma, vpn, entry, copy, pfn);
   else mapFilePage(sys, task, vma, vpn, entry, pfn, isWrite);
   return majorBit;
+}
+
+/** Did the fault let go of its mapping, to read or to wait? */
+function hasWaited(sys: System): boolean {
+  return sys.readahead.hasWaited;
 }
 
 /** Maps a private copy of a file's page, and drops the reference to the page. */

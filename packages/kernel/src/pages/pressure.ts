@@ -19,6 +19,7 @@ import {
   VM_SHARED,
 } from "@pageframe/contracts";
 import { completeIo } from "../disk/io.ts";
+import { shrinkInodes } from "../fs/inodes.ts";
 import { enterKernelMode, exitToUserMode } from "../tlb/kpti.ts";
 import { exitTask } from "../mm/lifecycle.ts";
 import { type System } from "../system.ts";
@@ -132,6 +133,7 @@ export function runDaemons(sys: System): void {
     if (!sys.reclaimer.isKswapdPending(node)) continue;
     sys.reclaimer.kswapdStep(node);
     sys.unmapBatch.flush();
+    shrinkInodes(sys);
   }
   if (wasInUserMode) exitToUserMode(sys, cpu);
 }

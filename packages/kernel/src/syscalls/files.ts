@@ -285,7 +285,7 @@ export function readFile(
     const nrHere = Math.min(PAGE_SIZE - from, nrBytes - done);
     const pfn = inode.isShmem
       ? shmemGetPage(sys, task, inode, pgoff, SGP_READ)
-      : getFilePage(sys, task, pgoff, file, pgoff, 0);
+      : getFilePage(sys, task, pgoff, file, pgoff, NO_VMA);
     // A hole is NO_PFN, and reads as zeros.
     if (pfn < -1) return done > 0 ? done : pfn;
     if (pfn < 0) {
@@ -392,7 +392,7 @@ function writeDiskFile(
 function writtenPage(sys: System, task: Task, file: OpenFile, pgoff: number): number {
   return file.inode.isShmem
     ? shmemGetPage(sys, task, file.inode, pgoff, SGP_WRITE)
-    : getFilePage(sys, task, pgoff, file, pgoff, 0);
+    : getFilePage(sys, task, pgoff, file, pgoff, NO_VMA);
 }
 
 /** Copies bytes into a page; what else a new page has becomes zeros. */

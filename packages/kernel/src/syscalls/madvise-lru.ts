@@ -44,6 +44,7 @@ import {
 } from "@pageframe/contracts";
 import { NO_FILE } from "@pageframe/vma";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
+import { shrinkInodes } from "../fs/inodes.ts";
 import { Evictor } from "../pages/evict.ts";
 import { countSwapEntries } from "../pages/pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "../pages/swap-pages.ts";
@@ -204,4 +205,5 @@ function reclaimPages(sys: System, isolated: readonly Pfn[]): void {
     lru.addPage(pfn, currentCpu);
   }
   sys.unmapBatch.flush();
+  shrinkInodes(sys);
 }
