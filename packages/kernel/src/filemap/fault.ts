@@ -49,14 +49,13 @@ export function filemapFault(sys: System, file: OpenFile, pgoff: number, vma: Vm
   const { hints } = readahead;
   let pfn = inode.pages.load(pgoff);
   if (pfn !== NO_PFN) {
+    // Held from here on: reading ahead may reclaim.
+    memmap.getPage(pfn);
     sys.nrCacheHits++;
     const isMarkerLookedAt = readahead.policy.onFaultHit(file.ra, hints);
     if (isMarkerLookedAt && memmap.hasFlags(pfn, PG_READAHEAD)) {
       readahead.hasWaited = true;
-      // Reading on may reclaim.
-      memmap.getPage(pfn);
       asyncReadahead(sys, file, pfn, pgoff, file.ra.raPages, hints);
-      memmap.putPageTestzero(pfn);
     }
   } else {
     sys.nrCacheMisses++;
@@ -68,8 +67,8 @@ export function filemapFault(sys: System, file: OpenFile, pgoff: number, vma: Vm
     readWindow(sys, inode);
     pfn = inode.pages.load(pgoff);
     if (pfn === NO_PFN) return readCachePage(sys, inode, pgoff, GFP_HIGHUSER_MOVABLE);
+    memmap.getPage(pfn);
   }
-  memmap.getPage(pfn);
   if ((memmap.flags[pfn] & (PG_LOCKED | PG_UPTODATE)) === PG_UPTODATE) return pfn;
   readahead.hasWaited = true;
   const ready = makeUptodate(sys, inode, pfn);

@@ -3,10 +3,13 @@
  * Source: Linux 6.18 mm/truncate.c, truncate_pagecache(), truncate_pagecache_range(), invalidate_inode_pages2_range().
  */
 import {
+  type BlockMapping,
   EBUSY,
   GFP_HIGHUSER_MOVABLE,
+  NO_BLOCK,
   NO_PFN,
   PAGE_SIZE,
+  PG_DIRTY,
   PG_LOCKED,
   PG_WRITEBACK,
   type Pfn,
@@ -52,9 +55,24 @@ export function truncatePages(
   return error;
 }
 
-/** Zeroes bytes [from, to) of a page that is no hole. Beyond the end of the file there is nothing to zero. */
+/**
+ * Zeroes bytes [from, to) of a page. A hole stays one: only what a mapping wrote there goes. Beyond the end of the file there is
+ * nothing to zero (ext4_block_zero_page_range, truncate_inode_pages_partial).
+ */
 function zeroPart(sys: System, inode: Inode, pgoff: number, from: number, to: number): number {
   if (pgoff * PAGE_SIZE >= inode.sizeBytes) return 0;
+  const cached = inode.pages.load(pgoff);
+  if (cached === NO_PFN || !sys.memmap.hasFlags(cached, PG_DIRTY)) {
+    const mapping: BlockMapping = { block: NO_BLOCK, nrBlocks: 0, isNew: false };
+    const error = inode.superBlock?.fs.mapBlocks(inode.fsIno, pgoff, 1, false, mapping) ?? 0;
+    if (error < 0) return error;
+    if (mapping.block === NO_BLOCK) {
+      // Looking may have reclaimed it.
+      const pfn = inode.pages.load(pgoff);
+      if (pfn !== NO_PFN) sys.contents.fillBytes(pfn, from, to, 0);
+      return 0;
+    }
+  }
   const pfn = readCachePage(sys, inode, pgoff, GFP_HIGHUSER_MOVABLE);
   if (pfn < 0) return pfn;
   sys.contents.fillBytes(pfn, from, to, 0);

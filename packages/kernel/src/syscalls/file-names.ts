@@ -12,6 +12,7 @@ import {
   ELOOP,
   ENOENT,
   ENOTDIR,
+  ENOTEMPTY,
   EROFS,
   EXDEV,
   type FileAttributes,
@@ -134,10 +135,11 @@ export function sysLink(sys: System, path: string, newPath: string): number {
 
 /** unlink(2): 0 or -errno. The file lives on while it is open or mapped. */
 export function sysUnlink(sys: System, path: string): number {
-  const place = existing(sys, path, false);
+  const place = walkPath(sys, path, false);
   if (typeof place === "number") return place;
   if (place.name === "") return -EISDIR;
   if (place.superBlock.fs.isReadOnly) return -EROFS;
+  if (place.ino === 0) return -ENOENT;
   const fsIno = place.superBlock.fs.unlink(place.dirIno, place.name);
   if (fsIno < 0) return fsIno;
   lostName(sys, place, place.ino);
@@ -146,10 +148,11 @@ export function sysUnlink(sys: System, path: string): number {
 
 /** rmdir(2): 0 or -errno. */
 export function sysRmdir(sys: System, path: string): number {
-  const place = existing(sys, path, false);
+  const place = walkPath(sys, path, false);
   if (typeof place === "number") return place;
   if (place.name === "" || isBusy(sys, place.path)) return -EBUSY;
   if (place.superBlock.fs.isReadOnly) return -EROFS;
+  if (place.ino === 0) return -ENOENT;
   const fsIno = place.superBlock.fs.rmdir(place.dirIno, place.name);
   if (fsIno < 0) return fsIno;
   lostName(sys, place, place.ino);
@@ -158,16 +161,19 @@ export function sysRmdir(sys: System, path: string): number {
 
 /** rename(2): what has the new name is replaced. 0 or -errno. */
 export function sysRename(sys: System, path: string, newPath: string): number {
-  const from = existing(sys, path, false);
+  const from = walkPath(sys, path, false);
   if (typeof from === "number") return from;
   const to = walkPath(sys, newPath, false);
   if (typeof to === "number") return to;
   if (from.superBlock !== to.superBlock) return -EXDEV;
   if (from.name === "" || to.name === "" || isBusy(sys, from.path) || isBusy(sys, to.path)) return -EBUSY;
-  if (from.ino === to.ino) return 0;
-  if (`${to.path}/`.startsWith(`${from.path}/`)) return -EINVAL;
   const { fs } = from.superBlock;
   if (fs.isReadOnly) return -EROFS;
+  if (from.ino === 0) return -ENOENT;
+  if (from.ino === to.ino) return 0;
+  // A directory cannot go below itself, nor replace one that it lies in.
+  if (to.path.startsWith(`${from.path}/`)) return -EINVAL;
+  if (from.path.startsWith(`${to.path}/`)) return -ENOTEMPTY;
   const error = fs.rename(from.dirIno, from.name, to.dirIno, to.name);
   if (error < 0) return error;
   if (fs.replacedIno !== 0) lostName(sys, to, fs.replacedIno);

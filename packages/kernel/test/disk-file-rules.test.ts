@@ -1,0 +1,70 @@
+/** Rules of files on disks that random testing found broken, one by one. */
+import {
+  EINVAL,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  EROFS,
+  O_CREAT,
+  O_DIRECT,
+  O_RDWR,
+  PAGE_SIZE,
+} from "@pageframe/contracts";
+import { describe, expect, it } from "vitest";
+import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
+
+function bootWithDisk(): { kernel: Kernel; task: Task } {
+  const kernel = bootKernel({ memory: "8MiB", contents: "sparse", disks: [{ size: "16MiB" }] });
+  expect(kernel.mkfs("vda")).toBe(0);
+  expect(kernel.mount("vda", "/mnt")).toBe(0);
+  return { kernel, task: kernel.spawn("test") };
+}
+
+describe("files on disks", () => {
+  it("keep holes when their size changes within one, and have nothing to write for it", () => {
+    const { kernel, task } = bootWithDisk();
+    const file = kernel.open(task, "/mnt/a", O_RDWR | O_CREAT);
+    expect(kernel.ftruncate(task, file, 3 * PAGE_SIZE)).toBe(0);
+    expect(kernel.ftruncate(task, file, PAGE_SIZE + 100)).toBe(0);
+    expect(kernel.ftruncate(task, file, 2 * PAGE_SIZE + 100)).toBe(0);
+    kernel.audit();
+    expect(kernel.fsync(task, file)).toBe(0);
+    expect(kernel.fstat(task, file)).toMatchObject({ nrSectors: 0 });
+  });
+
+  // Linux 6.18, ext4: pread(fd, buffer, 160, 8192) of 8192 bytes is 0, and of 160 bytes at 0 is EINVAL.
+  it("are not asked how a direct transfer is aligned where there is nothing to move", () => {
+    const { kernel, task } = bootWithDisk();
+    const file = kernel.open(task, "/mnt/a", O_RDWR | O_CREAT | O_DIRECT);
+    expect(kernel.pwrite(task, file, new Uint8Array(2 * PAGE_SIZE), 0)).toBe(2 * PAGE_SIZE);
+    expect(kernel.pread(task, file, new Uint8Array(160), 2 * PAGE_SIZE)).toBe(0);
+    expect(kernel.pread(task, file, new Uint8Array(0), 100)).toBe(0);
+    expect(kernel.pwrite(task, file, new Uint8Array(0), 100)).toBe(0);
+    expect(kernel.pread(task, file, new Uint8Array(160), 0)).toBe(-EINVAL);
+    expect(kernel.pwrite(task, file, new Uint8Array(100), 0)).toBe(-EINVAL);
+  });
+});
+
+describe("names", () => {
+  // Linux 6.18: rename("nope", "file/x") is ENOTDIR, rename("dir/sub", "dir") is ENOTEMPTY, rename("nope", "dir") is ENOENT.
+  it("are looked at in Linux's order when they are changed", () => {
+    const { kernel, task } = bootWithDisk();
+    kernel.closeFile(kernel.open(task, "/mnt/file", O_RDWR | O_CREAT));
+    expect(kernel.mkdir(task, "/mnt/dir")).toBe(0);
+    expect(kernel.mkdir(task, "/mnt/dir/sub")).toBe(0);
+    expect(kernel.rename(task, "/mnt/nope", "/mnt/file/x")).toBe(-ENOTDIR);
+    expect(kernel.rename(task, "/mnt/dir/sub", "/mnt/dir")).toBe(-ENOTEMPTY);
+    expect(kernel.rename(task, "/mnt/dir", "/mnt/dir/sub/x")).toBe(-EINVAL);
+    expect(kernel.rename(task, "/mnt/nope", "/mnt/dir")).toBe(-ENOENT);
+    expect(kernel.rename(task, "/mnt/dir", "/mnt/dir")).toBe(0);
+  });
+
+  it("are not looked for on a read-only file system when they are to go", () => {
+    const { kernel, task } = bootWithDisk();
+    expect(kernel.umount("/mnt")).toBe(0);
+    expect(kernel.mount("vda", "/mnt", { readOnly: true })).toBe(0);
+    expect(kernel.unlink(task, "/mnt/nope")).toBe(-EROFS);
+    expect(kernel.rmdir(task, "/mnt/nope")).toBe(-EROFS);
+    expect(kernel.rename(task, "/mnt/nope", "/mnt/other")).toBe(-EROFS);
+  });
+});
