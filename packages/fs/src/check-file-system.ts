@@ -164,10 +164,15 @@ class Checker {
   private checkInodes(group: number): void {
     this.store.trim();
     const { geometry } = this;
-    const descriptor = this.descriptor(group)?.slice() ?? null;
-    if (descriptor === null) return;
+    const held = this.descriptor(group);
+    if (held === null) return;
+    // A copy: the reference may go while the group's inodes are walked.
     const at = descriptorAt(group);
+    const descriptor = held.slice();
     const nrTableBlocks = getU32(descriptor, at + GROUP_TABLE_BLOCKS);
+    const isInit = (getU32(descriptor, at + GROUP_FLAGS) & GROUP_INODES_INIT) !== 0;
+    // The counts of a group that nothing was taken from were looked at when its descriptor came in.
+    if (!isInit && nrTableBlocks === 0) return;
     const expected = new Uint8Array(FS_BLOCK_SIZE);
     fillNewBitmap(expected, KIND_INODE_BITMAP, group, geometry);
     if (group === 0) fillBits(expected, 0, ROOT_INO - 1, true);
@@ -185,7 +190,6 @@ class Checker {
       fillBits(expected, index, index + 1, true);
       if (this.checkInode(ino, bytes.slice()) === S_IFDIR) nrDirs++;
     }
-    const isInit = (getU32(descriptor, at + GROUP_FLAGS) & GROUP_INODES_INIT) !== 0;
     this.compareBitmap(group, KIND_INODE_BITMAP, isInit, expected);
     if (getU32(descriptor, at + GROUP_FREE_INODES) !== nrZeroBits(expected))
       this.complain(`group ${group} says it has ${getU32(descriptor, at + GROUP_FREE_INODES)} free inodes`);
@@ -409,9 +413,10 @@ class Checker {
     const at = descriptorAt(group);
     const nrFree = getU32(descriptor, at + GROUP_FREE_BLOCKS);
     const isInit = (getU32(descriptor, at + GROUP_FLAGS) & GROUP_BLOCKS_INIT) !== 0;
+    const owned = this.owned.get(group);
+    if (!isInit && owned === undefined) return;
     const expected = new Uint8Array(FS_BLOCK_SIZE);
     fillNewBitmap(expected, KIND_BLOCK_BITMAP, group, this.geometry);
-    const owned = this.owned.get(group);
     for (let index = HEADER_SIZE; owned !== undefined && index < FS_BLOCK_SIZE; index++)
       expected[index] |= owned[index];
     this.compareBitmap(group, KIND_BLOCK_BITMAP, isInit, expected);
