@@ -23,6 +23,8 @@ export const PG_OWNER_2: number = 1 << 11;
 export const PG_RESERVED: number = 1 << 13;
 export const PG_PRIVATE: number = 1 << 14;
 export const PG_RECLAIM: number = 1 << 16;
+/** Of a page that is not being written: who comes here wants the next window read (the same bit). */
+export const PG_READAHEAD: number = PG_RECLAIM;
 export const PG_SWAPBACKED: number = 1 << 17;
 export const PG_UNEVICTABLE: number = 1 << 18;
 export const PG_MLOCKED: number = 1 << 20;

@@ -10,6 +10,9 @@
  *     zoneId    uint8    nodeId * MAX_NR_ZONES + zoneType, or NO_ZONE where there is no RAM
  *     next prev          list links, in `lists`
  *
+ * A large folio is a compound page: its state (flags, refcount, mapping, index) is its head's, `mapcount` is each page's own.
+ * The methods below take any page of a folio where it says so, as PageXxx() and get_page() do.
+ *
  * and one byte per pageblock of 512 frames: its migratetype.
  * Source: Linux 6.18 include/linux/mm_types.h, struct page.
  */
@@ -74,31 +77,31 @@ export class Memmap {
     this.lists = new RowLists(nrFrames, maxListHeads);
   }
 
-  /** Takes a reference (get_page). */
+  /** Takes a reference to the folio of a page (get_page). */
   getPage(pfn: Pfn): void {
-    this.refcount[pfn]++;
+    this.refcount[this.compoundHead(pfn)]++;
   }
 
-  /** Drops a reference; true when it was the last (put_page_testzero). Calls bug() below zero. */
+  /** Drops a reference to the folio of a page; true when it was the last (put_page_testzero). Calls bug() below zero. */
   putPageTestzero(pfn: Pfn): boolean {
-    const left = --this.refcount[pfn];
+    const left = --this.refcount[this.compoundHead(pfn)];
     if (left < 0) bug(`refcount of pfn ${pfn} fell to ${left}`);
     return left === 0;
   }
 
-  /** Sets flag bits. */
+  /** Sets flag bits of the folio of a page. */
   setFlags(pfn: Pfn, bits: number): void {
-    this.flags[pfn] |= bits;
+    this.flags[this.compoundHead(pfn)] |= bits;
   }
 
-  /** Clears flag bits. */
+  /** Clears flag bits of the folio of a page. */
   clearFlags(pfn: Pfn, bits: number): void {
-    this.flags[pfn] &= ~bits;
+    this.flags[this.compoundHead(pfn)] &= ~bits;
   }
 
-  /** Is any of the bits set? */
+  /** Has the folio of a page any of the bits? */
   hasFlags(pfn: Pfn, bits: number): boolean {
-    return (this.flags[pfn] & bits) !== 0;
+    return (this.flags[this.compoundHead(pfn)] & bits) !== 0;
   }
 
   /** Migratetype of the pageblock that holds a frame. */
@@ -135,6 +138,25 @@ export class Memmap {
   /** Order of a compound page by its head; 0 for a single page (compound_order). */
   compoundOrder(head: Pfn): Order {
     return (this.flags[head] & PG_HEAD) !== 0 ? pageFlagsOrder(this.flags[head]) : 0;
+  }
+
+  /** Pages of the folio that a frame heads; 1 for a single page (folio_nr_pages). */
+  nrFolioPages(head: Pfn): number {
+    return (this.flags[head] & PG_HEAD) === 0 ? 1 : 1 << pageFlagsOrder(this.flags[head]);
+  }
+
+  /** Page-table entries that map any page of a folio, by its head (folio_mapcount). O(pages of the folio). */
+  folioMapcount(head: Pfn): number {
+    let sum = this.mapcount[head];
+    const end = head + this.nrFolioPages(head);
+    for (let page = head + 1; page < end; page++) sum += this.mapcount[page];
+    return sum;
+  }
+
+  /** Page offset in its file of a page in the page cache, a tail's too (folio_pgoff, page_pgoff). */
+  pgoffOf(pfn: Pfn): number {
+    const head = this.compoundHead(pfn);
+    return this.index[head] + (pfn - head);
   }
 
   /** Checks compound pages: every head has its tails, every tail its head. O(frames). */

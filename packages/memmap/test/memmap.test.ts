@@ -63,11 +63,28 @@ describe("Memmap", () => {
     memmap.prepCompound(4, 2);
     expect([3, 4, 5, 7, 8].map((pfn) => memmap.compoundHead(pfn))).toEqual([3, 4, 4, 4, 8]);
     expect([memmap.compoundOrder(4), memmap.compoundOrder(8)]).toEqual([2, 0]);
-    expect([memmap.hasFlags(4, PG_HEAD), memmap.hasFlags(4, PG_TAIL), memmap.hasFlags(7, PG_TAIL)]).toEqual([
-      true,
-      false,
-      true,
+    expect([memmap.flags[4] & PG_HEAD, memmap.flags[4] & PG_TAIL, memmap.flags[7] & PG_TAIL]).toEqual([
+      PG_HEAD,
+      0,
+      PG_TAIL,
     ]);
+    // State is the head's, whichever page is asked for; entries that map it are each page's own.
+    memmap.setFlags(6, PG_DIRTY);
+    memmap.getPage(7);
+    memmap.mapcount[5] = 2;
+    expect([
+      memmap.hasFlags(4, PG_DIRTY),
+      memmap.hasFlags(7, PG_DIRTY),
+      memmap.hasFlags(8, PG_DIRTY),
+    ]).toEqual([true, true, false]);
+    expect([memmap.refcount[4], memmap.refcount[7], memmap.folioMapcount(4), memmap.nrFolioPages(4)]).toEqual(
+      [1, 0, 2, 4],
+    );
+    memmap.index[4] = 100;
+    expect(memmap.pgoffOf(6)).toBe(102);
+    memmap.clearFlags(5, PG_DIRTY);
+    expect(memmap.putPageTestzero(6)).toBe(true);
+    memmap.mapcount[5] = 0;
     memmap.checkInvariants();
     memmap.destroyCompound(4);
     expect([...memmap.flags]).toEqual(new Array(16).fill(0));
@@ -88,7 +105,7 @@ describe("Memmap", () => {
       return memmap;
     };
     const noTail = torn((memmap) => {
-      memmap.clearFlags(6, PG_TAIL);
+      memmap.flags[6] &= ~PG_TAIL;
     });
     expect(() => noTail.checkInvariants()).toThrow("pfn 6 should be a tail of compound page 4");
     expect(() => noTail.destroyCompound(4)).toThrow("pfn 6 is not a tail of compound page 4");

@@ -164,10 +164,11 @@ export class LruCache {
    * or starts as active when it waits in this CPU's batch of new pages. Others are found in no batch (folio_mark_accessed).
    */
   markAccessed(pfn: Pfn, cpu: CpuId): void {
-    if (!this.policy.markAccessed(pfn)) return;
+    const folio = this.memmap.compoundHead(pfn);
+    if (!this.policy.markAccessed(folio)) return;
     const { flags } = this.memmap;
-    if ((flags[pfn] & PG_LRU) !== 0) this.queue(pfn, cpu, LRU_ACTIVATE);
-    else if (this.isWaitingOn(pfn, cpu)) flags[pfn] |= PG_ACTIVE;
+    if ((flags[folio] & PG_LRU) !== 0) this.queue(folio, cpu, LRU_ACTIVATE);
+    else if (this.isWaitingOn(folio, cpu)) flags[folio] |= PG_ACTIVE;
   }
 
   /** Queues what mlock(2) and munlock(2) want of a page, a MLOCK_ORDER_*. */
@@ -240,8 +241,8 @@ export class LruCache {
 
   /** Source: Linux 6.18 mm/swap.c, lru_deactivate_file(). */
   private deactivateFile(pfn: Pfn): void {
-    const { flags, mapcount } = this.memmap;
-    if (mapcount[pfn] > 0) return;
+    const { flags } = this.memmap;
+    if (this.memmap.folioMapcount(pfn) > 0) return;
     this.deactivate(pfn);
     if ((flags[pfn] & (PG_WRITEBACK | PG_DIRTY)) !== 0) flags[pfn] |= PG_RECLAIM;
     else this.policy.rotatePage?.(pfn);

@@ -8,8 +8,6 @@
 import {
   type Bio,
   bug,
-  PG_LOCKED,
-  PG_UPTODATE,
   type Pfn,
   PGPGIN,
   PGPGOUT,
@@ -21,6 +19,7 @@ import {
 import { NO_MAPPING } from "@pageframe/memmap";
 import { type Disk, SECTORS_PER_BLOCK } from "../files/inode.ts";
 import { type Inode } from "../files/inode.ts";
+import { endFolioRead, endPartOfFolio, takeFolioStatus } from "./folio-io.ts";
 import { endPageWriteback } from "../filemap/writeback-state.ts";
 import { type System } from "../system.ts";
 import { CAUSE_IO_WAIT } from "../time.ts";
@@ -150,8 +149,9 @@ export function waitForAnyDisk(sys: System): boolean {
 /** Waits until a page of the page cache has none of the bits PG_LOCKED, PG_WRITEBACK any more. The page must be held. */
 export function waitOnPage(sys: System, pfn: Pfn, bits: number): void {
   const { memmap } = sys;
-  while ((memmap.flags[pfn] & bits) !== 0) {
-    const disk = memmap.mapping[pfn] === NO_MAPPING ? null : sys.files.inode(memmap.mapping[pfn]).disk;
+  while (memmap.hasFlags(pfn, bits)) {
+    const inodeId = memmap.mapping[memmap.compoundHead(pfn)];
+    const disk = inodeId === NO_MAPPING ? null : sys.files.inode(inodeId).disk;
     if (disk === null || !waitForDisk(sys, disk)) bug(`pfn ${pfn} waits for I/O that is not in flight`);
   }
 }
@@ -180,13 +180,15 @@ function endBio(sys: System, disk: Disk, bio: Bio): void {
     }
     return;
   }
-  if (bio.op === REQ_OP_READ) {
-    for (const pfn of bio.pfns) {
-      if (bio.status === 0) memmap.setFlags(pfn, PG_UPTODATE);
-      memmap.clearFlags(pfn, PG_LOCKED);
-    }
-    return;
-  }
   const inode = sys.files.inode(bio.ownerId);
-  for (const pfn of bio.pfns) endPageWriteback(sys, inode, pfn, bio.status);
+  for (let at = 0; at < bio.pfns.length;) {
+    const folio = memmap.compoundHead(bio.pfns[at]);
+    const nrLeft = folio + memmap.nrFolioPages(folio) - bio.pfns[at];
+    const nrPages = Math.min(nrLeft, bio.pfns.length - at);
+    if (bio.op === REQ_OP_READ) endFolioRead(sys, folio, nrPages, bio.status);
+    else if (endPartOfFolio(sys, folio, nrPages, bio.status)) {
+      endPageWriteback(sys, inode, folio, takeFolioStatus(sys, folio));
+    }
+    at += nrPages;
+  }
 }

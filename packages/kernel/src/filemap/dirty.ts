@@ -19,9 +19,10 @@ import { PAGECACHE_TAG_DIRTY } from "@pageframe/pagecache";
 import { type System } from "../system.ts";
 import { noteDirtyInode } from "./dirty-inodes.ts";
 
-/** A page was written: it must be written back before its frame is another's. */
-export function markPageDirty(sys: System, pfn: Pfn): void {
+/** A page was written: it, and the folio that it is of, must be written back before its frame is another's. */
+export function markPageDirty(sys: System, page: Pfn): void {
   const { memmap } = sys;
+  const pfn = memmap.compoundHead(page);
   const flags = memmap.flags[pfn];
   if ((flags & PG_DIRTY) !== 0) return;
   memmap.flags[pfn] = flags | PG_DIRTY;
@@ -30,13 +31,14 @@ export function markPageDirty(sys: System, pfn: Pfn): void {
   if (!inode.isOnDisk) return;
   inode.pages.setMark(memmap.index[pfn], PAGECACHE_TAG_DIRTY);
   const node = sys.nodeOf(pfn);
-  sys.vmstat.modNode(node, NR_DIRTY, 1);
-  sys.vmstat.modNode(node, NR_DIRTIED, 1);
-  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, 1);
+  const nr = memmap.nrFolioPages(pfn);
+  sys.vmstat.modNode(node, NR_DIRTY, nr);
+  sys.vmstat.modNode(node, NR_DIRTIED, nr);
+  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, nr);
   noteDirtyInode(sys, inode);
 }
 
-/** A page of a disk is clean again without being written: it goes, or its write begins (folio_cancel_dirty). */
+/** A folio of a disk, given by its head, is clean again without being written: it goes, or its write begins (folio_cancel_dirty). */
 export function clearPageDirty(sys: System, pfn: Pfn): void {
   const { memmap } = sys;
   if (!memmap.hasFlags(pfn, PG_DIRTY)) return;
@@ -44,6 +46,7 @@ export function clearPageDirty(sys: System, pfn: Pfn): void {
   const inode = sys.files.inode(memmap.mapping[pfn]);
   if (!inode.isOnDisk) return;
   inode.pages.clearMark(memmap.index[pfn], PAGECACHE_TAG_DIRTY);
-  sys.vmstat.modNode(sys.nodeOf(pfn), NR_DIRTY, -1);
-  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, -1);
+  const nr = memmap.nrFolioPages(pfn);
+  sys.vmstat.modNode(sys.nodeOf(pfn), NR_DIRTY, -nr);
+  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, -nr);
 }

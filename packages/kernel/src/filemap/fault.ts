@@ -22,6 +22,7 @@ import {
   VM_RAND_READ,
   VM_SEQ_READ,
   type VmaId,
+  PG_READAHEAD,
 } from "@pageframe/contracts";
 import { completeIo } from "../disk/io.ts";
 import { type Inode, type OpenFile } from "../files/inode.ts";
@@ -29,7 +30,7 @@ import { nrPagesOf } from "../fs/inodes.ts";
 import { balanceDirtyPages } from "./balance-dirty-pages.ts";
 import { markPageDirty } from "./dirty.ts";
 import { makeUptodate, readCachePage } from "./page-cache.ts";
-import { asyncReadahead, PG_READAHEAD, readWindow } from "./readahead.ts";
+import { asyncReadahead, readWindow } from "./readahead.ts";
 import { allocateBlock } from "./write.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
@@ -69,7 +70,7 @@ export function filemapFault(sys: System, file: OpenFile, pgoff: number, vma: Vm
     if (pfn === NO_PFN) return readCachePage(sys, inode, pgoff, GFP_HIGHUSER_MOVABLE);
     memmap.getPage(pfn);
   }
-  if ((memmap.flags[pfn] & (PG_LOCKED | PG_UPTODATE)) === PG_UPTODATE) return pfn;
+  if ((memmap.flags[memmap.compoundHead(pfn)] & (PG_LOCKED | PG_UPTODATE)) === PG_UPTODATE) return pfn;
   readahead.hasWaited = true;
   const ready = makeUptodate(sys, inode, pfn);
   // Who comes again tries once more to read what could not be read.
@@ -95,11 +96,17 @@ function fillHints(sys: System, file: OpenFile, vma: VmaId): void {
  * VM_FAULT_SIGBUS (beyond the end, no space, an error) or VM_FAULT_OOM.
  */
 export function pageMkwrite(sys: System, task: Task, inode: Inode, pfn: Pfn): number {
-  const pgoff = sys.memmap.index[pfn];
-  if (pgoff >= nrPagesOf(inode)) return VM_FAULT_SIGBUS;
+  const { memmap } = sys;
+  if (memmap.pgoffOf(pfn) >= nrPagesOf(inode)) return VM_FAULT_SIGBUS;
+  // The whole folio becomes dirty, and what of it lies in the file has blocks then (block_page_mkwrite).
+  const folio = memmap.compoundHead(pfn);
   const mapping: BlockMapping = { block: NO_BLOCK, nrBlocks: 0, isNew: false };
-  const error = allocateBlock(inode, pgoff, mapping);
-  if (error < 0) return error === -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+  const startPgoff = memmap.index[folio];
+  const endPgoff = Math.min(startPgoff + memmap.nrFolioPages(folio), nrPagesOf(inode));
+  for (let pgoff = startPgoff; pgoff < endPgoff; pgoff++) {
+    const error = allocateBlock(inode, pgoff, mapping);
+    if (error < 0) return error === -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+  }
   markPageDirty(sys, pfn);
   inode.superBlock?.fs.touch(inode.fsIno);
   balanceDirtyPages(sys, task, inode);

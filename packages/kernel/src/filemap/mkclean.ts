@@ -7,8 +7,15 @@ import { NO_LINK } from "@pageframe/memmap";
 import { clearPageDirty, markPageDirty } from "./dirty.ts";
 import { type System } from "../system.ts";
 
-/** Makes the entries of shared mappings of a page clean and read-only. Returns how many were dirty or writable. O(mappings). */
-function mkclean(sys: System, pfn: Pfn): number {
+/** Makes the entries of shared mappings of a folio clean and read-only. Returns how many were dirty or writable. O(mappings). */
+function mkclean(sys: System, folio: Pfn): number {
+  let nrCleaned = 0;
+  const endPfn = folio + sys.memmap.nrFolioPages(folio);
+  for (let pfn = folio; pfn < endPfn; pfn++) nrCleaned += mkcleanPage(sys, pfn);
+  return nrCleaned;
+}
+
+function mkcleanPage(sys: System, pfn: Pfn): number {
   const { rmap } = sys;
   let nrCleaned = 0;
   for (let link = rmap.head[pfn]; link !== NO_LINK; link = rmap.linkNext[link]) {
@@ -27,8 +34,8 @@ function mkclean(sys: System, pfn: Pfn): number {
   return nrCleaned;
 }
 
-/** Takes a page's dirtiness to write it: entries first, so that no write is missed (folio_clear_dirty_for_io). */
+/** Takes a folio's dirtiness to write it: entries first, so that no write is missed (folio_clear_dirty_for_io). */
 export function clearPageDirtyForIo(sys: System, pfn: Pfn): void {
-  if (sys.memmap.mapcount[pfn] > 0 && mkclean(sys, pfn) > 0) markPageDirty(sys, pfn);
+  if (sys.memmap.folioMapcount(pfn) > 0 && mkclean(sys, pfn) > 0) markPageDirty(sys, pfn);
   clearPageDirty(sys, pfn);
 }

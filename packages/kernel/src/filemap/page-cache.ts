@@ -5,6 +5,7 @@
  * Source: Linux 6.18 mm/filemap.c, filemap_add_folio(), __filemap_remove_folio(), read_cache_folio().
  */
 import {
+  __GFP_COMP,
   bug,
   EIO,
   ENOMEM,
@@ -12,6 +13,7 @@ import {
   GFP_HIGHUSER_MOVABLE,
   NO_PFN,
   NO_SHADOW,
+  type Order,
   PG_LOCKED,
   PG_UPTODATE,
   type Pfn,
@@ -27,15 +29,18 @@ import { readPages, zeroCachePage } from "./read-pages.ts";
 import { countShadowNodes, noteShrinkable } from "./shadows.ts";
 import { type System } from "../system.ts";
 
-/** Takes a frame for the page cache, on the running CPU's node (filemap_alloc_folio). NO_PFN when there is none. */
-export function allocCachePage(sys: System, gfp: Gfp): Pfn {
+/** Takes a folio for the page cache, on the running CPU's node (filemap_alloc_folio). NO_PFN when there is none. */
+export function allocCachePage(sys: System, gfp: Gfp, order: Order = 0): Pfn {
   const cpu = sys.currentCpu;
-  return sys.frames.allocPages(gfp, 0, cpu, sys.cpus[cpu]?.nodeId ?? 0);
+  const flags = order === 0 ? gfp : gfp | __GFP_COMP;
+  return sys.frames.allocPages(flags, order, cpu, sys.cpus[cpu]?.nodeId ?? 0);
 }
 
 /**
- * Makes a frame that is in no file a page of an inode; its owner's reference becomes the cache's. It goes on the LRU lists, as
- * active when it was evicted a short time ago, unless what it held is to be overwritten (__GFP_WRITE).
+/**
+ * Makes a folio that is in no file a part of an inode, from an offset that is a multiple of its size on; its owner's reference
+ * becomes the cache's. It goes on the LRU lists, as active when it was evicted a short time ago, unless what it held is to be
+ * overwritten (__GFP_WRITE). Differs: the cache holds one reference to a large folio, not one for each page.
  */
 export function addToPageCache(
   sys: System,
@@ -48,18 +53,20 @@ export function addToPageCache(
   const shadow = inode.pages.nrShadows > 0 ? inode.pages.loadShadow(pgoff) : NO_SHADOW;
   memmap.mapping[pfn] = inode.id;
   memmap.index[pfn] = pgoff;
-  inode.pages.store(pgoff, pfn);
+  const order = memmap.compoundOrder(pfn);
+  if (order === 0) inode.pages.store(pgoff, pfn);
+  else inode.pages.storeLarge(pgoff, order, pfn);
   countFilePage(sys, pfn, false, 1);
   if (shadow !== NO_SHADOW) {
     countShadowNodes(sys);
     if (!isToBeWritten) sys.reclaimPolicy.refault?.(pfn, shadow);
   }
   sys.lru.addPage(pfn, sys.currentCpu);
-  sys.trace?.emit(TP_MM_FILEMAP_ADD_TO_PAGE_CACHE, inode.id, pfn, pgoff, 0);
+  sys.trace?.emit(TP_MM_FILEMAP_ADD_TO_PAGE_CACHE, inode.id, pfn, pgoff, order);
 }
 
 /**
- * Takes a clean page out of the page cache; the cache's reference is the caller's then. `shadow`: what takes its place when
+ * Takes a clean folio out of the page cache; the cache's reference is the caller's then. `shadow`: what takes its place when
  * reclaim takes it.
  */
 export function deleteFromPageCache(sys: System, inode: Inode, pfn: Pfn, shadow: number = NO_SHADOW): void {
@@ -97,7 +104,9 @@ export function makeUptodate(sys: System, inode: Inode, pfn: Pfn): number {
   waitOnPage(sys, pfn, PG_LOCKED);
   if (!memmap.hasFlags(pfn, PG_UPTODATE)) {
     memmap.setFlags(pfn, PG_LOCKED);
-    readPages(sys, inode, memmap.index[pfn], [pfn], true);
+    const folio = memmap.compoundHead(pfn);
+    const pfns = Array.from({ length: memmap.nrFolioPages(folio) }, (_, at) => folio + at);
+    readPages(sys, inode, memmap.index[folio], pfns, true);
     waitOnPage(sys, pfn, PG_LOCKED);
   }
   if (memmap.hasFlags(pfn, PG_UPTODATE)) return pfn;
@@ -116,7 +125,14 @@ export function makeZeroPage(sys: System, inode: Inode, pgoff: number): number {
   }
   memmap.getPage(pfn);
   waitOnPage(sys, pfn, PG_LOCKED);
-  if (!memmap.hasFlags(pfn, PG_UPTODATE)) zeroCachePage(sys, pfn);
+  if (!memmap.hasFlags(pfn, PG_UPTODATE)) {
+    if (memmap.nrFolioPages(memmap.compoundHead(pfn)) > 1) {
+      const error = makeUptodate(sys, inode, pfn);
+      if (error < 0) return error;
+    } else {
+      zeroCachePage(sys, pfn);
+    }
+  }
   markPageDirty(sys, pfn);
   putUserPage(sys, pfn, sys.currentCpu);
   return 0;

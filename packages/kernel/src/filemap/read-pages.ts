@@ -4,6 +4,7 @@
  */
 import {
   type BlockMapping,
+  EIO,
   NO_BLOCK,
   PG_LOCKED,
   PG_UPTODATE,
@@ -12,15 +13,16 @@ import {
   REQ_RAHEAD,
   REQ_SYNC,
 } from "@pageframe/contracts";
+import { beginFolioIo, endFolioRead } from "../disk/folio-io.ts";
 import { submitPages, unplugDisk } from "../disk/io.ts";
 import { type Inode } from "../files/inode.ts";
 import { type System } from "../system.ts";
 import { CAUSE_FILE_READ, CAUSE_ZERO_PAGE } from "../time.ts";
 
 /**
- * Begins to read pages that are in the cache, locked, and not up to date; they are consecutive from `pgoff` on. Each stays
- * locked until it is read; one that can be had at once is up to date and unlocked when this returns, and one that cannot be
- * read is unlocked and not up to date. `isWaitedFor`: somebody needs them now.
+ * Begins to read folios that are in the cache, locked, and not up to date; `pfns` are all their pages, consecutive in the file from
+ * `pgoff` on. Each folio stays locked until it is read; one that can be had at once is up to date and unlocked when this
+ * returns, and one that cannot be read is unlocked and not up to date. `isWaitedFor`: somebody needs them now.
  */
 export function readPages(
   sys: System,
@@ -30,6 +32,10 @@ export function readPages(
   isWaitedFor: boolean,
 ): void {
   const { superBlock, disk } = inode;
+  const { memmap } = sys;
+  for (let at = 0; at < pfns.length; at += memmap.nrFolioPages(pfns[at])) {
+    beginFolioIo(sys, pfns[at], memmap.nrFolioPages(pfns[at]));
+  }
   if (superBlock === null || disk === null) {
     for (let at = 0; at < pfns.length; at++) readFromFileSystem(sys, inode, pgoff + at, pfns[at]);
     return;
@@ -40,29 +46,36 @@ export function readPages(
     const error = superBlock.fs.mapBlocks(inode.fsIno, pgoff + at, pfns.length - at, false, mapping);
     const nrHere = error < 0 ? pfns.length - at : Math.min(Math.max(1, mapping.nrBlocks), pfns.length - at);
     const pieces = pfns.slice(at, at + nrHere);
-    if (error < 0) for (const pfn of pieces) sys.memmap.clearFlags(pfn, PG_LOCKED);
-    else if (mapping.block === NO_BLOCK) for (const pfn of pieces) zeroCachePage(sys, pfn);
-    else submitPages(sys, disk, REQ_OP_READ, flags, mapping.block, pieces, inode, pgoff + at);
+    if (error >= 0 && mapping.block !== NO_BLOCK) {
+      submitPages(sys, disk, REQ_OP_READ, flags, mapping.block, pieces, inode, pgoff + at);
+    } else {
+      for (const pfn of pieces) {
+        if (error >= 0) zeroPage(sys, pfn);
+        endFolioRead(sys, memmap.compoundHead(pfn), 1, error);
+      }
+    }
     at += nrHere;
   }
   unplugDisk(sys, disk);
 }
 
-/** Makes a page of the cache zeros that are as good as read, and unlocks it. */
+/** Makes a locked page of the cache zeros that are as good as read, and unlocks it. */
 export function zeroCachePage(sys: System, pfn: Pfn): void {
-  sys.contents.zeroPage(pfn);
+  zeroPage(sys, pfn);
   sys.memmap.setFlags(pfn, PG_UPTODATE);
   sys.memmap.clearFlags(pfn, PG_LOCKED);
+}
+
+function zeroPage(sys: System, pfn: Pfn): void {
+  sys.contents.zeroPage(pfn);
   sys.time.spend(CAUSE_ZERO_PAGE, 1);
 }
 
 function readFromFileSystem(sys: System, inode: Inode, pgoff: number, pfn: Pfn): void {
   const fs = inode.superBlock?.fs;
   sys.bounce.fill(0);
-  const error = fs?.readPage === undefined ? -1 : fs.readPage(inode.fsIno, pgoff, sys.bounce);
+  const error = fs?.readPage === undefined ? -EIO : fs.readPage(inode.fsIno, pgoff, sys.bounce);
   sys.time.spend(CAUSE_FILE_READ, 1);
-  sys.memmap.clearFlags(pfn, PG_LOCKED);
-  if (error < 0) return;
-  sys.contents.writePage(pfn, sys.bounce);
-  sys.memmap.setFlags(pfn, PG_UPTODATE);
+  if (error >= 0) sys.contents.writePage(pfn, sys.bounce);
+  endFolioRead(sys, sys.memmap.compoundHead(pfn), 1, error);
 }

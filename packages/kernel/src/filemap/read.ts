@@ -10,12 +10,13 @@ import {
   PG_LOCKED,
   PG_UPTODATE,
   type Pfn,
+  PG_READAHEAD,
 } from "@pageframe/contracts";
 import { completeIo } from "../disk/io.ts";
 import { type OpenFile } from "../files/inode.ts";
 import { putUserPage } from "../pages/pages.ts";
 import { makeUptodate, readCachePage } from "./page-cache.ts";
-import { asyncReadahead, PG_READAHEAD, syncReadahead } from "./readahead.ts";
+import { asyncReadahead, syncReadahead } from "./readahead.ts";
 import { type System } from "../system.ts";
 
 /** Receives what is read: bytes `[offset, offset + nrBytes)` of a frame become those at `done` of what was asked for. */
@@ -38,7 +39,7 @@ export function filemapRead(
   const { inode } = file;
   completeIo(sys);
   let done = 0;
-  let lastPgoff = file.ra.prevPos < 0 ? -1 : Math.floor(file.ra.prevPos / PAGE_SIZE);
+  let lastPgoff = Math.floor((file.ra.prevPos - 1) / PAGE_SIZE);
   while (done < nrBytes) {
     const at = position + done;
     if (at >= inode.sizeBytes) break;
@@ -49,15 +50,18 @@ export function filemapRead(
       if (done === 0) return pfn;
       break;
     }
-    // A page that the last read ended in was marked then (pos_same_folio).
-    if (pgoff !== lastPgoff) sys.lru.markAccessed(pfn, sys.currentCpu);
+    // A folio that the last read ended in was marked then (pos_same_folio).
+    const folio = sys.memmap.compoundHead(pfn);
+    const folioPgoff = pgoff - (pfn - folio);
+    const wasLast = lastPgoff >= folioPgoff && lastPgoff < folioPgoff + sys.memmap.nrFolioPages(folio);
+    if (!wasLast) sys.lru.markAccessed(pfn, sys.currentCpu);
     lastPgoff = pgoff;
     const offset = at % PAGE_SIZE;
     const nrHere = Math.min(PAGE_SIZE - offset, endByte - at);
     const nrTaken = sink.take(pfn, offset, done, nrHere);
     putUserPage(sys, pfn, sys.currentCpu);
     done += nrTaken;
-    file.ra.prevPos = position + done - 1;
+    file.ra.prevPos = position + done;
     if (nrTaken < nrHere) break;
   }
   return done;
@@ -77,7 +81,11 @@ function pageToRead(sys: System, file: OpenFile, pgoff: number, nrRequested: num
     sys.nrCacheHits++;
   }
   memmap.getPage(pfn);
-  if (memmap.hasFlags(pfn, PG_READAHEAD)) asyncReadahead(sys, file, pfn, pgoff, nrRequested);
-  const isReady = (memmap.flags[pfn] & (PG_LOCKED | PG_UPTODATE)) === PG_UPTODATE;
+  if (memmap.hasFlags(pfn, PG_READAHEAD)) {
+    const offset = pfn - memmap.compoundHead(pfn);
+    asyncReadahead(sys, file, pfn, pgoff - offset, nrRequested + offset);
+  }
+  const folio = memmap.compoundHead(pfn);
+  const isReady = (memmap.flags[folio] & (PG_LOCKED | PG_UPTODATE)) === PG_UPTODATE;
   return isReady ? pfn : makeUptodate(sys, inode, pfn);
 }

@@ -10,13 +10,15 @@ import {
 import { type PageIndex, WindowFolios } from "@pageframe/pagecache";
 import { type Inode } from "../files/inode.ts";
 
+/** Largest folio that a file on a disk gets: 2 MiB (ext4 since 6.16: EXT4_MAX_PAGECACHE_ORDER, at most MAX_PAGECACHE_ORDER). */
+const MAX_PAGECACHE_ORDER = 9;
 /** Pages of the largest transfer of a disk (max_sectors_kb 1280). */
 const IO_PAGES = 320;
 
 /** The page cache of one file, as the policy sees it. */
 class CacheOfInode implements ReadaheadCache {
   readonly minFolioOrder = 0;
-  readonly maxFolioOrder = 0;
+  maxFolioOrder = 0;
   readonly ioPages = IO_PAGES;
   pages: PageIndex | null = null;
   nrFilePages = 0;
@@ -62,6 +64,7 @@ export class Readahead {
   /** Shows the policy a file. */
   look(inode: Inode): ReadaheadCache {
     this.cache.pages = inode.pages;
+    this.cache.maxFolioOrder = inode.isOnDisk ? MAX_PAGECACHE_ORDER : 0;
     this.cache.nrFilePages = Math.ceil(inode.sizeBytes / PAGE_SIZE);
     return this.cache;
   }

@@ -9,7 +9,7 @@ import {
   GFP_HIGHUSER_MOVABLE,
   NO_PFN,
   PG_LOCKED,
-  PG_RECLAIM,
+  PG_READAHEAD,
   PG_WRITEBACK,
   type Pfn,
   type ReadaheadHints,
@@ -21,8 +21,6 @@ import { addToPageCache, allocCachePage } from "./page-cache.ts";
 import { readPages } from "./read-pages.ts";
 import { type System } from "../system.ts";
 
-/** Marks the page at which the next window is to be read: a flag that means PG_reclaim while a page is written. */
-export const PG_READAHEAD: number = PG_RECLAIM;
 /** Readahead gives up rather than try hard. */
 const GFP_READAHEAD: number = GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN;
 /** What a read(2) tells the policy. */
@@ -61,12 +59,21 @@ export function asyncReadahead(
   hints: ReadaheadHints = hintsOfRead(file),
 ): void {
   const { memmap, readahead } = sys;
+  const folio = memmap.compoundHead(pfn);
   // The flag means something else while the page is written (folio_test_writeback).
   if (memmap.hasFlags(pfn, PG_WRITEBACK)) return;
   if (file.ra.raPages !== 0) memmap.clearFlags(pfn, PG_READAHEAD);
   const cache = readahead.look(file.inode);
   readahead.window.nrPages = 0;
-  readahead.policy.onMarker(file.ra, cache, pgoff, nrRequested, 0, hints, readahead.window);
+  readahead.policy.onMarker(
+    file.ra,
+    cache,
+    pgoff,
+    nrRequested,
+    memmap.compoundOrder(folio),
+    hints,
+    readahead.window,
+  );
   readWindow(sys, file.inode);
 }
 
@@ -90,14 +97,14 @@ export function readWindow(sys: System, inode: Inode, window: ReadaheadWindow = 
       pfns = [];
       firstPgoff = folios.pgoff;
     }
-    const pfn = allocCachePage(sys, GFP_READAHEAD);
+    const pfn = allocCachePage(sys, GFP_READAHEAD, folios.order);
     if (pfn === NO_PFN) {
       folios.failed();
       continue;
     }
     sys.memmap.setFlags(pfn, PG_LOCKED | (folios.isMarked ? PG_READAHEAD : 0));
     addToPageCache(sys, inode, folios.pgoff, pfn);
-    pfns.push(pfn);
+    for (let page = pfn; page < pfn + 2 ** folios.order; page++) pfns.push(page);
   }
   if (pfns.length > 0) readPages(sys, inode, firstPgoff, pfns, false);
 }

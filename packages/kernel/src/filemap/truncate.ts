@@ -12,13 +12,13 @@ import {
   PG_DIRTY,
   PG_LOCKED,
   PG_WRITEBACK,
-  type Pfn,
 } from "@pageframe/contracts";
 import { waitOnPage } from "../disk/io.ts";
 import { type Inode } from "../files/inode.ts";
 import { unmapMapping } from "../files/unmap-mapping.ts";
 import { markPageDirty } from "./dirty.ts";
-import { dropPages, invalidatePage } from "./drop-pages.ts";
+import { dropPages, folioEnd, invalidatePage, nextFolio, truncateFolio } from "./drop-pages.ts";
+import { splitFolio } from "./split-folio.ts";
 import { readCachePage } from "./page-cache.ts";
 import { putUserPage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
@@ -37,6 +37,8 @@ export function truncatePages(
   const startPgoff = Math.ceil(startByte / PAGE_SIZE);
   const endPgoff = endByte === Infinity ? Infinity : Math.floor(endByte / PAGE_SIZE);
   unmapMapping(sys, inode, startPgoff, endPgoff, evenCows);
+  cutLargeFolio(sys, inode, Math.floor(startByte / PAGE_SIZE), startPgoff, endPgoff);
+  if (endPgoff !== Infinity) cutLargeFolio(sys, inode, endPgoff, startPgoff, endPgoff);
   dropPages(sys, inode, startPgoff, endPgoff);
   const firstPart = Math.floor(startByte / PAGE_SIZE);
   let error = 0;
@@ -53,6 +55,34 @@ export function truncatePages(
     error = zeroPart(sys, inode, endPgoff, 0, endByte % PAGE_SIZE);
   }
   return error;
+}
+
+/**
+ * Pages [startPgoff, endPgoff) go: a large folio at `pgoff` of which others stay is split, so that they can; or becomes zeros
+ * there when it is dirty, or goes as a whole (truncate_inode_partial_folio).
+ */
+function cutLargeFolio(sys: System, inode: Inode, pgoff: number, startPgoff: number, endPgoff: number): void {
+  const { memmap } = sys;
+  const pfn = inode.pages.load(pgoff);
+  if (pfn === NO_PFN) return;
+  const folio = memmap.compoundHead(pfn);
+  const firstPgoff = memmap.index[folio];
+  const end = folioEnd(sys, folio);
+  if (end - firstPgoff === 1 || (firstPgoff >= startPgoff && end <= endPgoff)) return;
+  waitOnPage(sys, folio, PG_LOCKED | PG_WRITEBACK);
+  const from = Math.max(firstPgoff, startPgoff);
+  const to = Math.min(end, endPgoff);
+  if (from >= to) return;
+  if (splitFolio(sys, inode, folio, from)) {
+    if (to < end) splitFolio(sys, inode, memmap.compoundHead(inode.pages.load(to)), to);
+    return;
+  }
+  if (memmap.hasFlags(folio, PG_DIRTY)) {
+    for (let at = from; at < to; at++) sys.contents.zeroPage(folio + at - firstPgoff);
+    return;
+  }
+  unmapMapping(sys, inode, firstPgoff, end, false);
+  truncateFolio(sys, inode, folio);
 }
 
 /**
@@ -102,14 +132,12 @@ export function invalidateForDirect(sys: System, inode: Inode, startPgoff: numbe
   unmapMapping(sys, inode, startPgoff, endPgoff, false);
   sys.lru.drainAll();
   let error = 0;
-  for (
-    let at = pages.nextPage(startPgoff, endPgoff - 1);
-    at >= 0;
-    at = pages.nextPage(at + 1, endPgoff - 1)
-  ) {
-    const pfn: Pfn = pages.load(at);
-    waitOnPage(sys, pfn, PG_WRITEBACK | PG_LOCKED);
-    if (pfn !== NO_PFN && !invalidatePage(sys, inode, pfn)) error = -EBUSY;
+  for (let folio = nextFolio(sys, inode, startPgoff, endPgoff); folio !== NO_PFN;) {
+    const next = folioEnd(sys, folio);
+    unmapMapping(sys, inode, sys.memmap.index[folio], next, false);
+    waitOnPage(sys, folio, PG_WRITEBACK | PG_LOCKED);
+    if (!invalidatePage(sys, inode, folio)) error = -EBUSY;
+    folio = nextFolio(sys, inode, next, endPgoff);
   }
   return error;
 }

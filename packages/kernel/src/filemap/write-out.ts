@@ -23,6 +23,7 @@ import {
 } from "@pageframe/contracts";
 import { PAGECACHE_TAG_DIRTY, PAGECACHE_TAG_TOWRITE, PAGECACHE_TAG_WRITEBACK } from "@pageframe/pagecache";
 import { writeBuffer } from "../disk/buffers.ts";
+import { beginFolioIo } from "../disk/folio-io.ts";
 import { submitPages, unplugDisk, waitOnPage } from "../disk/io.ts";
 import { type Inode } from "../files/inode.ts";
 import { settleDirtyInode } from "./dirty-inodes.ts";
@@ -58,19 +59,22 @@ export function writePages(
   if (isSync) pages.tagForWriteback(startPgoff, endPgoff - 1);
   const run: Run = { pfns: [], startPgoff: 0, startBlock: 0 };
   let nrSubmitted = 0;
+  const { memmap } = sys;
   let at = pages.nextMarked(startPgoff, endPgoff - 1, mark);
-  for (; at >= 0 && nrSubmitted < maxPages; at = pages.nextMarked(at + 1, endPgoff - 1, mark)) {
-    const pfn = pages.load(at);
-    if (sys.memmap.hasFlags(pfn, PG_WRITEBACK)) {
-      if (!isSync) continue;
-      submitRun(sys, inode, run, isSync);
-      unplugDisk(sys, disk);
-      waitOnPage(sys, pfn, PG_WRITEBACK);
+  while (at >= 0 && nrSubmitted < maxPages) {
+    const folio = memmap.compoundHead(pages.load(at));
+    at = memmap.index[folio] + memmap.nrFolioPages(folio);
+    if (!memmap.hasFlags(folio, PG_WRITEBACK) || isSync) {
+      if (memmap.hasFlags(folio, PG_WRITEBACK)) {
+        submitRun(sys, inode, run, isSync);
+        unplugDisk(sys, disk);
+        waitOnPage(sys, folio, PG_WRITEBACK);
+      }
+      waitOnPage(sys, folio, PG_LOCKED);
+      if (isSync) pages.clearMark(memmap.index[folio], PAGECACHE_TAG_TOWRITE);
+      if (memmap.hasFlags(folio, PG_DIRTY)) nrSubmitted += writeFolio(sys, inode, folio, run, isSync);
     }
-    waitOnPage(sys, pfn, PG_LOCKED);
-    if (isSync) pages.clearMark(at, PAGECACHE_TAG_TOWRITE);
-    if (!sys.memmap.hasFlags(pfn, PG_DIRTY)) continue;
-    if (writeOne(sys, inode, at, pfn, run, isSync)) nrSubmitted++;
+    at = pages.nextMarked(at, endPgoff - 1, mark);
   }
   submitRun(sys, inode, run, isSync);
   unplugDisk(sys, disk);
@@ -99,42 +103,73 @@ export function writeAndWait(sys: System, inode: Inode, startPgoff = 0, endPgoff
   return inode.nrWriteErrors === before ? 0 : -EIO;
 }
 
-/** Takes one dirty page into the run. False when it has no place to go to. */
-function writeOne(sys: System, inode: Inode, pgoff: number, pfn: Pfn, run: Run, isSync: boolean): boolean {
-  const { disk, ownDisk, superBlock } = inode;
-  if (disk === null) return false;
+/** Takes a dirty folio into the run. Returns the pages of it that go out: those that have a place to go to. */
+function writeFolio(sys: System, inode: Inode, folio: Pfn, run: Run, isSync: boolean): number {
+  const { ownDisk } = inode;
+  const { memmap } = sys;
+  const startPgoff = memmap.index[folio];
   if (ownDisk !== null) {
-    const buffer = ownDisk.buffers.get(pgoff);
-    if (buffer === undefined) return false;
+    const buffer = ownDisk.buffers.get(startPgoff);
+    if (buffer === undefined) return 0;
     writeBuffer(sys, ownDisk, buffer, REQ_META | (isSync ? REQ_SYNC : REQ_BACKGROUND));
-    return true;
+    return 1;
   }
+  const nrFolioPages = memmap.nrFolioPages(folio);
+  clearPageDirtyForIo(sys, folio);
+  // Pages beyond the end of the file are on their way out; those of holes in a large folio were not written.
+  const nrInFile = Math.min(nrFolioPages, Math.ceil(inode.sizeBytes / PAGE_SIZE) - startPgoff);
+  const blocks: number[] = [];
+  let nrToWrite = 0;
+  for (let at = 0; at < nrInFile; at++) {
+    const block = blockOf(inode, startPgoff + at);
+    if (block < 0 && (nrFolioPages === 1 || block !== NO_BLOCK)) {
+      setMappingError(sys, inode, block === NO_BLOCK ? -EIO : block);
+    }
+    blocks.push(block);
+    if (block >= 0) nrToWrite++;
+  }
+  if (nrToWrite === 0) return 0;
+  // What a mapping wrote beyond the end of the file does not reach the disk.
+  const nrBytesInLast = inode.sizeBytes - (startPgoff + nrInFile - 1) * PAGE_SIZE;
+  if (nrBytesInLast < PAGE_SIZE) sys.contents.fillBytes(folio + nrInFile - 1, nrBytesInLast, PAGE_SIZE, 0);
+  beginPageWriteback(sys, inode, folio);
+  beginFolioIo(sys, folio, nrToWrite);
+  for (let at = 0; at < nrInFile; at++) {
+    if (blocks[at] >= 0) addToRun(sys, inode, startPgoff + at, folio + at, blocks[at], run, isSync);
+  }
+  return nrToWrite;
+}
+
+/** Block of a page of a file, NO_BLOCK for a hole, or an errno below that. */
+function blockOf(inode: Inode, pgoff: number): number {
+  const { superBlock } = inode;
+  if (superBlock === null) return -EIO;
   const mapping: BlockMapping = { block: NO_BLOCK, nrBlocks: 0, isNew: false };
-  const error = superBlock === null ? -EIO : superBlock.fs.mapBlocks(inode.fsIno, pgoff, 1, false, mapping);
-  if (error < 0 || mapping.block === NO_BLOCK) {
-    // Beyond the end there is nothing to write: the page is on its way out.
-    clearPageDirtyForIo(sys, pfn);
-    if (error < 0 || pgoff * PAGE_SIZE < inode.sizeBytes)
-      setMappingError(sys, inode, error < 0 ? error : -EIO);
-    return false;
-  }
+  const error = superBlock.fs.mapBlocks(inode.fsIno, pgoff, 1, false, mapping);
+  return error < 0 ? error : mapping.block;
+}
+
+/** Adds a page to the run, which goes out first when the page is no neighbour of its last. */
+function addToRun(
+  sys: System,
+  inode: Inode,
+  pgoff: number,
+  pfn: Pfn,
+  block: number,
+  run: Run,
+  isSync: boolean,
+): void {
   const isNext =
     run.pfns.length > 0 &&
     run.pfns.length < BIO_MAX_PAGES &&
     run.startPgoff + run.pfns.length === pgoff &&
-    run.startBlock + run.pfns.length === mapping.block;
+    run.startBlock + run.pfns.length === block;
   if (!isNext) {
     submitRun(sys, inode, run, isSync);
     run.startPgoff = pgoff;
-    run.startBlock = mapping.block;
+    run.startBlock = block;
   }
-  clearPageDirtyForIo(sys, pfn);
-  // What a mapping wrote beyond the end of the file does not reach the disk.
-  const nrInFile = inode.sizeBytes - pgoff * PAGE_SIZE;
-  if (nrInFile < PAGE_SIZE) sys.contents.fillBytes(pfn, Math.max(0, nrInFile), PAGE_SIZE, 0);
-  beginPageWriteback(sys, inode, pfn);
   run.pfns.push(pfn);
-  return true;
 }
 
 function submitRun(sys: System, inode: Inode, run: Run, isSync: boolean): void {

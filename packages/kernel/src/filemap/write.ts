@@ -112,7 +112,9 @@ function pageToWrite(sys: System, inode: Inode, pgoff: number, offset: number, n
     putUserPage(sys, pfn, sys.currentCpu);
     return error;
   }
-  if (memmap.hasFlags(pfn, PG_UPTODATE) || nrBytes === PAGE_SIZE) return pfn;
+  if (memmap.hasFlags(pfn, PG_UPTODATE)) return pfn;
+  if (memmap.nrFolioPages(memmap.compoundHead(pfn)) > 1) return makeUptodate(sys, inode, pfn);
+  if (nrBytes === PAGE_SIZE) return pfn;
   // Beyond what the file had there is nothing to read: zeros.
   const isBeyondEnd = pgoff * PAGE_SIZE >= inode.sizeBytes;
   const coversAll = offset === 0 && pgoff * PAGE_SIZE + nrBytes >= inode.sizeBytes;

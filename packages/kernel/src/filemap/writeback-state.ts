@@ -15,26 +15,28 @@ import { errseqSet, PAGECACHE_TAG_TOWRITE, PAGECACHE_TAG_WRITEBACK } from "@page
 import { type Inode } from "../files/inode.ts";
 import { type System } from "../system.ts";
 
-/** A clean page is about to be written (folio_start_writeback). */
+/** A clean folio, given by its head, is about to be written (folio_start_writeback). */
 export function beginPageWriteback(sys: System, inode: Inode, pfn: Pfn): void {
   const { memmap } = sys;
   const pgoff = memmap.index[pfn];
   memmap.setFlags(pfn, PG_WRITEBACK);
   inode.pages.setMark(pgoff, PAGECACHE_TAG_WRITEBACK);
   inode.pages.clearMark(pgoff, PAGECACHE_TAG_TOWRITE);
-  sys.vmstat.modNode(sys.nodeOf(pfn), NR_WRITEBACK, 1);
-  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, 1);
+  const nr = memmap.nrFolioPages(pfn);
+  sys.vmstat.modNode(sys.nodeOf(pfn), NR_WRITEBACK, nr);
+  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, nr);
 }
 
-/** A page was written, or could not be: `status` is 0 or -errno (folio_end_writeback). */
+/** A folio was written, or could not be: `status` is 0 or -errno (folio_end_writeback). */
 export function endPageWriteback(sys: System, inode: Inode, pfn: Pfn, status: number): void {
   const { memmap } = sys;
   memmap.clearFlags(pfn, PG_WRITEBACK);
   inode.pages.clearMark(memmap.index[pfn], PAGECACHE_TAG_WRITEBACK);
   const node = sys.nodeOf(pfn);
-  sys.vmstat.modNode(node, NR_WRITEBACK, -1);
-  sys.vmstat.modNode(node, NR_WRITTEN, 1);
-  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, -1);
+  const nr = memmap.nrFolioPages(pfn);
+  sys.vmstat.modNode(node, NR_WRITEBACK, -nr);
+  sys.vmstat.modNode(node, NR_WRITTEN, nr);
+  sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, -nr);
   if (status < 0) setMappingError(sys, inode, status);
 }
 

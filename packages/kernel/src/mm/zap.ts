@@ -6,6 +6,7 @@
 import {
   type AddressSpaceHost,
   type MmId,
+  NO_PFN,
   NO_VMA,
   PAGES_PER_LEVEL,
   type Paddr,
@@ -70,6 +71,9 @@ export function zapPages(
   // A page of a file that was written must not be written any more once its table is done (tlb_delay_rmap).
   let dirtyTableEndVpn: Vpn = Infinity;
   let tableEndVpn: Vpn = 0;
+  let rowFolio: Pfn = NO_PFN;
+  let rowNext: Pfn = NO_PFN;
+  let isRowNoted = false;
   mm.rssStat.updateHiwater();
   cursor.reset(startVpn, endVpn);
   while (cursor.next()) {
@@ -98,7 +102,15 @@ export function zapPages(
           markPageDirty(sys, pfn);
           dirtyTableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
         }
-        if ((lo & PTE_A) !== 0) noteUse(sys, mm, vpn, pfn);
+        const folio = sys.memmap.compoundHead(pfn);
+        // Pages of a large folio in a row count as one use (zap_present_folio_ptes).
+        if (folio !== rowFolio || pfn !== rowNext) isRowNoted = false;
+        rowFolio = folio;
+        rowNext = pfn + 1;
+        if ((lo & PTE_A) !== 0 && !isRowNoted) {
+          noteUse(sys, mm, vpn, folio);
+          isRowNoted = true;
+        }
       }
       removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED);
       if ((sys.memmap.flags[pfn] & PG_SWAPCACHE) !== 0 && sys.memmap.mapcount[pfn] === 0)

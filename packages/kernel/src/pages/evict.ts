@@ -58,7 +58,7 @@ import { type System } from "../system.ts";
 import { type Mm } from "../task.ts";
 import { CAUSE_SCAN } from "../time.ts";
 
-/** The rest of the machine, as reclaim sees it. */
+/** The rest of the machine, as reclaim sees it. Its `pfn`s head folios. */
 export class Evictor implements ReclaimHost {
   private readonly sys: System;
 
@@ -75,14 +75,17 @@ export class Evictor implements ReclaimHost {
     const { rmap } = sys;
     sys.time.spend(CAUSE_SCAN, 1);
     let nrReferenced = 0;
-    for (let link = rmap.head[pfn]; link !== NO_LINK; link = rmap.linkNext[link]) {
-      const mm = sys.mmOf(rmap.linkMm[link]);
-      const entry = mm.pageTable.findEntry(rmap.linkVpn[link]);
-      if (entry === NO_ENTRY) continue;
-      const lo = mm.pageTable.entryLo(entry);
-      if ((lo & PTE_A) !== 0) {
-        nrReferenced++;
-        mm.pageTable.setEntry(entry, lo & ~PTE_A, mm.pageTable.entryHi(entry));
+    const endPfn = pfn + sys.memmap.nrFolioPages(pfn);
+    for (let page = pfn; page < endPfn; page++) {
+      for (let link = rmap.head[page]; link !== NO_LINK; link = rmap.linkNext[link]) {
+        const mm = sys.mmOf(rmap.linkMm[link]);
+        const entry = mm.pageTable.findEntry(rmap.linkVpn[link]);
+        if (entry === NO_ENTRY) continue;
+        const lo = mm.pageTable.entryLo(entry);
+        if ((lo & PTE_A) !== 0) {
+          nrReferenced++;
+          mm.pageTable.setEntry(entry, lo & ~PTE_A, mm.pageTable.entryHi(entry));
+        }
       }
     }
     return nrReferenced;
@@ -91,10 +94,13 @@ export class Evictor implements ReclaimHost {
   isMappedExecutable(pfn: Pfn): boolean {
     const { sys } = this;
     const { rmap } = sys;
-    for (let link = rmap.head[pfn]; link !== NO_LINK; link = rmap.linkNext[link]) {
-      const { space } = sys.mmOf(rmap.linkMm[link]);
-      const vma = space.findVma(rmap.linkVpn[link]);
-      if (vma >= 0 && (space.pool.vmFlags[vma] & VM_EXEC) !== 0) return true;
+    const endPfn = pfn + sys.memmap.nrFolioPages(pfn);
+    for (let page = pfn; page < endPfn; page++) {
+      for (let link = rmap.head[page]; link !== NO_LINK; link = rmap.linkNext[link]) {
+        const { space } = sys.mmOf(rmap.linkMm[link]);
+        const vma = space.findVma(rmap.linkVpn[link]);
+        if (vma >= 0 && (space.pool.vmFlags[vma] & VM_EXEC) !== 0) return true;
+      }
     }
     return false;
   }
@@ -123,8 +129,11 @@ export class Evictor implements ReclaimHost {
   private isMappedLocked(pfn: Pfn): boolean {
     const { sys } = this;
     const { rmap } = sys;
-    for (let link = rmap.head[pfn]; link !== NO_LINK; link = rmap.linkNext[link]) {
-      if (isInLockedVma(sys.mmOf(rmap.linkMm[link]), rmap.linkVpn[link])) return true;
+    const endPfn = pfn + sys.memmap.nrFolioPages(pfn);
+    for (let page = pfn; page < endPfn; page++) {
+      for (let link = rmap.head[page]; link !== NO_LINK; link = rmap.linkNext[link]) {
+        if (isInLockedVma(sys.mmOf(rmap.linkMm[link]), rmap.linkVpn[link])) return true;
+      }
     }
     return false;
   }
@@ -190,8 +199,9 @@ export class Evictor implements ReclaimHost {
   private evictFile(pfn: Pfn): number {
     const { sys } = this;
     const { memmap } = sys;
-    if (memmap.refcount[pfn] !== memmap.mapcount[pfn] + 1) return EVICT_BUSY;
-    if (!this.unmapFile(pfn)) return EVICT_IN_USE;
+    if (memmap.refcount[pfn] !== memmap.folioMapcount(pfn) + 1) return EVICT_BUSY;
+    const endPfn = pfn + memmap.nrFolioPages(pfn);
+    for (let page = pfn; page < endPfn; page++) if (!this.unmapFile(page)) return EVICT_IN_USE;
     if ((memmap.flags[pfn] & PG_SWAPBACKED) !== 0) return this.evictShmem(pfn);
     const inode = sys.files.inode(memmap.mapping[pfn]);
     if (inode.kind === "disk" || inode.kind === "bdev") return this.evictDiskPage(inode, pfn);

@@ -20,10 +20,10 @@ import {
   VM_FAULT_OOM,
   type VmaId,
   type Vpn,
+  PG_READAHEAD,
 } from "@pageframe/contracts";
 import { type OpenFile } from "../files/inode.ts";
 import { NO_SHM_ID } from "../files/files.ts";
-import { PG_READAHEAD } from "../filemap/readahead.ts";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
 import { pageProtLo } from "./page-prot.ts";
 import { addRmap, linearPageIndex, vmFlagsToPteHi } from "./pages.ts";

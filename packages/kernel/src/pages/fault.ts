@@ -311,7 +311,8 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
 /** A shared mapping writes to a page that it could only read: a disk hears of it first (do_page_mkwrite). 0 or VM_FAULT_*. */
 function dirtySharedPage(sys: System, task: Task, pfn: Pfn): number {
   const { memmap } = sys;
-  const inode = memmap.mapping[pfn] === NO_MAPPING ? null : sys.files.inode(memmap.mapping[pfn]);
+  const inodeId = memmap.mapping[memmap.compoundHead(pfn)];
+  const inode = inodeId === NO_MAPPING ? null : sys.files.inode(inodeId);
   if (inode?.kind !== "disk") {
     markPageDirty(sys, pfn);
     return 0;

@@ -19,7 +19,6 @@ import {
   NO_VMA,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
-  PG_DIRTY,
   type Pfn,
   PT_LEVEL_PTE,
   PTE_D,
@@ -39,6 +38,7 @@ import {
   type Vpn,
   vpnOfAddress,
 } from "@pageframe/contracts";
+import { markPageDirty } from "../filemap/dirty.ts";
 import { handleMmFault } from "./fault.ts";
 import { grabPage, ungrabPage } from "./pins.ts";
 import { type System } from "../system.ts";
@@ -94,7 +94,7 @@ export function putUserPages(sys: System, pfns: readonly Pfn[]): void {
 /** Drops pins; `isDirty` says that the bytes were written (unpin_user_pages, unpin_user_pages_dirty_lock). */
 export function unpinUserPages(sys: System, pfns: readonly Pfn[], isDirty: boolean): void {
   for (const pfn of pfns) {
-    if (isDirty && pfn !== sys.zeroPfn) sys.memmap.setFlags(pfn, PG_DIRTY);
+    if (isDirty && pfn !== sys.zeroPfn) markPageDirty(sys, pfn);
     ungrabPage(sys, pfn, FOLL_PIN);
   }
 }
@@ -151,13 +151,14 @@ function isAllowed(sys: System, vmFlags: number, fileId: number, gupFlags: numbe
   // A file must learn of every write to it, and a device tells of none (writable_file_mapping_allowed).
   const isLongtermPin = (gupFlags & (FOLL_PIN | FOLL_LONGTERM)) === (FOLL_PIN | FOLL_LONGTERM);
   const tracksDirty =
-    fileId >= 0 && (vmFlags & VM_SHARED) !== 0 && sys.files.inodeOf(fileId).kind === "generated";
+    fileId >= 0 &&
+    (vmFlags & VM_SHARED) !== 0 &&
+    ["generated", "disk"].includes(sys.files.inodeOf(fileId).kind);
   return !(isLongtermPin && tracksDirty);
 }
 
 /** Holds what an entry maps if that will do (follow_page_pte). Returns the frame, MUST_FAULT or MUST_UNSHARE. */
 function followPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, gupFlags: number): number {
-  const { memmap } = sys;
   const { pageTable, space } = task.mm;
   const entry = pageTable.findEntry(vpn);
   if (entry === NO_ENTRY) return MUST_FAULT;
@@ -171,7 +172,7 @@ function followPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, gupFlags: num
   grabPage(sys, pfn, gupFlags);
   // get_user_pages() touches (FOLL_TOUCH); a pin tells what it did when it ends.
   if ((gupFlags & FOLL_GET) !== 0 && (lo & PTE_SPECIAL) === 0) {
-    if (isWrite && (lo & PTE_D) === 0) memmap.setFlags(pfn, PG_DIRTY);
+    if (isWrite && (lo & PTE_D) === 0) markPageDirty(sys, pfn);
     sys.lru.markAccessed(pfn, sys.currentCpu);
   }
   return pfn;

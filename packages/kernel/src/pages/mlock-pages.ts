@@ -10,6 +10,7 @@
  */
 import {
   leafPfn,
+  NO_PFN,
   NR_MLOCK,
   PG_LRU,
   PG_MLOCKED,
@@ -106,8 +107,9 @@ export class MlockedPages implements MlockHost {
     mlockCounts.delete(pfn);
     if ((flags & PG_MLOCKED) !== 0) {
       memmap.clearFlags(pfn, PG_MLOCKED);
-      vmstat.modZone(memmap.zoneId[pfn], NR_MLOCK, -1);
-      vmstat.countEvents(UNEVICTABLE_PGS_MUNLOCKED, 1);
+      const nr = memmap.nrFolioPages(pfn);
+      vmstat.modZone(memmap.zoneId[pfn], NR_MLOCK, -nr);
+      vmstat.countEvents(UNEVICTABLE_PGS_MUNLOCKED, nr);
     }
     if (isListed) this.rescue(pfn);
   }
@@ -130,8 +132,9 @@ function setCount(mlockCounts: Map<Pfn, number>, pfn: Pfn, count: number): void 
 function setMlocked(sys: System, pfn: Pfn): void {
   const { memmap, vmstat } = sys;
   memmap.setFlags(pfn, PG_MLOCKED);
-  vmstat.modZone(memmap.zoneId[pfn], NR_MLOCK, 1);
-  vmstat.countEvents(UNEVICTABLE_PGS_MLOCKED, 1);
+  const nr = memmap.nrFolioPages(pfn);
+  vmstat.modZone(memmap.zoneId[pfn], NR_MLOCK, nr);
+  vmstat.countEvents(UNEVICTABLE_PGS_MLOCKED, nr);
 }
 
 /** A page that is freed is locked no more, whatever its count says (free_pages_prepare). */
@@ -139,8 +142,9 @@ export function clearMlocked(sys: System, pfn: Pfn): void {
   const { memmap, vmstat } = sys;
   memmap.clearFlags(pfn, PG_MLOCKED);
   sys.mlockCounts.delete(pfn);
-  vmstat.modZone(memmap.zoneId[pfn], NR_MLOCK, -1);
-  vmstat.countEvents(UNEVICTABLE_PGS_CLEARED, 1);
+  const nr = memmap.nrFolioPages(pfn);
+  vmstat.modZone(memmap.zoneId[pfn], NR_MLOCK, -nr);
+  vmstat.countEvents(UNEVICTABLE_PGS_CLEARED, nr);
 }
 
 /** Is the page mapped at `vpn` of `mm` by a locked mapping? O(log n). */
@@ -156,13 +160,27 @@ export function mlockMappedPages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn
   // Pages in batches are on no list: so that they count as locked, and so that they are by the time that this is over.
   sys.lru.drain(sys.currentCpu);
   const { cursor } = mm;
+  let rowFolio: Pfn = NO_PFN;
+  let rowNext: Pfn = NO_PFN;
+  let nrInRow = 0;
   cursor.reset(startVpn, endVpn);
   while (cursor.next()) {
     const { lo, hi } = cursor;
     if (!pteIsPresent(lo) || (lo & PTE_SPECIAL) !== 0) continue;
     const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
-    if (isLocking) mlockPage(sys, pfn);
-    else munlockPage(sys, pfn);
+    const folio = sys.memmap.compoundHead(pfn);
+    const nrPages = sys.memmap.nrFolioPages(folio);
+    if (nrPages > 1) {
+      // At its last page it is known whether the range has mapped all of a large folio in a row (allow_mlock_munlock).
+      nrInRow = folio === rowFolio && pfn === rowNext ? nrInRow + 1 : 1;
+      rowFolio = folio;
+      rowNext = pfn + 1;
+      const isWhole = pfn === folio + nrPages - 1 && nrInRow === nrPages;
+      const isEndOfRow = pfn === folio + nrPages - 1 || cursor.vpn === endVpn - 1;
+      if (isLocking ? !isWhole : !isEndOfRow) continue;
+    }
+    if (isLocking) mlockPage(sys, folio);
+    else munlockPage(sys, folio);
   }
   sys.lru.drain(sys.currentCpu);
 }

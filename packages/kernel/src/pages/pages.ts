@@ -14,11 +14,13 @@ import {
   PG_ANON,
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
+  PG_HEAD,
   PG_LRU,
   PG_MLOCKED,
   PG_REFERENCED,
   PG_SWAPBACKED,
   PG_SWAPCACHE,
+  PG_TAIL,
   PG_UPTODATE,
   PG_WORKINGSET,
   type Pfn,
@@ -135,7 +137,12 @@ function counterOf(flags: number): number {
  */
 export function addRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: number = COUNT_NOW): void {
   recordRmap(sys, mm, vpn, pfn, count);
-  if (mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn)) mlockPage(sys, pfn);
+  // A large folio is locked as a whole or not at all, and not page by page (mlock_vma_folio).
+  if (mm.space.lockedVm !== 0 && !isLarge(sys, pfn) && isInLockedVma(mm, vpn)) mlockPage(sys, pfn);
+}
+
+function isLarge(sys: System, pfn: Pfn): boolean {
+  return (sys.memmap.flags[pfn] & (PG_HEAD | PG_TAIL)) !== 0;
 }
 
 /** The same for a page that no locked mapping is to lock, or that is locked otherwise. */
@@ -152,22 +159,23 @@ export function removeRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: numbe
   const { memmap } = sys;
   const isAnon = (memmap.flags[pfn] & PG_ANON) !== 0;
   sys.rmap.remove(pfn, mm.id, vpn);
-  if (mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn)) munlockPage(sys, pfn);
+  if (mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn)) munlockPage(sys, memmap.compoundHead(pfn));
   if (memmap.mapcount[pfn] === 0) {
     sys.vmstat.modNode(sys.nodeOf(pfn), isAnon ? NR_ANON_PAGES : NR_MAPPED, -1);
   }
   mm.rssStat.add(counterOf(memmap.flags[pfn]), -1, sys.currentCpu, count);
 }
 
-/** Drops a reference; frees the page with the last one (folio_put). */
+/** Drops a reference to the folio of a page; frees it with the last one (folio_put). */
 export function putUserPage(sys: System, pfn: Pfn, cpu: CpuId): void {
-  if (sys.memmap.putPageTestzero(pfn)) releaseUserPage(sys, pfn, cpu);
+  if (sys.memmap.putPageTestzero(pfn)) releaseUserPage(sys, sys.memmap.compoundHead(pfn), cpu);
 }
 
 /** Frees a program's page that nobody refers to any more. */
 function releaseUserPage(sys: System, pfn: Pfn, cpu: CpuId): void {
   const { memmap } = sys;
-  if (memmap.mapcount[pfn] !== 0) bug(`pfn ${pfn} is freed with mapcount ${memmap.mapcount[pfn]}`);
+  const mapcount = memmap.folioMapcount(pfn);
+  if (mapcount !== 0) bug(`pfn ${pfn} is freed with mapcount ${mapcount}`);
   if ((memmap.flags[pfn] & PG_SWAPCACHE) !== 0) bug(`pfn ${pfn} is freed in the swap cache`);
   if (memmap.mapping[pfn] !== NO_MAPPING)
     bug(`pfn ${pfn} is freed in the page cache of file ${memmap.mapping[pfn]}`);
@@ -175,13 +183,15 @@ function releaseUserPage(sys: System, pfn: Pfn, cpu: CpuId): void {
   if ((memmap.flags[pfn] & PG_MLOCKED) !== 0) clearMlocked(sys, pfn);
   memmap.flags[pfn] &= ~USER_PAGE_FLAGS;
   memmap.index[pfn] = 0;
-  sys.contents.zeroPage(pfn);
-  sys.frames.freePages(pfn, 0, cpu);
+  const order = memmap.compoundOrder(pfn);
+  for (let page = pfn; page < pfn + 2 ** order; page++) sys.contents.zeroPage(page);
+  sys.frames.freePages(pfn, order, cpu);
 }
 
-/** Counts a page that entered (+1) or left (-1) the page cache. */
+/** Counts a folio that entered (+1) or left (-1) the page cache. */
 export function countFilePage(sys: System, pfn: Pfn, isShmem: boolean, delta: number): void {
   const node = sys.nodeOf(pfn);
+  delta *= sys.memmap.nrFolioPages(pfn);
   sys.vmstat.modNode(node, NR_FILE_PAGES, delta);
   if (isShmem) sys.vmstat.modNode(node, NR_SHMEM, delta);
 }

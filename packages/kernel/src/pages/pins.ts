@@ -30,8 +30,9 @@ import { type Mm } from "../task.ts";
 export function grabPage(sys: System, pfn: Pfn, gupFlags: number): void {
   if (pfn === sys.zeroPfn) return;
   const nrRefs = refsOf(gupFlags);
-  sys.memmap.refcount[pfn] += nrRefs;
-  sys.gupRefs.set(pfn, (sys.gupRefs.get(pfn) ?? 0) + nrRefs);
+  const folio = sys.memmap.compoundHead(pfn);
+  sys.memmap.refcount[folio] += nrRefs;
+  sys.gupRefs.set(folio, (sys.gupRefs.get(folio) ?? 0) + nrRefs);
   if ((gupFlags & FOLL_PIN) !== 0) sys.vmstat.modNode(sys.nodeOf(pfn), NR_FOLL_PIN_ACQUIRED, 1);
 }
 
@@ -39,13 +40,14 @@ export function grabPage(sys: System, pfn: Pfn, gupFlags: number): void {
 export function ungrabPage(sys: System, pfn: Pfn, gupFlags: number): void {
   if (pfn === sys.zeroPfn) return;
   const nrRefs = refsOf(gupFlags);
-  const nrLeft = (sys.gupRefs.get(pfn) ?? 0) - nrRefs;
+  const folio = sys.memmap.compoundHead(pfn);
+  const nrLeft = (sys.gupRefs.get(folio) ?? 0) - nrRefs;
   if (nrLeft < 0) bug(`pfn ${pfn} is unpinned more often than it was pinned`);
-  if (nrLeft === 0) sys.gupRefs.delete(pfn);
-  else sys.gupRefs.set(pfn, nrLeft);
+  if (nrLeft === 0) sys.gupRefs.delete(folio);
+  else sys.gupRefs.set(folio, nrLeft);
   if ((gupFlags & FOLL_PIN) !== 0) sys.vmstat.modNode(sys.nodeOf(pfn), NR_FOLL_PIN_RELEASED, 1);
-  sys.memmap.refcount[pfn] -= nrRefs - 1;
-  putUserPage(sys, pfn, sys.currentCpu);
+  sys.memmap.refcount[folio] -= nrRefs - 1;
+  putUserPage(sys, folio, sys.currentCpu);
 }
 
 function refsOf(gupFlags: number): number {
@@ -54,7 +56,7 @@ function refsOf(gupFlags: number): number {
 
 /** May a device be using the page? True for a pin, and for a page with very many references (folio_maybe_dma_pinned). */
 export function pageMaybeDmaPinned(sys: System, pfn: Pfn): boolean {
-  return sys.memmap.refcount[pfn] >= GUP_PIN_COUNTING_BIAS;
+  return sys.memmap.refcount[sys.memmap.compoundHead(pfn)] >= GUP_PIN_COUNTING_BIAS;
 }
 
 /** Must fork copy the page instead of sharing it? (folio_needs_cow_for_dma) */
@@ -63,7 +65,7 @@ export function pageNeedsCowForDma(sys: System, mm: Mm, pfn: Pfn): boolean {
 }
 
 /**
- * References that a page of a program has when only page tables, swap cache, page cache and buffers hold it
+ * References that a folio of a program, given by its head, has when only page tables, swap cache, page cache and buffers hold it
  * (folio_expected_ref_count). What is above that belongs to somebody who would lose it.
  */
 export function pageExpectedRefCount(sys: System, pfn: Pfn): number {
@@ -73,7 +75,7 @@ export function pageExpectedRefCount(sys: System, pfn: Pfn): number {
   if ((flags & PG_ANON) !== 0) return isSwapCached + memmap.mapcount[pfn];
   const isInFile = memmap.mapping[pfn] !== NO_MAPPING ? 1 : 0;
   const isPrivate = (flags & PG_PRIVATE) !== 0 ? 1 : 0;
-  return isSwapCached + isInFile + isPrivate + memmap.mapcount[pfn];
+  return isSwapCached + isInFile + isPrivate + memmap.folioMapcount(pfn);
 }
 
 /**

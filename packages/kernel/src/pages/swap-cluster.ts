@@ -17,9 +17,10 @@ import {
   swapOffset,
   swapType,
   type Vpn,
+  PG_READAHEAD,
 } from "@pageframe/contracts";
 import { allocUserPage, putUserPage } from "./pages.ts";
-import { PG_READAHEAD, SWAP_READ_FAILED, windowPages } from "./swap-window.ts";
+import { SWAP_READ_FAILED, windowPages } from "./swap-window.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { CAUSE_SWAP_IN } from "../time.ts";

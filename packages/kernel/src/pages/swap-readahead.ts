@@ -25,10 +25,11 @@ import {
   type SwapEntry,
   type VmaId,
   type Vpn,
+  PG_READAHEAD,
 } from "@pageframe/contracts";
 import { linearPageIndex } from "./pages.ts";
 import { noteClusterHit, readCluster, readIntoSwapCache } from "./swap-cluster.ts";
-import { PG_READAHEAD, windowPages } from "./swap-window.ts";
+import { windowPages } from "./swap-window.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 

@@ -1,10 +1,7 @@
 /** How much to read ahead from swap. Source: Linux 6.18 mm/swap_state.c, __swapin_nr_pages(). */
-import { PG_RECLAIM } from "@pageframe/contracts";
 
 /** The page itself could not be read. */
 export const SWAP_READ_FAILED = -2;
-/** PG_readahead is the bit of PG_reclaim. */
-export const PG_READAHEAD: number = PG_RECLAIM;
 
 /** Window at a page or slot, by the pages used of the last one, which was at `prevAt`. */
 export function windowPages(

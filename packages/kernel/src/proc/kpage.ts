@@ -53,6 +53,7 @@ import {
   KPF_SLAB,
   KPF_SWAPBACKED,
   KPF_SWAPCACHE,
+  KPF_THP,
   KPF_UNEVICTABLE,
   KPF_UPTODATE,
   KPF_WRITEBACK,
@@ -97,7 +98,9 @@ export function kpageflags(sys: System, pfn: Pfn): number {
     kpf += 2 ** KPF_COMPOUND_TAIL;
     if ((flags & PG_HEAD) !== 0) kpf -= 2 ** KPF_COMPOUND_HEAD;
   }
-  if (memmap.mapcount[pfn] > 0) kpf += 2 ** KPF_MMAP;
+  // A large folio on the lists shows as one that is mapped if any of its pages is.
+  if (memmap.folioMapcount(head) > 0) kpf += 2 ** KPF_MMAP;
+  if ((flags & PG_HEAD) !== 0 && (flags & (PG_LRU | PG_ANON)) !== 0) kpf += 2 ** KPF_THP;
   if ((flags & PG_ANON) !== 0) kpf += 2 ** KPF_ANON + 2 ** KPF_KSM;
   if ((flags & PG_SWAPCACHE) !== 0 && (flags & PG_SWAPBACKED) !== 0) kpf += 2 ** KPF_SWAPCACHE;
   if (pfn === sys.zeroPfn) kpf += 2 ** KPF_ZERO_PAGE;

@@ -53,7 +53,7 @@ function numaMapsEntry(sys: System, mm: Mm, vma: VmaId): NumaMapsEntry {
     const { lo, hi } = cursor;
     if (!pteIsPresent(lo) || (lo & PTE_SPECIAL) !== 0) continue;
     const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
-    const flags = memmap.flags[pfn];
+    const flags = memmap.flags[memmap.compoundHead(pfn)];
     if ((flags & PG_RESERVED) !== 0) continue;
     stats.nrPages++;
     if ((lo & PTE_D) !== 0 || (flags & PG_DIRTY) !== 0) stats.nrDirty++;

@@ -166,7 +166,7 @@ function account(
   isLocked: boolean,
   isPresent: boolean,
 ): void {
-  const flags = sys.memmap.flags[pfn];
+  const flags = sys.memmap.flags[sys.memmap.compoundHead(pfn)];
   const isAnon = (flags & PG_ANON) !== 0;
   const isDirty = isPteDirty || (flags & PG_DIRTY) !== 0;
   if (isAnon) {

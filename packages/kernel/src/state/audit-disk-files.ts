@@ -47,7 +47,7 @@ export function auditDiskFiles(sys: System): void {
 function auditMarks(sys: System, inode: Inode, counts: { nrDirty: number; nrWriteback: number }): void {
   const { pages } = inode;
   for (let at = pages.nextPage(0, Infinity); at >= 0; at = pages.nextPage(at + 1, Infinity)) {
-    const flags = sys.memmap.flags[pages.load(at)];
+    const flags = sys.memmap.flags[sys.memmap.compoundHead(pages.load(at))];
     const isDirty = (flags & PG_DIRTY) !== 0;
     const isWriteback = (flags & PG_WRITEBACK) !== 0;
     if (isDirty) counts.nrDirty++;

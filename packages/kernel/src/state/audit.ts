@@ -150,7 +150,8 @@ function auditAddressSpace(sys: System, mm: Mm, mapped: MappedState): void {
     } else {
       nrFile++;
       const pgoff = linearPageIndex(mm, vma, vpn);
-      if (memmap.mapping[pfn] !== sys.files.inodeOf(pool.fileId[vma]).id || memmap.index[pfn] !== pgoff) {
+      const inodeId = memmap.mapping[memmap.compoundHead(pfn)];
+      if (inodeId !== sys.files.inodeOf(pool.fileId[vma]).id || memmap.pgoffOf(pfn) !== pgoff) {
         bug(`${at} maps pfn ${pfn}, which is not page ${pgoff} of file ${pool.fileId[vma]}`);
       }
     }
@@ -251,10 +252,10 @@ function auditFiles(sys: System, mapped: MappedState): void {
       pgoff >= 0;
       pgoff = inode.pages.nextPage(pgoff + 1, Infinity)
     ) {
-      const pfn = inode.pages.load(pgoff);
+      const pfn = memmap.compoundHead(inode.pages.load(pgoff));
       if (inode.isShmem && pgoff >= inode.pastLastPage)
         bug(`page ${pgoff} of inode ${inode.id} lies past its last page`);
-      if (memmap.mapping[pfn] !== inode.id || memmap.index[pfn] !== pgoff) {
+      if (memmap.mapping[pfn] !== inode.id || memmap.pgoffOf(inode.pages.load(pgoff)) !== pgoff) {
         bug(`pfn ${pfn} is cached as page ${pgoff} of inode ${inode.id} and does not know it`);
       }
     }
@@ -323,13 +324,13 @@ function auditFrames(sys: System, mapped: MappedState): void {
     const isLargeObject =
       (flags & (PG_HEAD | PG_ANON)) === PG_HEAD &&
       memmap.mapping[pfn] === NO_MAPPING &&
-      memmap.mapcount[pfn] === 0;
+      memmap.folioMapcount(pfn) === 0;
     const isKernels = (flags & (PG_SLAB | PG_TABLE)) !== 0 || isLargeObject || kernelPages.has(pfn);
     const isInFile = !isKernels && memmap.mapping[pfn] !== NO_MAPPING;
     const isOnList = (flags & PG_LRU) !== 0;
     const nrOwners = isKernels
       ? 1
-      : memmap.mapcount[pfn] +
+      : memmap.folioMapcount(pfn) +
         ((flags & PG_SWAPCACHE) !== 0 ? 1 : 0) +
         (isInFile ? 1 : 0) +
         (waiting.get(pfn) ?? 0) +
@@ -374,8 +375,10 @@ function auditCounters(sys: System, nrUserTables: number): void {
     const flags = memmap.flags[pfn];
     if ((flags & PG_TABLE) !== 0) nrTables++;
     else if ((flags & PG_SWAPCACHE) !== 0) nrFile++;
-    else if ((flags & (PG_TAIL | PG_RESERVED)) === 0 && memmap.mapping[pfn] !== NO_MAPPING) nrFile++;
-    if ((flags & PG_MLOCKED) !== 0) nrMlocked++;
+    else if ((flags & (PG_TAIL | PG_RESERVED)) === 0 && memmap.mapping[pfn] !== NO_MAPPING) {
+      nrFile += memmap.nrFolioPages(pfn);
+    }
+    if ((flags & PG_MLOCKED) !== 0) nrMlocked += memmap.nrFolioPages(pfn);
     else if (sys.mlockCounts.has(pfn)) bug(`pfn ${pfn} is not locked and counts locked mappings`);
     if (memmap.mapcount[pfn] > 0) {
       if ((flags & PG_ANON) !== 0) nrAnon++;
