@@ -138,9 +138,8 @@ export class BlockStore {
   get isFull(): boolean {
     const { blocks, revoked } = this.transaction;
     const { journal } = this;
-    return (
-      journal !== null && !journal.canHold(blocks.size + OPERATION_BLOCKS, revoked.size + OPERATION_BLOCKS)
-    );
+    const nrChanged = blocks.size + OPERATION_BLOCKS;
+    return journal !== null && !journal.canHold(nrChanged, revoked.size + OPERATION_BLOCKS, this.isOrdering);
   }
 
   /** Begins an operation, for which there is room. Returns 0 or -EROFS. */

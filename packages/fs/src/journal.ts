@@ -75,9 +75,12 @@ export class Journal {
     this.isClean = true;
   }
 
-  /** May a transaction of this size be committed? Half of the ring is the most, so that checkpoints do not stall each commit. */
-  canHold(nrChanged: number, nrRevoked: number): boolean {
-    const nrMost = this.nrRing >= 256 ? this.nrRing >> 1 : this.nrRing;
+  /**
+   * May a transaction of this size be committed? Half of the ring is the most, so that checkpoints do not stall each commit;
+   * all of it for what is added while the data of a commit is written (`isLast`).
+   */
+  canHold(nrChanged: number, nrRevoked: number, isLast: boolean): boolean {
+    const nrMost = this.nrRing >= 256 && !isLast ? this.nrRing >> 1 : this.nrRing;
     return ringBlocks(nrChanged, nrRevoked) <= nrMost;
   }
 

@@ -21,7 +21,7 @@ import {
   TestPages,
 } from "./helpers.ts";
 
-const NR_STEPS = Number(process.env["PAGEFRAME_STEPS"] ?? 200);
+const NR_STEPS = Number(process.env["PAGEFRAME_STEPS"] ?? 120);
 const NR_BLOCKS = 140;
 
 /** An image with a bit of everything; what it shows, path by path. */

@@ -14,8 +14,10 @@ import {
   type FileAttributes,
 } from "@pageframe/contracts";
 import { describe, expect, it } from "vitest";
-import { makeFileSystem } from "../src/index.ts";
-import { DIR_MODE, FILE_MODE, mustMount, newDevice, TestHost, TestPages } from "./helpers.ts";
+import { decodeUtf8, encodeUtf8 } from "../src/bytes.ts";
+import { crc32c } from "../src/crc32c.ts";
+import { checkFileSystem, makeFileSystem } from "../src/index.ts";
+import { DIR_MODE, FILE_MODE, mustMount, newDevice, TestDevice, TestHost, TestPages } from "./helpers.ts";
 
 function freshHost(nrBlocks = 1024): TestHost {
   const host = new TestHost(newDevice(nrBlocks));
@@ -136,5 +138,67 @@ describe("file system", () => {
     expect(into).toEqual({ block: block + 8, nrBlocks: 12, isNew: false });
     fs.mapBlocks(ino, 30, 100, false, into);
     expect(into).toEqual({ block: NO_BLOCK, nrBlocks: 100, isNew: false });
+  });
+
+  it("takes blocks behind a file's end back after a crash, and keeps those that the size covers", () => {
+    const host = freshHost();
+    const fs = mustMount(host);
+    const into = { block: 0, nrBlocks: 0, isNew: false };
+    const left = fs.create(fs.rootIno, "left", FILE_MODE);
+    const kept = fs.create(fs.rootIno, "kept", FILE_MODE);
+    fs.mapBlocks(left, 0, 4, true, into);
+    fs.mapBlocks(kept, 0, 4, true, into);
+    // The commit falls between the blocks and the sizes.
+    expect(fs.syncAll()).toBe(0);
+    fs.setSize(left, 4 * FS_BLOCK_SIZE);
+    fs.setSize(kept, 4 * FS_BLOCK_SIZE);
+    const crashed = new TestHost(new TestDevice(host.device.durable.slice()));
+    const after = mustMount(crashed);
+    expect(after.getattr(left)).toMatchObject({ sizeBytes: 0, nrSectors: 0 });
+    after.unmount();
+    expect(checkFileSystem(new TestHost(crashed.device))).toEqual([]);
+    expect(fs.syncAll()).toBe(0);
+    const later = new TestHost(new TestDevice(host.device.durable.slice()));
+    expect(mustMount(later).getattr(kept)).toMatchObject({ sizeBytes: 4 * FS_BLOCK_SIZE, nrSectors: 32 });
+  });
+
+  it("frees an inode that was unlinked while open, at release or after a crash", () => {
+    const host = freshHost();
+    const fs = mustMount(host);
+    const { nrFreeInodes } = fs.statfs();
+    const ino = fs.create(fs.rootIno, "open", FILE_MODE);
+    const pages = new TestPages(host, fs);
+    pages.pwrite(ino, 0, new Uint8Array(20000).fill(3));
+    expect(fs.unlink(fs.rootIno, "open")).toBe(ino);
+    expect(fs.syncAll()).toBe(0);
+    expect((pages.read(ino) as Uint8Array).every((byte) => byte === 3)).toBe(true);
+    const crashed = new TestHost(new TestDevice(host.device.durable.slice()));
+    expect(mustMount(crashed).statfs().nrFreeInodes).toBe(nrFreeInodes);
+    expect(fs.release(ino)).toBe(0);
+    expect(fs.statfs().nrFreeInodes).toBe(nrFreeInodes);
+  });
+});
+
+describe("crc32c", () => {
+  it("has the values of RFC 3720 and goes on from a checksum", () => {
+    // RFC 3720 B.4: 32 bytes of zeros, 32 bytes of ones, 0 to 31.
+    expect(crc32c(0, new Uint8Array(32), 0, 32)).toBe(0x8a9136aa);
+    expect(crc32c(0, new Uint8Array(32).fill(0xff), 0, 32)).toBe(0x62a8ab43);
+    const ascending = Uint8Array.from({ length: 32 }, (_, index) => index);
+    expect(crc32c(0, ascending, 0, 32)).toBe(0x46dd794e);
+    expect(crc32c(crc32c(0, ascending, 0, 13), ascending, 13, 32)).toBe(0x46dd794e);
+  });
+});
+
+describe("names", () => {
+  it("go to bytes and back, whatever is in them", () => {
+    for (const name of ["plain", "ü€😀", "\ud800x", "a\u07ff\u0800\uffff"]) {
+      const bytes = encodeUtf8(name);
+      if (name.startsWith("\ud800")) expect(bytes.length).toBe(4);
+      else expect(decodeUtf8(bytes, 0, bytes.length)).toBe(name);
+    }
+    expect(decodeUtf8(new Uint8Array([0xc3, 0x28, 0xff, 0xf0, 0x9f]), 0, 5)).toBe(
+      "\ufffd(\ufffd\ufffd\ufffd",
+    );
   });
 });
