@@ -14,6 +14,7 @@ import {
   EVICT_UNEVICTABLE,
   EVICT_WRITTEN,
   NO_ENTRY,
+  NO_VMA,
   NR_VMSCAN_WRITE,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
@@ -41,6 +42,9 @@ import {
   swapEntryToPteLo,
   VM_EXEC,
   VM_LOCKED,
+  VM_RAND_READ,
+  VM_SEQ_READ,
+  type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
 import { NO_LINK } from "@pageframe/memmap";
@@ -67,25 +71,37 @@ export class Evictor implements ReclaimHost {
   }
 
   /**
-   * Counts and clears accessed bits of every entry that maps the page. Translations stay in the TLB, as on x86, where
-   * a stale accessed bit costs less than a flush (ptep_clear_flush_young).
+   * Clears accessed bits of every entry that maps the folio, and counts the mappings that had some. Translations stay in the TLB,
+   * as on x86, where a stale accessed bit costs less than a flush (ptep_clear_flush_young). Mappings of files that are read in
+   * order or at random say nothing (vma_has_recency). Differs: those of anonymous memory are not looked at for that.
    */
   pageReferenced(pfn: Pfn): number {
     const { sys } = this;
     const { rmap } = sys;
     sys.time.spend(CAUSE_SCAN, 1);
-    let nrReferenced = 0;
+    const { flags } = sys.memmap;
+    const isAnon = (flags[pfn] & PG_ANON) !== 0;
     const endPfn = pfn + sys.memmap.nrFolioPages(pfn);
+    const isLarge = endPfn > pfn + 1;
+    let nrReferenced = 0;
+    // Several pages of a folio in one mapping are one use of it (folio_referenced_one).
+    const counted: VmaId[] = [];
     for (let page = pfn; page < endPfn; page++) {
       for (let link = rmap.head[page]; link !== NO_LINK; link = rmap.linkNext[link]) {
         const mm = sys.mmOf(rmap.linkMm[link]);
-        const entry = mm.pageTable.findEntry(rmap.linkVpn[link]);
+        const vpn = rmap.linkVpn[link];
+        const entry = mm.pageTable.findEntry(vpn);
         if (entry === NO_ENTRY) continue;
         const lo = mm.pageTable.entryLo(entry);
-        if ((lo & PTE_A) !== 0) {
-          nrReferenced++;
-          mm.pageTable.setEntry(entry, lo & ~PTE_A, mm.pageTable.entryHi(entry));
+        if ((lo & PTE_A) === 0) continue;
+        const vma = isAnon ? NO_VMA : mm.space.findVma(vpn);
+        if (vma !== NO_VMA && (mm.space.pool.vmFlags[vma] & (VM_SEQ_READ | VM_RAND_READ)) !== 0) continue;
+        mm.pageTable.setEntry(entry, lo & ~PTE_A, mm.pageTable.entryHi(entry));
+        if (isLarge) {
+          if (counted.includes(vma)) continue;
+          counted.push(vma);
         }
+        nrReferenced++;
       }
     }
     return nrReferenced;
