@@ -38,7 +38,7 @@ export function adviseFile(
       writePages(sys, inode, Math.floor(offset / PAGE_SIZE), Math.floor(lastByte / PAGE_SIZE) + 1, false);
       // Pages that are meant in part stay, but the last one of the file goes.
       const startPgoff = Math.ceil(offset / PAGE_SIZE);
-      const isWholeLast = lastByte % PAGE_SIZE === PAGE_SIZE - 1 || lastByte >= inode.sizeBytes - 1;
+      const isWholeLast = lastByte % PAGE_SIZE === PAGE_SIZE - 1 || lastByte === inode.sizeBytes - 1;
       const endPgoff =
         lastByte === Infinity ? Infinity : Math.floor(lastByte / PAGE_SIZE) + (isWholeLast ? 1 : 0);
       if (endPgoff <= startPgoff) break;

@@ -11,12 +11,18 @@ import { waitForWrites, writeAndWait, writePages } from "./write-out.ts";
 import { flushDisk } from "../disk/io.ts";
 
 /**
- * Makes a file of a disk durable: its data, then what names it. Returns 0, or the error of any write of the file since this
+ * Makes a file of a disk durable: its data of pages [startPgoff, endPgoff), then what names it. Returns 0, or the error of any write of the file since this
  * opening heard of one the last time: each is told once to each.
  */
-export function fsyncFile(sys: System, file: OpenFile, dataOnly: boolean): number {
+export function fsyncFile(
+  sys: System,
+  file: OpenFile,
+  dataOnly: boolean,
+  startPgoff = 0,
+  endPgoff = Infinity,
+): number {
   const { inode } = file;
-  writeAndWait(sys, inode);
+  writeAndWait(sys, inode, startPgoff, endPgoff);
   const error = inode.superBlock?.fs.syncInode(inode.fsIno, dataOnly) ?? 0;
   const written = checkAndAdvance(sys, file);
   return error < 0 ? error : written;

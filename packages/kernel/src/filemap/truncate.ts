@@ -105,6 +105,7 @@ function zeroPart(sys: System, inode: Inode, pgoff: number, from: number, to: nu
   }
   const pfn = readCachePage(sys, inode, pgoff, GFP_HIGHUSER_MOVABLE);
   if (pfn < 0) return pfn;
+  sys.lru.markAccessed(pfn, sys.currentCpu);
   sys.contents.fillBytes(pfn, from, to, 0);
   markPageDirty(sys, pfn);
   putUserPage(sys, pfn, sys.currentCpu);

@@ -10,6 +10,9 @@ import { countShadowNodes, noteShrinkable, shrinkShadows } from "../filemap/shad
 import { type SuperBlock } from "../files/inode.ts";
 import { type System } from "../system.ts";
 
+/** Permission of everybody to write. */
+const S_IWOTH = 0o002;
+
 /** Finds or makes the kernel's inode of an inode of a file system. Returns it, or -errno (iget). */
 export function getInode(sys: System, superBlock: SuperBlock, fsIno: number): Inode | number {
   const known = superBlock.inodes.get(fsIno);
@@ -40,6 +43,13 @@ export function getInode(sys: System, superBlock: SuperBlock, fsIno: number): In
 export function attributesOf(superBlock: SuperBlock, inode: Inode): FileAttributes | number {
   const attributes = superBlock.fs.getattr(inode.fsIno);
   return typeof attributes === "number" ? attributes : { ...attributes, sizeBytes: inode.sizeBytes };
+}
+
+/** May everybody write a file (S_IWOTH)? Files are root's; who is not root gets in by this alone. */
+export function isWritableByAll(inode: Inode): boolean {
+  if (inode.superBlock === null) return false;
+  const attributes = inode.superBlock.fs.getattr(inode.fsIno);
+  return typeof attributes !== "number" && (attributes.mode & S_IWOTH) !== 0;
 }
 
 /** Nobody has an inode open any more: without names it goes, with its pages and blocks (iput_final). */

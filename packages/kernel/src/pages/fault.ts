@@ -86,6 +86,14 @@ import { CAUSE_MINOR_FAULT } from "../time.ts";
 import { handleUserfault } from "../uffd/handle-userfault.ts";
 
 /**
+ * How a fault that let go of its mapping to wait for a page of a disk counts for its task. An access: as what it found. One that is
+ * known to come again (FAULT_FLAG_TRIED): as major, whatever it waited for. One that begins anew: as minor, the page is there.
+ */
+export const FAULT_OF_ACCESS = 0;
+export const FAULT_AGAIN = 1;
+export const FAULT_ANEW = 2;
+
+/**
  * Answers a fault of `task` on page `vpn` with the processor's error code. Returns null when the access is worth
  * another try, or the signal that it raises; BLOCKED_ON_UFFD is none. `offset`: byte in the page, for userfaultfds.
  */
@@ -151,7 +159,7 @@ export function handleWatchedFault(
 /**
  * Makes a page of a mapping present, writable when `isWrite`, the mapping's own when `isUnshare` (for a pin that only
  * reads), and counts the fault. Returns VM_FAULT_* bits; the task may have been killed for memory meanwhile. A fault that
- * waits (VM_FAULT_RETRY) is counted when it is over.
+ * waits (VM_FAULT_RETRY) is counted when it is over. `mode` is a FAULT_* value.
  * Source: Linux 6.18 mm/memory.c, handle_mm_fault(), mm_account_fault().
  */
 export function handleMmFault(
@@ -161,7 +169,9 @@ export function handleMmFault(
   vpn: Vpn,
   isWrite: boolean,
   isUnshare: boolean,
+  mode: number = FAULT_OF_ACCESS,
 ): number {
+  sys.readahead.hasWaited = false;
   const result = handlePteFault(sys, task, vma, vpn, isWrite, isUnshare);
   if ((result & VM_FAULT_RETRY) !== 0) return result;
   sys.vmstat.events[PGFAULT]++;
@@ -169,9 +179,14 @@ export function handleMmFault(
   // The machine counts reads, those that fail too; a task counts faults that were answered.
   if (isMajor) sys.vmstat.events[PGMAJFAULT]++;
   if (task.killedBy !== null || (result & VM_FAULT_ERROR) !== 0) return result;
-  if (isMajor) task.nrMajorFaults++;
+  if (countsAsMajor(sys, mode, isMajor)) task.nrMajorFaults++;
   else task.nrMinorFaults++;
   return result;
+}
+
+/** Which kind of fault its task is charged with: see FAULT_OF_ACCESS. */
+function countsAsMajor(sys: System, mode: number, isMajor: boolean): boolean {
+  return sys.readahead.hasWaited && mode !== FAULT_OF_ACCESS ? mode === FAULT_AGAIN : isMajor;
 }
 
 function segv(code: number, vpn: Vpn): TaskSignal {

@@ -83,7 +83,6 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
     if (copy === NO_PFN) return VM_FAULT_OOM;
   }
   const nrReadsBefore = sys.files.nrReads;
-  sys.readahead.hasWaited = false;
   const pfn = task.killedBy === null ? getFilePage(sys, task, vpn, file, pgoff, vma) : -ENOMEM;
   const hasTable = pfn >= 0 && mm.pageTable.allocEntry(vpn, PT_LEVEL_PTE) !== NO_ENTRY;
   if (!hasTable || task.killedBy !== null) {

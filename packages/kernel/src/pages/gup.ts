@@ -39,7 +39,7 @@ import {
   vpnOfAddress,
 } from "@pageframe/contracts";
 import { markPageDirty } from "../filemap/dirty.ts";
-import { handleMmFault } from "./fault.ts";
+import { FAULT_AGAIN, handleMmFault } from "./fault.ts";
 import { grabPage, ungrabPage } from "./pins.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
@@ -130,7 +130,7 @@ function grabPageAt(sys: System, task: Task, vpn: Vpn, gupFlags: number): number
     if ((gupFlags & FOLL_NOFAULT) !== 0) return -EFAULT;
     const isUnshare = found === MUST_UNSHARE;
     const isWrite = (gupFlags & FOLL_WRITE) !== 0;
-    const result = handleMmFault(sys, task, vma, vpn, isWrite, isUnshare);
+    const result = handleMmFault(sys, task, vma, vpn, isWrite, isUnshare, FAULT_AGAIN);
     if ((result & VM_FAULT_ERROR) === 0) continue;
     if (isKilled(task)) return -EINTR;
     return (result & VM_FAULT_OOM) !== 0 ? -ENOMEM : -EFAULT;

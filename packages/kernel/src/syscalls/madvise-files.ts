@@ -16,6 +16,7 @@ import {
   type Vpn,
 } from "@pageframe/contracts";
 import { NO_FILE } from "@pageframe/vma";
+import { willneedPages } from "../filemap/fadvise.ts";
 import { linearPageIndex } from "../pages/pages.ts";
 import { readIntoSwapCache } from "../pages/swap-cluster.ts";
 import { type System } from "../system.ts";
@@ -39,13 +40,15 @@ export function removeFileRange(sys: System, task: Task, vma: VmaId, startVpn: V
   return fallocateFile(sys, task, sys.files.file(fileId), mode, offsetBytes, lengthBytes);
 }
 
-/** MADV_WILLNEED on a file: reads what shared memory has in swap into the swap cache. Other files have no readahead. 0. */
+/** MADV_WILLNEED on a file: reads ahead what is on a disk; what shared memory has in swap, into the swap cache. Always 0. */
 export function willneedFile(sys: System, task: Task, vma: VmaId, startVpn: Vpn, endVpn: Vpn): number {
   const { mm } = task;
-  const inode = sys.files.inodeOf(mm.space.pool.fileId[vma]);
+  const file = sys.files.file(mm.space.pool.fileId[vma]);
+  const { inode } = file;
+  const startPgoff = linearPageIndex(mm, vma, startVpn);
+  const endPgoff = startPgoff + (endVpn - startVpn);
+  willneedPages(sys, file, startPgoff, endPgoff);
   if (inode.swapped.size > 0) {
-    const startPgoff = linearPageIndex(mm, vma, startVpn);
-    const endPgoff = startPgoff + (endVpn - startVpn);
     for (let pgoff = startPgoff; pgoff < endPgoff && task.killedBy === null; pgoff++) {
       const entry = inode.swapped.get(pgoff);
       if (entry !== undefined && sys.swap.lookupCache(entry) === NO_PFN)

@@ -44,7 +44,7 @@ import {
 } from "@pageframe/contracts";
 import { NO_FILE } from "@pageframe/vma";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
-import { shrinkInodes } from "../fs/inodes.ts";
+import { isWritableByAll, shrinkInodes } from "../fs/inodes.ts";
 import { Evictor } from "../pages/evict.ts";
 import { countSwapEntries } from "../pages/pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "../pages/swap-pages.ts";
@@ -174,7 +174,7 @@ function hasLruPages(vmFlags: number): boolean {
 function mayPageoutFile(sys: System, task: Task, vma: VmaId): boolean {
   const { space } = task.mm;
   const inode = sys.files.inodeOf(space.pool.fileId[vma]);
-  return space.isPrivileged || (inode.isShmem && inode.nrLinks === 0);
+  return space.isPrivileged || (inode.isShmem && inode.nrLinks === 0) || isWritableByAll(inode);
 }
 
 /** Page of an entry if it is on an LRU list and nobody else maps it; -1 otherwise. */

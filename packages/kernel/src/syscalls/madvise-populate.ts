@@ -3,6 +3,7 @@
  * Source: Linux 6.18 mm/madvise.c, madvise_populate(); mm/gup.c, faultin_page_range(), __get_user_pages(), check_vma_flags().
  */
 import { EINVAL, ENOMEM, NO_VMA, VM_IO, VM_PFNMAP, VM_READ, VM_WRITE, type Vpn } from "@pageframe/contracts";
+import { FAULT_AGAIN } from "../pages/fault.ts";
 import { populatePage } from "./mm-populate.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
@@ -21,7 +22,7 @@ export function populatePages(sys: System, task: Task, startVpn: Vpn, endVpn: Vp
     else if (!isAllowed(pool.vmFlags[vma], isWrite)) error = -EINVAL;
     else {
       const partEndVpn = Math.min(pool.endVpn[vma], endVpn);
-      for (; at < partEndVpn && error === 0; at++) error = populatePage(sys, task, at, isWrite);
+      for (; at < partEndVpn && error === 0; at++) error = populatePage(sys, task, at, isWrite, FAULT_AGAIN);
     }
   }
   sys.lru.drain(sys.currentCpu);

@@ -106,7 +106,7 @@ export class MemoryCalls extends FileCalls {
 
   /** msync(2) with MS_*: 0 or -errno. */
   msync(task: Task, address: Vaddr, lengthBytes: number, flags: number): number {
-    return this.afterSyscall(sysMsync(this.enter(task), address, lengthBytes, flags));
+    return this.afterSyscall(sysMsync(this.sys, this.enter(task), address, lengthBytes, flags));
   }
 
   /** mincore(2): 0 or -errno; a byte of `vec` for each page, 1 when it is in memory. */

@@ -1,8 +1,8 @@
 /**
  * mincore(2): which pages could be had without reading anything in.
  * Source: Linux 6.18 mm/mincore.c, do_mincore(), mincore_pte_range(), mincore_page(), can_do_mincore().
- * Differs: files have no owner: without privileges a program sees the pages of memfds and shared anonymous memory, which
- * anybody may write, and of no other file.
+ * Differs: all files are root's: without privileges a program sees the pages of memfds and shared anonymous memory, which
+ * anybody may write, of files on disks that everybody may write, and of no other file.
  */
 import {
   EFAULT,
@@ -26,6 +26,7 @@ import {
 } from "@pageframe/contracts";
 import { isSpecialMapping, NO_FILE } from "@pageframe/vma";
 import { findIncorePage } from "../files/shmem-swap.ts";
+import { isWritableByAll } from "../fs/inodes.ts";
 import { linearPageIndex } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 import { type Mm, type Task } from "../task.ts";
@@ -66,7 +67,7 @@ function isAllowed(sys: System, mm: Mm, vma: VmaId): boolean {
   if (isSpecialMapping(pool.vmFlags[vma])) return false;
   if (pool.fileId[vma] === NO_FILE || mm.space.isPrivileged) return true;
   const inode = sys.files.inodeOf(pool.fileId[vma]);
-  return inode.isShmem && !inode.isLimited;
+  return (inode.isShmem && !inode.isLimited) || isWritableByAll(inode);
 }
 
 function isInCore(sys: System, mm: Mm, vma: VmaId, vpn: Vpn): boolean {

@@ -37,7 +37,7 @@ import {
 } from "@pageframe/contracts";
 import { isAccessible } from "@pageframe/vma";
 import { markPageDirty } from "../filemap/dirty.ts";
-import { handleMmFault, handleWatchedFault } from "../pages/fault.ts";
+import { FAULT_ANEW, handleMmFault, handleWatchedFault } from "../pages/fault.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { waitForUserfault } from "../uffd/wait.ts";
@@ -105,7 +105,7 @@ export function populateVma(sys: System, task: Task, vma: VmaId, startVpn: Vpn, 
   const isWrite = (vmFlags & (VM_WRITE | VM_SHARED)) === VM_WRITE;
   let error = 0;
   for (let vpn = startVpn; vpn < endVpn && error === 0; vpn++) {
-    error = populatePage(sys, task, vpn, isWrite);
+    error = populatePage(sys, task, vpn, isWrite, FAULT_ANEW);
     if (error === -EHWPOISON) error = -EFAULT;
   }
   sys.lru.drain(sys.currentCpu);
@@ -114,9 +114,9 @@ export function populateVma(sys: System, task: Task, vma: VmaId, startVpn: Vpn, 
 
 /**
  * Makes one page of a mapping present, writable when `isWrite`, and marks it as used. Returns 0, -EFAULT, -EHWPOISON, -ENOMEM, or
- * -EINTR: the task was killed, or waits for a userfaultfd that nobody has answered.
+ * -EINTR: the task was killed, or waits for a userfaultfd that nobody has answered. `mode`: FAULT_AGAIN or FAULT_ANEW.
  */
-export function populatePage(sys: System, task: Task, vpn: Vpn, isWrite: boolean): number {
+export function populatePage(sys: System, task: Task, vpn: Vpn, isWrite: boolean, mode: number): number {
   const { space } = task.mm;
   for (let nrFaults = 0; nrFaults < MAX_FAULTS_PER_PAGE; nrFaults++) {
     if (isKilled(task)) return -EINTR;
@@ -126,7 +126,7 @@ export function populatePage(sys: System, task: Task, vpn: Vpn, isWrite: boolean
     if (vma === NO_VMA || space.pool.startVpn[vma] > vpn) return -EFAULT;
     const result =
       (space.pool.vmFlags[vma] & VM_UFFD_FLAGS) === 0
-        ? handleMmFault(sys, task, vma, vpn, isWrite, false)
+        ? handleMmFault(sys, task, vma, vpn, isWrite, false, mode)
         : handleWatchedFault(sys, task, vma, vpn, isWrite, false, 0);
     if ((result & VM_FAULT_RETRY) !== 0 && !waitForUserfault(sys, task)) return -EINTR;
     if ((result & VM_FAULT_ERROR) === 0) continue;
