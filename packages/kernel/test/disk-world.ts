@@ -63,7 +63,7 @@ const ANON_VPN = 0x2_0000_0000;
 const NR_TASKS = 4;
 const MAX_OPEN = 10;
 const MAX_RANGE_PAGES = 16;
-/** Most pages of a file, and a page far behind them where some files have a few more. */
+/** Most pages of a file unless told, and a page far behind them where some files have a few more. */
 const MAX_FILE_PAGES = 40;
 const FAR_PAGE = 500;
 const NR_REMEMBERED_STEPS = 30;
@@ -107,10 +107,8 @@ const STEPS = {
   stat: 4,
   compare: 1,
 } as const;
-type StepName = keyof typeof STEPS;
-const STEP_NAMES: readonly StepName[] = (Object.keys(STEPS) as StepName[]).flatMap((name) =>
-  Array.from({ length: STEPS[name] }, () => name),
-);
+export type StepName = keyof typeof STEPS;
+const STEP_NAMES = Object.keys(STEPS) as StepName[];
 const OPEN_FLAGS = [
   O_RDWR | O_CREAT,
   O_RDWR | O_CREAT,
@@ -154,17 +152,27 @@ export interface DiskWorldOptions {
   readonly isSmallMemory?: boolean;
   /** Anonymous pages that each task plays with. */
   readonly nrAnonPages?: number;
+  /** Most pages of a file, and a page where some have more. */
+  readonly maxFilePages?: number;
+  readonly farPage?: number;
+  /** Weights of steps in place of the usual ones. */
+  readonly weights?: Partial<Record<StepName, number>>;
+  /** Names in place of an empty tree. */
+  readonly tree?: PlainTree;
 }
 
 /** A machine with a file system at /mnt and its plain model. */
 export class DiskWorld {
   readonly kernel: Kernel;
-  readonly tree = new PlainTree(MOUNT);
+  readonly tree: PlainTree;
   readonly programs: Program[] = [];
   readonly openings: Opening[] = [];
   readonly options: DiskWorldOptions;
   readonly diskName: string;
   private readonly noise: Uint8Array;
+  private readonly stepNames: readonly StepName[];
+  private readonly maxFilePages: number;
+  private readonly farPage: number;
   private state: number;
   private readonly lastSteps: string[] = [];
   nrSteps = 0;
@@ -176,6 +184,12 @@ export class DiskWorld {
     this.kernel = kernel;
     this.options = options;
     this.diskName = options.diskName ?? "vda";
+    this.tree = options.tree ?? new PlainTree(MOUNT);
+    this.maxFilePages = options.maxFilePages ?? MAX_FILE_PAGES;
+    this.farPage = options.farPage ?? FAR_PAGE;
+    this.stepNames = STEP_NAMES.flatMap((name) =>
+      Array.from({ length: options.weights?.[name] ?? STEPS[name] }, () => name),
+    );
     this.state = options.seed | 0 || 1;
     this.noise = Uint8Array.from({ length: NOISE_BYTES }, () => this.below(256));
     for (let at = 0; at < NR_TASKS; at++) this.programs.push(this.fresh(at));
@@ -192,7 +206,7 @@ export class DiskWorld {
   }
 
   /** Passes an error on with what is needed to see it again. */
-  private guard(work: () => void): void {
+  protected guard(work: () => void): void {
     try {
       work();
     } catch (error) {
@@ -206,8 +220,8 @@ export class DiskWorld {
     }
   }
 
-  private step(): void {
-    const name = this.pick(STEP_NAMES);
+  protected step(): void {
+    const name = this.pick(this.stepNames);
     const who = this.below(NR_TASKS);
     const program = this.programs[who];
     this.lastSteps.push(`${name} P${who}`);
@@ -273,6 +287,7 @@ export class DiskWorld {
         return;
       case "sync":
         this.kernel.sync(program.task);
+        this.promised(null);
         return;
       case "dropCaches":
         this.expect("drop_caches", this.kernel.setSysctl("vm/drop_caches", String(1 + this.below(3))), 0);
@@ -327,12 +342,15 @@ export class DiskWorld {
       }
       case "fsync":
         this.expect(name, kernel.fsync(task, opening.id), 0);
+        this.promised(opening.file);
         return;
       case "fdatasync":
         this.expect(name, kernel.fdatasync(task, opening.id), 0);
+        this.promised(opening.file);
         return;
       case "syncfs":
         this.expect(name, kernel.syncfs(task, opening.id), 0);
+        this.promised(null);
         return;
       case "compare":
         this.compareFile(opening.file, opening.id, `f${opening.id}`, program);
@@ -340,6 +358,11 @@ export class DiskWorld {
       default:
         throw new Error(`no step ${name}`);
     }
+  }
+
+  /** A file, or with `index` one page of it, is durable from here on; null: everything is. */
+  protected promised(_file: PlainFile | null, _index?: number): void {
+    // Nobody cuts the power here.
   }
 
   // Names.
@@ -458,6 +481,7 @@ export class DiskWorld {
     }
     if (this.isFull(found) || this.isKilled(program, found)) return;
     this.expect("bytes written", found, expected);
+    if (found > 0 && (flags & O_DSYNC) !== 0) this.promised(file);
   }
 
   private lseek(program: Program, opening: Opening): void {
@@ -526,7 +550,7 @@ export class DiskWorld {
 
   private punch(program: Program, opening: Opening): void {
     const { file, id } = opening;
-    const at = this.below(3) === 0 ? this.below(MAX_FILE_PAGES) * PAGE_SIZE : this.fileOffset();
+    const at = this.below(3) === 0 ? this.below(this.maxFilePages) * PAGE_SIZE : this.fileOffset();
     const nrBytes = this.below(3) === 0 ? (1 + this.below(8)) * PAGE_SIZE : 1 + this.below(12 * PAGE_SIZE);
     this.note(` ${at} ${nrBytes}`);
     const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
@@ -577,7 +601,7 @@ export class DiskWorld {
     const { file, flags } = opening;
     const page = this.below(ARENA_PAGES);
     const nr = Math.min(1 + this.below(MAX_RANGE_PAGES), ARENA_PAGES - page);
-    const index = this.below(8) === 0 ? FAR_PAGE : this.below(file.nrPages + 2) % MAX_FILE_PAGES;
+    const index = this.below(8) === 0 ? this.farPage : this.below(file.nrPages + 2) % this.maxFilePages;
     const isShared = this.below(2) === 0;
     const isWritable = this.below(4) > 0;
     this.note(
@@ -679,7 +703,13 @@ export class DiskWorld {
     this.note(` page ${run.page} nr ${run.nr}`);
     const flags = this.pick([MS_SYNC, MS_SYNC, MS_ASYNC]);
     const found = this.kernel.msync(program.task, addressOf(run.page), run.nr * PAGE_SIZE, flags);
-    if (!this.isKilled(program, found)) this.expect("msync", found, 0);
+    if (this.isKilled(program, found)) return;
+    this.expect("msync", found, 0);
+    if (flags !== MS_SYNC) return;
+    for (let page = run.page; page < run.page + run.nr; page++) {
+      const { file, index, isShared } = program.pages.get(page)!;
+      if (isShared) this.promised(file, index);
+    }
   }
 
   private madvise(program: Program): void {
@@ -795,6 +825,7 @@ export class DiskWorld {
       for (const { task } of this.programs) this.kernel.exit(task);
       for (const opening of [...this.openings]) this.close(opening);
       this.expect("umount", this.kernel.umount(MOUNT), 0);
+      this.promised(null);
       this.kernel.audit();
       look();
       this.expect("mount", this.kernel.mount(this.diskName, MOUNT, { readOnly: isReadOnly }), 0);
@@ -832,8 +863,8 @@ export class DiskWorld {
   }
 
   private fileOffset(): number {
-    const start = this.below(30) === 0 ? FAR_PAGE * PAGE_SIZE : 0;
-    const nrPages = this.pick([2, 8, MAX_FILE_PAGES]);
+    const start = this.below(30) === 0 ? this.farPage * PAGE_SIZE : 0;
+    const nrPages = this.pick([2, 8, this.maxFilePages]);
     return start + this.below(start > 0 ? 4 * PAGE_SIZE : nrPages * PAGE_SIZE);
   }
 
@@ -875,7 +906,7 @@ export class DiskWorld {
   }
 
   /** A number from 0 to `bound` - 1 (xorshift32). */
-  private below(bound: number): number {
+  protected below(bound: number): number {
     let { state } = this;
     state ^= state << 13;
     state ^= state >>> 17;

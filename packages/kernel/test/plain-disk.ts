@@ -183,7 +183,7 @@ export class PlainTree {
     if (node === null) {
       if (!flags.create) return -ENOENT;
       if (this.isReadOnly) return -EROFS;
-      const file = new PlainFile();
+      const file = this.newFile();
       dirOf(place).names.set(place.name, file);
       return file;
     }
@@ -192,6 +192,10 @@ export class PlainTree {
     if (node instanceof PlainDirectory) return -EISDIR;
     if (flags.hasWrite && this.isReadOnly) return -EROFS;
     return node;
+  }
+
+  protected newFile(): PlainFile {
+    return new PlainFile();
   }
 
   mkdir(path: string): number {
