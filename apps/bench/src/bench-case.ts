@@ -32,7 +32,7 @@ export interface Target {
 /** The C program that does the same work. */
 export interface Counterpart {
   /** File in `c/`, without extension. */
-  readonly program: "buddy" | "tlb" | "lackey" | "syscalls";
+  readonly program: "buddy" | "tlb" | "lackey" | "syscalls" | "files";
   /** Macros by name, as sizes that the compiler should know. */
   macros(scale: Scale): Readonly<Record<string, number>>;
   arguments(scale: Scale, inputPath: string): readonly string[];

@@ -1,6 +1,7 @@
 /** All cases, in the order in which they are measured and shown. */
 import { type BenchCase } from "./bench-case.ts";
 import { buddyCases } from "./cases/buddy.ts";
+import { fileCases } from "./cases/files.ts";
 import { kernelCases } from "./cases/kernel.ts";
 import { lackeyCases } from "./cases/lackey.ts";
 import { replayCases } from "./cases/replay.ts";
@@ -15,6 +16,7 @@ export const benchCases: readonly BenchCase[] = [
   ...lackeyCases,
   ...replayCases,
   ...syscallCases,
+  ...fileCases,
   ...kernelCases,
 ];
 
