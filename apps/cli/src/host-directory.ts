@@ -238,6 +238,10 @@ export class HostDirectory implements FileSystem, ExternalState {
     // Nothing is ever dirty.
   }
 
+  get daemonDueNs(): number {
+    return Infinity;
+  }
+
   unmount(): number {
     for (const ino of [...this.openFiles.keys()]) this.release(ino);
     return 0;

@@ -110,6 +110,8 @@ export interface FileSystem {
   syncAll(): number;
   /** A step of its daemon: commits what is old, writes back what the journal still holds. */
   runDaemon(nowNs: number): void;
+  /** When runDaemon() has something to do; Infinity when nothing is planned. */
+  readonly daemonDueNs: number;
   /** Writes everything out and leaves a clean device. Returns 0 or -errno. */
   unmount(): number;
   statfs(): FileSystemStats;

@@ -646,6 +646,13 @@ export class MountedFileSystem implements FileSystem {
     if (journal.isHalfFull) store.checkpoint();
   }
 
+  get daemonDueNs(): number {
+    const { store, journal } = this;
+    if (!store.canCommit || journal === null) return Infinity;
+    if (journal.isHalfFull) return 0;
+    return store.transaction.isEmpty ? Infinity : store.transaction.startNs + COMMIT_INTERVAL_NS;
+  }
+
   unmount(): number {
     const { store } = this;
     let result = store.isAborted ? -EROFS : 0;

@@ -60,6 +60,7 @@ import { UnmapBatch } from "./tlb/unmap-batch.ts";
 import { availablePages } from "./proc/machine.ts";
 import { Vmalloc } from "./kernel-space/vmalloc.ts";
 import { PagesOfAddressSpaces } from "./mm/zap.ts";
+import { setWritebackRatelimit } from "./writeback/dirty-limits.ts";
 
 /** What a boot may be given besides its configuration. */
 export interface BootOptions {
@@ -191,6 +192,7 @@ function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptio
   wireKernelMemory(sys, ranges, cpuNodes, trace);
   wireSwapAndReclaim(sys, options, zonelists, trace);
   wireDisks(sys, options.diskBackends ?? []);
+  setWritebackRatelimit(sys);
   sys.readahead = new Readahead(
     findOccupant("readahead policy", readaheadPolicies, config.seats.readahead).create({}),
   );

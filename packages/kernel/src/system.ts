@@ -43,6 +43,7 @@ import { type Mm, type Task } from "./task.ts";
 import { type TimeAccount } from "./time.ts";
 import { Userfaults } from "./uffd/context.ts";
 import { type Vmalloc } from "./kernel-space/vmalloc.ts";
+import { Writeback } from "./writeback/dirty-state.ts";
 
 /** One processor: its MMU and what runs on it. */
 export class Cpu {
@@ -101,8 +102,7 @@ export class System {
   /** Why the last mount failed, as the kernel's log would say; empty when it did not. */
   mountProblem = "";
   readahead!: Readahead;
-  /** Inodes of disks with dirty pages, oldest first. */
-  readonly dirtyInodes = new Set<number>();
+  readonly writeback: Writeback;
   /** Inodes that nobody has open and that one shadow in no node keeps in memory, oldest first (../filemap/shadows.ts). */
   readonly shrinkableInodes = new Set<number>();
   nrBiosInFlight = 0;
@@ -177,6 +177,7 @@ export class System {
     this.time = time;
     this.files = files;
     this.sysctls = new Sysctls(config.maxMapCount);
+    this.writeback = new Writeback(config.cpus);
   }
 
   /** Node that a frame belongs to. */

@@ -11,6 +11,7 @@ import {
   type Vaddr,
   type Vpn,
 } from "@pageframe/contracts";
+import { newWbTask, type WbTask } from "@pageframe/pagecache";
 import { type UserRoot } from "@pageframe/pagetable";
 import { type AddressSpace } from "@pageframe/vma";
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, RssStat } from "./mm/rss-stat.ts";
@@ -174,6 +175,8 @@ export class Task {
   /** Faults answered without and with I/O (min_flt, maj_flt). */
   nrMinorFaults = 0;
   nrMajorFaults = 0;
+  /** Pages that it has dirtied, and its pauses for that. */
+  readonly wb: WbTask = newWbTask();
   /** Set when a signal ended the task; it still has to be reaped by exit. */
   killedBy: TaskSignal | null = null;
   hasExited = false;

@@ -165,6 +165,7 @@ export class PlainFileSystem implements FileSystem {
   touch = (): number => 0;
   syncInode = (): number => 0;
   syncAll = (): number => 0;
+  readonly daemonDueNs = Infinity;
   runDaemon = (): void => undefined;
   unmount = (): number => 0;
   statfs = (): FileSystemStats => ({ nrBlocks: 0, nrFreeBlocks: 0, nrInodes: 0, nrFreeInodes: 0 });

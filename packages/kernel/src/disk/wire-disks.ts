@@ -3,6 +3,7 @@ import { type BlockBackend, EINVAL, findOccupant, KernelError, PAGE_SECTORS } fr
 import { diskModels, ioSchedulers, MemoryBlockBackend, RequestQueue } from "@pageframe/block";
 import { Disk } from "../files/inode.ts";
 import { parsePages } from "../sizes.ts";
+import { BackingDevice } from "../writeback/dirty-state.ts";
 import { type System } from "../system.ts";
 
 /** Block devices of virtio disks. */
@@ -36,7 +37,7 @@ export function wireDisks(sys: System, backends: readonly (BlockBackend | null)[
       isLimited: false,
       seals: 0,
     });
-    const disk = new Disk(id, name, device, inode);
+    const disk = new Disk(id, name, device, inode, new BackingDevice(sys.writeback));
     inode.disk = disk;
     inode.ownDisk = disk;
     inode.isOnDisk = true;

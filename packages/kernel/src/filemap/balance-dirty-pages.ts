@@ -1,23 +1,41 @@
 /**
- * Holding back who writes faster than disks do. Hot: per page written.
- * Source: Linux 6.18 mm/page-writeback.c, balance_dirty_pages_ratelimited().
+ * Holding back who dirties pages faster than disks write. Hot: per page written.
+ *
+ * A task that is held back sleeps: time passes, I/O completes, flushers run. It must be within no file system then.
+ * Source: Linux 6.18 mm/page-writeback.c, balance_dirty_pages_ratelimited(), balance_dirty_pages().
  */
-import { NR_ACTIVE_FILE, NR_DIRTY, NR_INACTIVE_FILE } from "@pageframe/contracts";
-import { waitForAnyDisk } from "../disk/io.ts";
-import { type Inode } from "../files/inode.ts";
-import { writePages } from "./write-out.ts";
+import { afterPause, balanceDirtyPages as decide, isBalanceDue } from "@pageframe/pagecache";
+import { type Disk, type Inode } from "../files/inode.ts";
+import { passTime } from "../pages/pass-time.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
+import { readDirtyCounts } from "../writeback/dirty-limits.ts";
 
-/** Share of dirtyable memory that may be dirty (vm.dirty_ratio). */
-const DIRTY_RATIO = 0.2;
+/** Pauses in a row in which a disk wrote nothing, after which it is taken to write nothing any more: 20 s. */
+const MAX_IDLE_PAUSES = 100;
 
-/** A task has dirtied a page of an inode: above the limit it waits until pages were written. */
-export function balanceDirtyPages(sys: System, _task: Task, inode: Inode): void {
-  const { vmstat } = sys;
-  const nrFilePages = vmstat.globalNode(NR_ACTIVE_FILE) + vmstat.globalNode(NR_INACTIVE_FILE);
-  const limit = (sys.frames.nrFreePages() + nrFilePages) * DIRTY_RATIO;
-  if (vmstat.globalNode(NR_DIRTY) <= limit) return;
-  writePages(sys, inode, 0, Infinity, false);
-  waitForAnyDisk(sys);
+/** A task has dirtied a page of an inode: when that is too many it sleeps. Ends for every device. */
+export function balanceDirtyPages(sys: System, task: Task, inode: Inode): void {
+  const { disk } = inode;
+  if (disk === null) return;
+  const { domain, cpus } = sys.writeback;
+  if (isBalanceDue(domain, disk.bdi.wb, task.wb, cpus[task.cpu])) throttle(sys, task, disk);
+}
+
+/** Cold: per look at a task. */
+function throttle(sys: System, task: Task, disk: Disk): void {
+  const { sysctls, domain, counts, decision } = sys.writeback;
+  const { wb, flusher } = disk.bdi;
+  const { nrDirtied } = task.wb;
+  let nrIdle = 0;
+  while (task.killedBy === null) {
+    readDirtyCounts(sys);
+    decide(sysctls, domain, wb, task.wb, counts, nrDirtied, sys.time.nowNs, decision);
+    if (decision.startsBackground && !flusher.isRunning) flusher.wakeup(sys.time.nowNs);
+    if (decision.isFreerun || decision.pauseNs === 0) return;
+    const nrWrittenBefore = wb.nrWritten;
+    passTime(sys, sys.time.nowNs + decision.pauseNs);
+    nrIdle = wb.nrWritten === nrWrittenBefore ? nrIdle + 1 : 0;
+    if (!afterPause(domain, task.wb, decision) || nrIdle === MAX_IDLE_PAUSES) return;
+  }
 }

@@ -16,6 +16,7 @@ import {
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
 import { PAGECACHE_TAG_DIRTY } from "@pageframe/pagecache";
+import { type Inode } from "../files/inode.ts";
 import { type System } from "../system.ts";
 import { noteDirtyInode } from "./dirty-inodes.ts";
 
@@ -35,7 +36,20 @@ export function markPageDirty(sys: System, page: Pfn): void {
   sys.vmstat.modNode(node, NR_DIRTY, nr);
   sys.vmstat.modNode(node, NR_DIRTIED, nr);
   sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, nr);
+  accountDirtiedPages(sys, inode, nr);
   noteDirtyInode(sys, inode);
+}
+
+/** Counts pages on their device, and for the task and the CPU that dirtied them. */
+function accountDirtiedPages(sys: System, inode: Inode, nr: number): void {
+  if (inode.disk === null) return;
+  const { wb } = inode.disk.bdi;
+  wb.nrReclaimable += nr;
+  wb.nrDirtied += nr;
+  const cpu = sys.currentCpu;
+  sys.writeback.cpus[cpu].nrDirtied += nr;
+  const task = sys.cpus[cpu].current;
+  if (task !== null) task.wb.nrDirtied += nr;
 }
 
 /** A folio of a disk, given by its head, is clean again without being written: it goes, or its write begins (folio_cancel_dirty). */
@@ -47,6 +61,7 @@ export function clearPageDirty(sys: System, pfn: Pfn): void {
   if (!inode.isOnDisk) return;
   inode.pages.clearMark(memmap.index[pfn], PAGECACHE_TAG_DIRTY);
   const nr = memmap.nrFolioPages(pfn);
+  if (inode.disk !== null) inode.disk.bdi.wb.nrReclaimable -= nr;
   sys.vmstat.modNode(sys.nodeOf(pfn), NR_DIRTY, -nr);
   sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, -nr);
 }

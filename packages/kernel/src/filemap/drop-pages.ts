@@ -7,7 +7,6 @@ import { dropBuffer } from "../disk/buffers.ts";
 import { waitOnPage } from "../disk/io.ts";
 import { type Inode } from "../files/inode.ts";
 import { clearPageDirty } from "./dirty.ts";
-import { settleDirtyInode } from "./dirty-inodes.ts";
 import { deleteFromPageCache } from "./page-cache.ts";
 import { takeShadow } from "./shadows.ts";
 import { putUserPage } from "../pages/pages.ts";
@@ -34,7 +33,6 @@ export function dropPages(sys: System, inode: Inode, startPgoff: number, endPgof
     if (sys.memmap.index[folio] >= startPgoff && next <= endPgoff) truncateFolio(sys, inode, folio);
     folio = nextFolio(sys, inode, next, endPgoff);
   }
-  settleDirtyInode(sys, inode);
 }
 
 /** First folio with pages in [startPgoff, endPgoff), by its head; NO_PFN when there is none. */

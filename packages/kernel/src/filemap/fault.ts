@@ -27,13 +27,11 @@ import {
 import { completeIo } from "../disk/io.ts";
 import { type Inode, type OpenFile } from "../files/inode.ts";
 import { nrPagesOf } from "../fs/inodes.ts";
-import { balanceDirtyPages } from "./balance-dirty-pages.ts";
 import { markPageDirty } from "./dirty.ts";
 import { makeUptodate, readCachePage } from "./page-cache.ts";
 import { asyncReadahead, readWindow } from "./readahead.ts";
 import { allocateBlock } from "./write.ts";
 import { type System } from "../system.ts";
-import { type Task } from "../task.ts";
 
 /**
  * The page of a disk file that a fault in the mapping `vma` wants, read if need be, with a reference: the frame, -EINVAL beyond the
@@ -93,9 +91,9 @@ function fillHints(sys: System, file: OpenFile, vma: VmaId): void {
 
 /**
  * A shared mapping is about to write to a page of a disk file, which is held: it gets a block and becomes dirty. Returns 0,
- * VM_FAULT_SIGBUS (beyond the end, no space, an error) or VM_FAULT_OOM.
+ * VM_FAULT_SIGBUS (beyond the end, no space, an error) or VM_FAULT_OOM. Once the entry is writable, balanceDirtyPages() is due.
  */
-export function pageMkwrite(sys: System, task: Task, inode: Inode, pfn: Pfn): number {
+export function pageMkwrite(sys: System, inode: Inode, pfn: Pfn): number {
   const { memmap } = sys;
   if (memmap.pgoffOf(pfn) >= nrPagesOf(inode)) return VM_FAULT_SIGBUS;
   // The whole folio becomes dirty, and what of it lies in the file has blocks then (block_page_mkwrite).
@@ -109,6 +107,5 @@ export function pageMkwrite(sys: System, task: Task, inode: Inode, pfn: Pfn): nu
   }
   markPageDirty(sys, pfn);
   inode.superBlock?.fs.touch(inode.fsIno);
-  balanceDirtyPages(sys, task, inode);
   return 0;
 }

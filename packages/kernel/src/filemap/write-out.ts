@@ -10,6 +10,7 @@
 import {
   type BlockMapping,
   EIO,
+  ENOMEM,
   NO_BLOCK,
   PAGE_SIZE,
   PG_DIRTY,
@@ -21,12 +22,18 @@ import {
   REQ_OP_WRITE,
   REQ_SYNC,
 } from "@pageframe/contracts";
-import { PAGECACHE_TAG_DIRTY, PAGECACHE_TAG_TOWRITE, PAGECACHE_TAG_WRITEBACK } from "@pageframe/pagecache";
+import {
+  isBandwidthDue,
+  PAGECACHE_TAG_DIRTY,
+  PAGECACHE_TAG_TOWRITE,
+  PAGECACHE_TAG_WRITEBACK,
+  startBandwidthEstimate,
+  updateBandwidth,
+} from "@pageframe/pagecache";
 import { writeBuffer } from "../disk/buffers.ts";
 import { beginFolioIo } from "../disk/folio-io.ts";
 import { submitPages, unplugDisk, waitOnPage } from "../disk/io.ts";
 import { type Inode } from "../files/inode.ts";
-import { settleDirtyInode } from "./dirty-inodes.ts";
 import { clearPageDirtyForIo } from "./mkclean.ts";
 import { beginPageWriteback, setMappingError } from "./writeback-state.ts";
 import { type System } from "../system.ts";
@@ -55,6 +62,9 @@ export function writePages(
 ): number {
   const { pages, disk } = inode;
   if (disk === null || !pages.isMarked(PAGECACHE_TAG_DIRTY)) return 0;
+  const { domain } = sys.writeback;
+  const { wb } = disk.bdi;
+  startBandwidthEstimate(domain, wb, sys.time.nowNs);
   const mark = isSync ? PAGECACHE_TAG_TOWRITE : PAGECACHE_TAG_DIRTY;
   if (isSync) pages.tagForWriteback(startPgoff, endPgoff - 1);
   const run: Run = { pfns: [], startPgoff: 0, startBlock: 0 };
@@ -78,7 +88,7 @@ export function writePages(
   }
   submitRun(sys, inode, run, isSync);
   unplugDisk(sys, disk);
-  settleDirtyInode(sys, inode);
+  if (isBandwidthDue(domain, wb, sys.time.nowNs)) updateBandwidth(domain, wb, sys.time.nowNs);
   return nrSubmitted;
 }
 
@@ -115,19 +125,24 @@ function writeFolio(sys: System, inode: Inode, folio: Pfn, run: Run, isSync: boo
     return 1;
   }
   const nrFolioPages = memmap.nrFolioPages(folio);
-  clearPageDirtyForIo(sys, folio);
   // Pages beyond the end of the file are on their way out; those of holes in a large folio were not written.
   const nrInFile = Math.min(nrFolioPages, Math.ceil(inode.sizeBytes / PAGE_SIZE) - startPgoff);
   const blocks: number[] = [];
   let nrToWrite = 0;
   for (let at = 0; at < nrInFile; at++) {
     const block = blockOf(inode, startPgoff + at);
+    if (block === -ENOMEM) {
+      // It stays dirty, for the next turn; who waits for it hears that it was not written.
+      if (isSync) setMappingError(sys, inode, block);
+      return 0;
+    }
     if (block < 0 && (nrFolioPages === 1 || block !== NO_BLOCK)) {
       setMappingError(sys, inode, block === NO_BLOCK ? -EIO : block);
     }
     blocks.push(block);
     if (block >= 0) nrToWrite++;
   }
+  clearPageDirtyForIo(sys, folio);
   if (nrToWrite === 0) return 0;
   // What a mapping wrote beyond the end of the file does not reach the disk.
   const nrBytesInLast = inode.sizeBytes - (startPgoff + nrInFile - 1) * PAGE_SIZE;

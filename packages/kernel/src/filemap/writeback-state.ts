@@ -11,18 +11,31 @@ import {
   type Pfn,
   TP_FILEMAP_SET_WB_ERR,
 } from "@pageframe/contracts";
-import { errseqSet, PAGECACHE_TAG_TOWRITE, PAGECACHE_TAG_WRITEBACK } from "@pageframe/pagecache";
+import {
+  accountWritten,
+  bandwidthInterval,
+  errseqSet,
+  nsOfJiffies,
+  PAGECACHE_TAG_TOWRITE,
+  PAGECACHE_TAG_WRITEBACK,
+} from "@pageframe/pagecache";
 import { type Inode } from "../files/inode.ts";
 import { type System } from "../system.ts";
+import { type BackingDevice } from "../writeback/dirty-state.ts";
 
 /** A clean folio, given by its head, is about to be written (folio_start_writeback). */
 export function beginPageWriteback(sys: System, inode: Inode, pfn: Pfn): void {
   const { memmap } = sys;
   const pgoff = memmap.index[pfn];
   memmap.setFlags(pfn, PG_WRITEBACK);
+  const nr = memmap.nrFolioPages(pfn);
+  if (inode.disk !== null) {
+    const { wb } = inode.disk.bdi;
+    wb.nrWriteback += nr;
+    if (!inode.pages.isMarked(PAGECACHE_TAG_WRITEBACK)) wb.nrWritebackInodes++;
+  }
   inode.pages.setMark(pgoff, PAGECACHE_TAG_WRITEBACK);
   inode.pages.clearMark(pgoff, PAGECACHE_TAG_TOWRITE);
-  const nr = memmap.nrFolioPages(pfn);
   sys.vmstat.modNode(sys.nodeOf(pfn), NR_WRITEBACK, nr);
   sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, nr);
 }
@@ -37,7 +50,21 @@ export function endPageWriteback(sys: System, inode: Inode, pfn: Pfn, status: nu
   sys.vmstat.modNode(node, NR_WRITEBACK, -nr);
   sys.vmstat.modNode(node, NR_WRITTEN, nr);
   sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, -nr);
+  if (inode.disk !== null) endDeviceWriteback(sys, inode, inode.disk.bdi, nr);
   if (status < 0) setMappingError(sys, inode, status);
+}
+
+/** Counts pages that were written on their device (__wb_writeout_add, wb_inode_writeback_end). */
+function endDeviceWriteback(sys: System, inode: Inode, bdi: BackingDevice, nr: number): void {
+  const { domain } = sys.writeback;
+  const { wb } = bdi;
+  const { nowNs } = sys.time;
+  wb.nrWriteback -= nr;
+  accountWritten(domain, wb, nr, nowNs);
+  if (inode.pages.isMarked(PAGECACHE_TAG_WRITEBACK)) return;
+  wb.nrWritebackInodes--;
+  if (bdi.bandwidthDueNs === Infinity)
+    bdi.bandwidthDueNs = nowNs + nsOfJiffies(bandwidthInterval(domain.hz), domain.hz);
 }
 
 /** Remembers that a write failed, for everybody who asks with fsync() (mapping_set_error). */

@@ -119,7 +119,7 @@ export class Files {
       disk: null,
       ownDisk: null,
       isOnDisk: false,
-      dirtiedWhenNs: 0,
+      writebackIndex: 0,
       wbErr: 0,
       nrWriteErrors: 0,
     };

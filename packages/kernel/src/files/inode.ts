@@ -12,6 +12,7 @@ import {
   type SwapEntry,
 } from "@pageframe/contracts";
 import { type PageIndex } from "@pageframe/pagecache";
+import { type BackingDevice } from "../writeback/dirty-state.ts";
 
 /** Sectors of 512 bytes in a block of 4096. */
 export const SECTORS_PER_BLOCK = 8;
@@ -65,8 +66,8 @@ export interface Inode {
   ownDisk: Disk | null;
   /** Its dirty pages are counted and written back. */
   isOnDisk: boolean;
-  /** Since when it has dirty pages. */
-  dirtiedWhenNs: number;
+  /** Page at which the flusher's next turn begins (writeback_index). */
+  writebackIndex: number;
   /** Errors of writes to it (errseq_t, i_mapping->wb_err), and how many there were. */
   wbErr: number;
   nrWriteErrors: number;
@@ -115,14 +116,17 @@ export class Disk {
   readonly inode: Inode;
   /** Buffers that are in memory, by block; each has a page of `inode`. */
   readonly buffers = new Map<number, BufferHead>();
+  /** Its dirty inodes, and who writes them. */
+  readonly bdi: BackingDevice;
   /** Superblock that is mounted from it (index into `sys.mounts`), or -1. */
   mountedAt = -1;
 
-  constructor(id: number, name: string, device: BlockDevice, inode: Inode) {
+  constructor(id: number, name: string, device: BlockDevice, inode: Inode, bdi: BackingDevice) {
     this.id = id;
     this.name = name;
     this.device = device;
     this.inode = inode;
+    this.bdi = bdi;
   }
 
   /** Blocks of 4096 bytes; a rest at the end is not used. */
@@ -146,6 +150,8 @@ export class SuperBlock {
   readonly inodes = new Map<number, number>();
   /** Errors of writes to it (errseq_t), for syncfs(2). */
   wbErr = 0;
+  /** Its daemon does not run before. */
+  nextDaemonNs = 0;
 
   constructor(
     id: number,

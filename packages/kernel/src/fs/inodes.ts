@@ -5,6 +5,7 @@
  */
 import { type FileAttributes, PAGE_SIZE } from "@pageframe/contracts";
 import { type Inode } from "../files/inode.ts";
+import { forgetDirtyInode } from "../filemap/dirty-inodes.ts";
 import { dropPages } from "../filemap/drop-pages.ts";
 import { countShadowNodes, noteShrinkable, shrinkShadows } from "../filemap/shadows.ts";
 import { type SuperBlock } from "../files/inode.ts";
@@ -75,7 +76,7 @@ export function forgetInode(sys: System, inode: Inode): void {
   countShadowNodes(sys);
   sys.shrinkableInodes.delete(inode.id);
   inode.superBlock?.inodes.delete(inode.fsIno);
-  sys.dirtyInodes.delete(inode.id);
+  forgetDirtyInode(inode);
   sys.files.removeInode(inode);
 }
 

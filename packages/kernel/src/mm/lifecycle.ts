@@ -18,6 +18,7 @@ import {
   NUMA_NO_NODE,
   type Pfn,
 } from "@pageframe/contracts";
+import { exitTask as leaveDirtied } from "@pageframe/pagecache";
 import { createMm, destroyMm, enterKernel } from "./create-mm.ts";
 import { dupMm } from "./fork.ts";
 import { enterKernelMode, exitToUserMode } from "../tlb/kpti.ts";
@@ -112,6 +113,7 @@ export function exitTask(sys: System, task: Task, exitStatus: number = task.kill
     if (cpu.current === task) goIdle(sys, cpu);
   }
   sys.uffd.dropWait(task.pid);
+  leaveDirtied(task.wb, sys.writeback.cpus[task.cpu]);
   releaseMm(sys, task);
   process.nrThreads--;
   sys.tasks.delete(task.pid);

@@ -64,6 +64,7 @@ import {
   X86_PF_WRITE,
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
+import { balanceDirtyPages } from "../filemap/balance-dirty-pages.ts";
 import { markPageDirty } from "../filemap/dirty.ts";
 import { pageMkwrite } from "../filemap/fault.ts";
 import { COUNT_NONE, COUNT_NOW } from "../mm/rss-stat.ts";
@@ -281,6 +282,7 @@ function doWpPage(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, 
     sys.vmstat.events[PGREUSE]++;
     // A right more needs no flush: other CPUs fault once and find it (ptep_set_access_flags).
     mm.pageTable.setEntry(entry, lo | writtenPteLo(vmFlags) | PTE_A, hi);
+    if ((vmFlags & VM_SHARED) !== 0) balanceAfterWrite(sys, task, old);
     return 0;
   }
 
@@ -333,9 +335,17 @@ function dirtySharedPage(sys: System, task: Task, pfn: Pfn): number {
     return 0;
   }
   memmap.getPage(pfn);
-  const error = pageMkwrite(sys, task, inode, pfn);
+  const error = pageMkwrite(sys, inode, pfn);
   putUserPage(sys, pfn, task.cpu);
   return error;
+}
+
+/** A shared mapping has written to a page, which its entry holds: the task may have to wait (fault_dirty_shared_page). */
+function balanceAfterWrite(sys: System, task: Task, pfn: Pfn): void {
+  const mapping = sys.memmap.mapping[sys.memmap.compoundHead(pfn)];
+  if (mapping === NO_MAPPING) return;
+  const inode = sys.files.inode(mapping);
+  if (inode.kind === "disk") balanceDirtyPages(sys, task, inode);
 }
 
 /** May a write take over an anonymous page: is this mapping its only user? (wp_can_reuse_anon_folio) */

@@ -33,6 +33,7 @@ import {
 } from "@pageframe/contracts";
 import { doFaultAround, shouldFaultAround } from "./fault-around.ts";
 import { getFilePage } from "../files/file-pages.ts";
+import { balanceDirtyPages } from "../filemap/balance-dirty-pages.ts";
 import { markPageDirty } from "../filemap/dirty.ts";
 import { pageMkwrite } from "../filemap/fault.ts";
 import { faultPfnMap } from "../mm/special-mappings.ts";
@@ -100,7 +101,7 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
     }
   }
   if (isWrite && !isCow && inode.kind === "disk") {
-    const error = pageMkwrite(sys, task, inode, pfn);
+    const error = pageMkwrite(sys, inode, pfn);
     if (error !== 0) {
       putUserPage(sys, pfn, task.cpu);
       return error | majorBit;
@@ -109,6 +110,8 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
   const entry = mm.pageTable.findEntry(vpn);
   if (isCow) mapCopy(sys, task, vma, vpn, entry, copy, pfn);
   else mapFilePage(sys, task, vma, vpn, entry, pfn, isWrite);
+  // Last: the task may sleep, and meanwhile the page be written and even go (fault_dirty_shared_page).
+  if (isWrite && !isCow && inode.kind === "disk") balanceDirtyPages(sys, task, inode);
   return majorBit;
 }
 

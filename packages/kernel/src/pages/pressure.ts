@@ -25,6 +25,7 @@ import { exitTask } from "../mm/lifecycle.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { zapPages } from "../mm/zap.ts";
+import { runWriteback } from "../writeback/run-flushers.ts";
 
 /** The first process: it cannot be killed. */
 const INIT_PID = 1;
@@ -135,6 +136,7 @@ export function runDaemons(sys: System): void {
     sys.unmapBatch.flush();
     shrinkInodes(sys);
   }
+  runWriteback(sys);
   if (wasInUserMode) exitToUserMode(sys, cpu);
 }
 

@@ -8,7 +8,7 @@ import {
   PG_UPTODATE,
   PG_WRITEBACK,
 } from "@pageframe/contracts";
-import { PAGECACHE_TAG_DIRTY, PAGECACHE_TAG_WRITEBACK } from "@pageframe/pagecache";
+import { I_DIRTY_PAGES, PAGECACHE_TAG_DIRTY, PAGECACHE_TAG_WRITEBACK } from "@pageframe/pagecache";
 import { type Inode } from "../files/inode.ts";
 import { type System } from "../system.ts";
 
@@ -18,9 +18,9 @@ export function auditDiskFiles(sys: System): void {
   for (const inode of sys.files.inodes) {
     if (inode?.isOnDisk !== true) continue;
     auditMarks(sys, inode, counts);
-    const isListed = sys.dirtyInodes.has(inode.id);
-    if (inode.pages.isMarked(PAGECACHE_TAG_DIRTY) && !isListed)
-      bug(`inode ${inode.id} is dirty and not listed`);
+    const state = inode.disk?.bdi.queues.getState(inode.id) ?? 0;
+    if (inode.pages.isMarked(PAGECACHE_TAG_DIRTY) && (state & I_DIRTY_PAGES) === 0)
+      bug(`inode ${inode.id} is dirty and no flusher knows`);
   }
   expectCount("nr_dirty", sys.vmstat.globalNode(NR_DIRTY), counts.nrDirty);
   expectCount("nr_writeback", sys.vmstat.globalNode(NR_WRITEBACK), counts.nrWriteback);

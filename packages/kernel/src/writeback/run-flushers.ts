@@ -1,0 +1,126 @@
+/**
+ * Flushers of disks, as daemons: they write dirty pages that are old, or too many, or that somebody asked for.
+ *
+ * They run at the end of system calls and faults, and while time passes; never while anything on the stack is within a
+ * file system. A flusher stops when its disk has enough to do, and goes on when some of that is done.
+ * Source: Linux 6.18 fs/fs-writeback.c, wb_workfn(), writeback_sb_inodes(), __writeback_single_inode(),
+ * wakeup_flusher_threads(). Differs: what a file system reads and commits on the way takes the time of who runs.
+ */
+import { bug } from "@pageframe/contracts";
+import {
+  FLUSH_DONE,
+  FLUSH_WAIT,
+  FLUSH_WRITE,
+  jiffiesOf,
+  nsOfJiffies,
+  PAGECACHE_TAG_DIRTY,
+  updateBandwidth,
+  writeoutPeriod,
+} from "@pageframe/pagecache";
+import { type Disk, type Inode } from "../files/inode.ts";
+import { writePages } from "../filemap/write-out.ts";
+import { readDirtyCounts } from "./dirty-limits.ts";
+import { type System } from "../system.ts";
+
+/** Bios in flight at which a flusher waits: requests that a disk's queue takes (nr_requests). */
+const MAX_BIOS_IN_FLIGHT = 256;
+/** Daemons of file systems run at most so often, in nanoseconds: what is due still after a run waits. */
+const MIN_DAEMON_INTERVAL_NS = 1e9;
+
+/** Has everything written that is dirty, without waiting (wakeup_flusher_threads). `reason`: WB_REASON_*. */
+export function wakeupFlushers(sys: System, reason: number): void {
+  const { nowNs } = sys.time;
+  for (const { bdi } of sys.disks) bdi.flusher.startAll(bdi.queues, reason, nowNs);
+}
+
+/** When writeback has something to do next, besides what waits for I/O; Infinity when nothing is planned. */
+export function nextWritebackNs(sys: System): number {
+  let nextNs = Infinity;
+  for (const { bdi } of sys.disks) {
+    if (!bdi.flusher.isRunning) nextNs = Math.min(nextNs, bdi.flusher.nextWakeNs);
+    nextNs = Math.min(nextNs, bdi.bandwidthDueNs);
+  }
+  const { domain } = sys.writeback;
+  if (domain.periodTime !== 0) nextNs = Math.min(nextNs, nsOfJiffies(domain.periodTime, domain.hz));
+  for (const superBlock of sys.mounts) {
+    if (superBlock !== null)
+      nextNs = Math.min(nextNs, Math.max(superBlock.fs.daemonDueNs, superBlock.nextDaemonNs));
+  }
+  return nextNs;
+}
+
+/** Runs what is due of writeback: timers, flushers, daemons of file systems. Cheap when nothing is. */
+export function runWriteback(sys: System): void {
+  const { writeback, disks, mounts } = sys;
+  if (writeback.isFlushing || (disks.length === 0 && mounts.length === 0)) return;
+  writeback.isFlushing = true;
+  runTimers(sys);
+  for (const disk of disks) runFlusher(sys, disk);
+  for (const superBlock of mounts) {
+    if (superBlock === null) continue;
+    const { nowNs } = sys.time;
+    if (Math.max(superBlock.fs.daemonDueNs, superBlock.nextDaemonNs) > nowNs) continue;
+    superBlock.fs.runDaemon(nowNs);
+    superBlock.nextDaemonNs = nowNs + MIN_DAEMON_INTERVAL_NS;
+  }
+  writeback.isFlushing = false;
+}
+
+function runTimers(sys: System): void {
+  const { domain } = sys.writeback;
+  const { nowNs } = sys.time;
+  if (domain.periodTime !== 0 && jiffiesOf(nowNs, domain.hz) >= domain.periodTime)
+    writeoutPeriod(domain, nowNs);
+  for (const { bdi } of sys.disks) {
+    if (bdi.bandwidthDueNs > nowNs) continue;
+    bdi.bandwidthDueNs = Infinity;
+    updateBandwidth(domain, bdi.wb, nowNs);
+  }
+}
+
+/** Runs the flusher of a disk until it sleeps or the disk has enough to do. */
+function runFlusher(sys: System, disk: Disk): void {
+  const { bdi, device } = disk;
+  const { flusher } = bdi;
+  if (!flusher.isRunning) {
+    if (flusher.nextWakeNs > sys.time.nowNs) return;
+    flusher.begin();
+  }
+  while (device.nrInFlight < MAX_BIOS_IN_FLIGHT) {
+    readDirtyCounts(sys);
+    const action = flusher.next(bdi, sys.time.nowNs);
+    if (action === FLUSH_DONE) return;
+    if (action === FLUSH_WAIT) bug(`inode ${flusher.inode} is being written while a flusher runs`);
+    if (action === FLUSH_WRITE) writeInode(sys, disk, sys.files.inode(flusher.inode));
+  }
+}
+
+/** The turn of one inode (__writeback_single_inode). */
+function writeInode(sys: System, disk: Disk, inode: Inode): void {
+  const { bdi } = disk;
+  const { flusher, queues } = bdi;
+  const isSync = flusher.work?.isSyncAll === true;
+  const nrToWrite = flusher.nrToWrite;
+  const nrWritten = isSync ? writePages(sys, inode, 0, Infinity, true) : writeCyclic(sys, inode, nrToWrite);
+  const hasDirtyPages = inode.pages.isMarked(PAGECACHE_TAG_DIRTY);
+  queues.takeDirty(inode.id, hasDirtyPages, isSync, -1);
+  readDirtyCounts(sys);
+  const result = {
+    nrLeftToWrite: nrToWrite - nrWritten,
+    nrSkipped: 0,
+    hasDirtyPages,
+    isSyncOrTagged: isSync,
+  };
+  flusher.written(bdi, result, sys.time.nowNs);
+}
+
+/** Writes pages of an inode from where the last turn ended, and on from its start. Returns how many. */
+function writeCyclic(sys: System, inode: Inode, nrToWrite: number): number {
+  const first = inode.writebackIndex;
+  let nrWritten = writePages(sys, inode, first, Infinity, false, nrToWrite);
+  if (nrWritten < nrToWrite && first > 0)
+    nrWritten += writePages(sys, inode, 0, first, false, nrToWrite - nrWritten);
+  inode.writebackIndex =
+    nrWritten < nrToWrite ? 0 : Math.max(0, inode.pages.nextMarked(first, Infinity, PAGECACHE_TAG_DIRTY));
+  return nrWritten;
+}

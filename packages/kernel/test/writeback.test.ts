@@ -1,0 +1,84 @@
+import { O_CREAT, O_RDWR, PAGE_SIZE } from "@pageframe/contracts";
+import { describe, expect, it } from "vitest";
+import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
+
+const MIB = 2 ** 20;
+const SECOND = 1e9;
+
+interface Machine {
+  kernel: Kernel;
+  task: Task;
+  file: number;
+}
+
+/** A machine with a disk at /mnt, and a file on it that a task has open. */
+function boot(model: string, memory = "16MiB"): Machine {
+  const kernel = bootKernel({ memory, disks: [{ size: "256MiB", model }] });
+  expect(kernel.mkfs("vda")).toBe(0);
+  expect(kernel.mount("vda", "/mnt")).toBe(0);
+  const task = kernel.spawn("writer");
+  return { kernel, task, file: kernel.open(task, "/mnt/a", O_RDWR | O_CREAT) };
+}
+
+/** Writes bytes [from, to) of a file, 64 KiB at a time, and gives the most pages that were dirty or in flight. */
+function write(kernel: Kernel, task: Task, file: number, from: number, to: number): number {
+  const bytes = new Uint8Array(64 * 1024);
+  let nrMost = 0;
+  for (let at = from; at < to; at += bytes.length) {
+    expect(kernel.pwrite(task, file, bytes, at)).toBe(bytes.length);
+    nrMost = Math.max(nrMost, nrOf(kernel, "nr_dirty") + nrOf(kernel, "nr_writeback"));
+  }
+  return nrMost;
+}
+
+/** A line of /proc/vmstat. */
+function nrOf(kernel: Kernel, name: string): number {
+  return kernel.proc.vmstat()[name];
+}
+
+describe("writeback", () => {
+  it("holds a writer back to the speed of the disk, below the limit", () => {
+    const { kernel, task, file } = boot("hdd");
+    const startNs = kernel.nowNs;
+    const nrMost = write(kernel, task, file, 0, 64 * MIB);
+    const seconds = (kernel.nowNs - startNs) / SECOND;
+    // The disk writes 120 MiB/s; up to a fifth of 16 MiB is not written yet.
+    expect(seconds).toBeGreaterThan(60 / 120);
+    expect(seconds).toBeLessThan(64 / 90);
+    expect(nrMost).toBeLessThanOrEqual(16 * 0.2 * (MIB / PAGE_SIZE) + 32);
+    kernel.audit();
+  });
+
+  it("lets a writer on a disk that takes no time go on", () => {
+    const { kernel, task, file } = boot("none");
+    const startNs = kernel.nowNs;
+    write(kernel, task, file, 0, 32 * MIB);
+    expect(kernel.nowNs - startNs).toBeLessThan(0.1 * SECOND);
+    kernel.audit();
+  });
+
+  it("writes pages that are 30 s old without anybody asking", () => {
+    const { kernel, task, file } = boot("nvme");
+    kernel.sync(task);
+    write(kernel, task, file, 0, 128 * 1024);
+    expect(nrOf(kernel, "nr_dirty")).toBeGreaterThanOrEqual(32);
+    kernel.sleep(task, 24 * SECOND);
+    expect(nrOf(kernel, "nr_dirty")).toBeGreaterThanOrEqual(1);
+    kernel.audit();
+    kernel.sleep(task, 16 * SECOND);
+    expect(nrOf(kernel, "nr_dirty")).toBe(0);
+    expect(nrOf(kernel, "nr_writeback")).toBe(0);
+    kernel.audit();
+  });
+
+  it("begins to write in the background above a tenth of memory", () => {
+    const { kernel, task, file } = boot("nvme");
+    write(kernel, task, file, 0, MIB);
+    kernel.sleep(task, SECOND / 10);
+    expect(nrOf(kernel, "nr_dirty")).toBeGreaterThanOrEqual(256);
+    write(kernel, task, file, MIB, 2 * MIB);
+    kernel.sleep(task, SECOND / 10);
+    expect(nrOf(kernel, "nr_dirty")).toBeLessThan(410);
+    kernel.audit();
+  });
+});
