@@ -42,6 +42,7 @@ export const ENOTEMPTY = 39;
 export const ELOOP = 40;
 export const EIDRM = 43;
 export const EOVERFLOW = 75;
+export const ELIBBAD = 80;
 export const EOPNOTSUPP = 95;
 export const ESTALE = 116;
 export const EUCLEAN = 117;
@@ -85,6 +86,7 @@ export const ERRNO_NAMES: Readonly<Record<number, string>> = {
   [ELOOP]: "ELOOP",
   [EIDRM]: "EIDRM",
   [EOVERFLOW]: "EOVERFLOW",
+  [ELIBBAD]: "ELIBBAD",
   [EOPNOTSUPP]: "EOPNOTSUPP",
   [ESTALE]: "ESTALE",
   [EUCLEAN]: "EUCLEAN",

@@ -13,7 +13,7 @@ import {
 } from "@pageframe/contracts";
 import { newWbTask, type WbTask } from "@pageframe/pagecache";
 import { type UserRoot } from "@pageframe/pagetable";
-import { type AddressSpace } from "@pageframe/vma";
+import { type AddressSpace, NO_FILE } from "@pageframe/vma";
 import { MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS, RssStat } from "./mm/rss-stat.ts";
 import { type Process } from "./process.ts";
 import { CpuMask } from "./tlb/cpu-mask.ts";
@@ -34,6 +34,8 @@ export class Mm {
   readonly rssStat: RssStat;
   /** Program that runs in it. */
   image: MmImage = noImage();
+  /** File of that program, which it holds (exe_file), or NO_FILE. */
+  exeFileId: number = NO_FILE;
   /** SUID_DUMP_*: may others look into it? */
   dumpable: number = SUID_DUMP_USER;
   /** Answer of PR_GET_THP_DISABLE: 0, 1 or 3 (MMF_DISABLE_THP_COMPLETELY, MMF_DISABLE_THP_EXCEPT_ADVISED). */

@@ -290,7 +290,7 @@ describe("execve", () => {
     fill(kernel, task, 0, 4);
     const { fixed } = layouts(kernel);
     const nrMms = kernel.sys.mms.filter((mm) => mm !== null).length;
-    const { fileId } = fixed.program;
+    const fileId = fixed.program?.fileId ?? -1;
     const run = (loads: Load[]): number =>
       kernel.execve(task, { path: "/x", program: image(fileId, false, loads) });
     expect(run([])).toBe(-ENOEXEC);

@@ -105,6 +105,7 @@ export class Files {
       sizeBytes: config.sizeBytes,
       nrLinks: config.nrLinks,
       nrFiles: 0,
+      writeCount: 0,
       nrMappings: 0,
       pages: new InodePages(this.indexPool, id),
       swapped: new Map<number, SwapEntry>(),
@@ -145,6 +146,7 @@ export class Files {
     };
     this.opened[id] = file;
     inode.nrFiles++;
+    if ((mode & FMODE_WRITE) !== 0) inode.writeCount++;
     return file;
   }
 
@@ -184,6 +186,20 @@ export class Files {
     return this.putFile(file);
   }
 
+  /** An address space runs the program in a file: it stays, and nobody may write it (set_mm_exe_file). */
+  holdProgram(fileId: number): void {
+    const file = this.file(fileId);
+    file.nrRefs++;
+    file.inode.writeCount--;
+  }
+
+  /** The address space is gone. Returns as unmapFile(). */
+  putProgram(fileId: number): Inode | null {
+    const file = this.file(fileId);
+    file.inode.writeCount++;
+    return this.putFile(file);
+  }
+
   /** Closes the descriptor. Returns as unmapFile(). */
   closeDescriptor(file: OpenFile): Inode | null {
     file.isOpen = false;
@@ -215,6 +231,7 @@ export class Files {
   private putFile(file: OpenFile): Inode | null {
     const { inode } = file;
     if (--file.nrRefs > 0) return null;
+    if ((file.mode & FMODE_WRITE) !== 0) inode.writeCount--;
     this.opened[file.id] = null;
     this.freeFileIds.push(file.id);
     return --inode.nrFiles === 0 && (inode.nrLinks === 0 || inode.kind === "disk") ? inode : null;

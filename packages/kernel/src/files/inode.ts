@@ -39,6 +39,8 @@ export interface Inode {
   nrLinks: number;
   /** Files that are open on it. */
   nrFiles: number;
+  /** Above 0: openings for writing; below 0: those who execute it, and nobody may write (i_writecount). */
+  writeCount: number;
   /** VMAs that map it. */
   nrMappings: number;
   /** Its pages in memory, by page offset (i_pages). */

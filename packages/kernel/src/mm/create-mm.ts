@@ -10,7 +10,8 @@ import {
   type PageTable,
 } from "@pageframe/contracts";
 import { pageTables, type UserRoot } from "@pageframe/pagetable";
-import { AddressSpace } from "@pageframe/vma";
+import { AddressSpace, NO_FILE } from "@pageframe/vma";
+import { evictInode } from "../files/shmem.ts";
 import { createUserRoot } from "../tlb/kpti.ts";
 import { switchMm } from "../tlb/switch-mm.ts";
 import { type System } from "../system.ts";
@@ -86,6 +87,10 @@ export function destroyMm(sys: System, mm: Mm, cpu: CpuId): void {
   mm.pageTable.destroy();
   for (const address of mm.anonVmaAddresses) sys.slab.freeObject(sys.caches.anonVma, address, cpu);
   sys.slab.freeObject(sys.caches.mm, mm.objectAddress, cpu);
+  if (mm.exeFileId !== NO_FILE) {
+    const inode = sys.files.putProgram(mm.exeFileId);
+    if (inode !== null) evictInode(sys, inode);
+  }
   sys.mms[mm.id] = null;
   enterKernel(sys, caller);
 }

@@ -37,6 +37,8 @@ export interface ElfImage {
   /** ET_DYN: goes anywhere. ET_EXEC: where it says. */
   readonly isPie: boolean;
   readonly segments: readonly ElfSegment[];
+  /** Largest alignment that its headers ask for, a power of two; a page when absent. */
+  readonly alignBytes?: number;
 }
 
 /** Where an image went, all in bytes. */
@@ -115,8 +117,18 @@ function reserve(space: AddressSpace, image: ElfImage, base: Vaddr | null): numb
   const [first] = image.segments;
   const last = image.segments[image.segments.length - 1];
   const nrBytes = pageEnd(last.vaddr + last.memBytes) - pageStart(first.vaddr);
-  const flags = base === null ? MAP_PRIVATE : MAP_PRIVATE | MAP_FIXED_NOREPLACE;
-  const start = space.mmap(base ?? 0, nrBytes, first.prot, flags, image.fileId, pageStart(first.offsetBytes));
+  const { alignBytes = PAGE_SIZE, fileId } = image;
+  const offsetBytes = pageStart(first.offsetBytes);
+  let place = base === null ? null : base - (base % alignBytes);
+  if (place === null) {
+    const found = space.mmap(0, nrBytes, first.prot, MAP_PRIVATE, fileId, offsetBytes);
+    if (found < 0) return found;
+    space.munmap(found, nrBytes);
+    if (found % alignBytes === 0) return found;
+    place = found - (found % alignBytes);
+  }
+  const flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE;
+  const start = space.mmap(place, nrBytes, first.prot, flags, fileId, offsetBytes);
   if (start >= 0) space.munmap(start, nrBytes);
   return start;
 }

@@ -19,6 +19,7 @@ import {
   type Pfn,
 } from "@pageframe/contracts";
 import { exitTask as leaveDirtied } from "@pageframe/pagecache";
+import { NO_FILE } from "@pageframe/vma";
 import { createMm, destroyMm, enterKernel } from "./create-mm.ts";
 import { dupMm } from "./fork.ts";
 import { enterKernelMode, exitToUserMode } from "../tlb/kpti.ts";
@@ -71,7 +72,7 @@ function copyProcess(sys: System, parent: Task): Task | number {
     destroyMm(sys, mm, parent.cpu);
     return copied;
   }
-  copyMmFlags(parent.mm, mm);
+  copyMmFlags(sys, parent.mm, mm);
   const child = createTaskStruct(sys, parent.name, parent.pid, mm, parent.process.fork(), parent.cpu, false);
   if (typeof child === "number") {
     destroyMm(sys, mm, parent.cpu);
@@ -186,8 +187,10 @@ function unlessKilled(sys: System, parent: Task, child: Task): Task | number {
 }
 
 /** What a forked address space takes over of its parent's settings (mmf_init_flags). */
-function copyMmFlags(parent: Mm, child: Mm): void {
+function copyMmFlags(sys: System, parent: Mm, child: Mm): void {
   child.image = { ...parent.image };
+  child.exeFileId = parent.exeFileId;
+  if (child.exeFileId !== NO_FILE) sys.files.holdProgram(child.exeFileId);
   child.dumpable = parent.dumpable;
   child.thpDisable = parent.thpDisable;
   child.mdwe = (parent.mdwe & PR_MDWE_NO_INHERIT) !== 0 ? 0 : parent.mdwe;

@@ -51,7 +51,7 @@ import {
   vpnOf,
 } from "@pageframe/contracts";
 import { NO_LINK, NO_MAPPING, NO_ZONE } from "@pageframe/memmap";
-import { NO_UFFD } from "@pageframe/vma";
+import { FMODE_WRITE, NO_UFFD } from "@pageframe/vma";
 import { expectedCr3, userOfPcid } from "../tlb/kpti.ts";
 import { linearPageIndex } from "../pages/pages.ts";
 import { auditDiskFiles } from "./audit-disk-files.ts";
@@ -213,9 +213,16 @@ function auditFiles(sys: System, mapped: MappedState): void {
   auditMappings(sys);
   const nrFiles = new Map<number, number>();
   const nrMappings = new Map<number, number>();
+  const nrPrograms = new Map<number, number>();
+  const writeCounts = new Map<number, number>();
   for (const mm of sys.mms) {
     if (mm === null) continue;
     const { pool } = mm.space;
+    if (mm.exeFileId >= 0) {
+      const { inode } = files.file(mm.exeFileId);
+      nrPrograms.set(mm.exeFileId, (nrPrograms.get(mm.exeFileId) ?? 0) + 1);
+      writeCounts.set(inode.id, (writeCounts.get(inode.id) ?? 0) - 1);
+    }
     for (let vma = mm.space.firstVma; vma !== NO_VMA; vma = mm.space.nextVma(vma)) {
       const fileId = pool.fileId[vma];
       if (fileId >= 0) nrMappings.set(fileId, (nrMappings.get(fileId) ?? 0) + 1);
@@ -223,7 +230,10 @@ function auditFiles(sys: System, mapped: MappedState): void {
   }
   for (const file of files.opened) {
     if (file === null) continue;
-    const nrRefs = (file.isOpen ? 1 : 0) + (nrMappings.get(file.id) ?? 0);
+    const nrHeld = (nrMappings.get(file.id) ?? 0) + (nrPrograms.get(file.id) ?? 0);
+    const nrRefs = (file.isOpen ? 1 : 0) + nrHeld;
+    if ((file.mode & FMODE_WRITE) !== 0)
+      writeCounts.set(file.inode.id, (writeCounts.get(file.inode.id) ?? 0) + 1);
     if (file.nrRefs !== nrRefs) bug(`file ${file.id} has ${file.nrRefs} references and ${nrRefs} owners`);
     if (files.inodes[file.inode.id] !== file.inode) bug(`file ${file.id} is open on an inode that is gone`);
     nrFiles.set(file.inode.id, (nrFiles.get(file.inode.id) ?? 0) + 1);
@@ -237,6 +247,9 @@ function auditFiles(sys: System, mapped: MappedState): void {
     if (inode === null) continue;
     const nrOpen = nrFiles.get(inode.id) ?? 0;
     if (inode.nrFiles !== nrOpen) bug(`inode ${inode.id} counts ${inode.nrFiles} open files of ${nrOpen}`);
+    const writeCount = writeCounts.get(inode.id) ?? 0;
+    if (inode.writeCount !== writeCount)
+      bug(`inode ${inode.id} counts ${inode.writeCount} writers of ${writeCount}`);
     if (nrOpen === 0 && inode.nrLinks === 0) bug(`inode ${inode.id} has neither a file nor a name`);
     for (const [pgoff, entry] of inode.swapped) {
       if (inode.pages.load(pgoff) !== NO_PFN)

@@ -10,7 +10,7 @@
  * Differs: Linux drops the old program before it maps the new one, and kills a task whose program does not fit; the
  * vectors on the stack are zeros, and characters of strings count as one byte each.
  */
-import { bug, E2BIG, EINTR, ENOMEM, PAGE_SIZE, type Vaddr } from "@pageframe/contracts";
+import { bug, E2BIG, EINTR, ENOMEM, PAGE_SIZE, type Vaddr, VM_EXEC } from "@pageframe/contracts";
 import {
   alignStack,
   isRandomised,
@@ -24,6 +24,7 @@ import { checkImage, type ElfImage, type LoadedImage, mapImage } from "../mm/elf
 import { exitTask, releaseMm } from "../mm/lifecycle.ts";
 import { mapVdso, NR_VDSO_FRAMES } from "../mm/special-mappings.ts";
 import { clearUser, copyToUser } from "../pages/uaccess.ts";
+import { closeExecFiles, openImages } from "./exec-files.ts";
 import { applyLimits } from "./prlimit.ts";
 import { type System } from "../system.ts";
 import { type Mm, SUID_DUMP_USER, type Task } from "../task.ts";
@@ -33,7 +34,8 @@ import { switchMm } from "../tlb/switch-mm.ts";
 export interface ExecLayout {
   /** Its path: the last part becomes the task's name. */
   readonly path: string;
-  readonly program: ElfImage;
+  /** Absent: the ELF file at that path, and the interpreter that it names, are opened and their headers read. */
+  readonly program?: ElfImage;
   /** Dynamic loader (PT_INTERP). A PIE without one is a loader itself, and goes where mmap puts it. */
   readonly interpreter?: ElfImage;
   /** Arguments, the path alone when absent; and environment. */
@@ -61,15 +63,37 @@ interface StackPlan {
   readonly strings: string;
 }
 
+/** A program that is there: files are open, headers are known. */
+interface LoadedProgram {
+  readonly program: ElfImage;
+  readonly interpreter: ElfImage | null;
+  readonly isStackExecutable: boolean;
+}
+
 /**
- * Executes a program. Returns 0, -ENOEXEC, -EINVAL or -E2BIG for what is no program, or -ENOMEM; then the old one runs on.
- * -EINTR when the task was killed for memory meanwhile.
+ * Executes a program. Returns 0, -ENOEXEC, -EINVAL or -E2BIG for what is no program, -ENOMEM, or for a program in a file what
+ * openImages() says; then the old one runs on. -EINTR when the task was killed for memory meanwhile.
  */
 export function sysExecve(sys: System, task: Task, layout: ExecLayout): number {
+  const { program, interpreter = null } = layout;
+  if (program !== undefined)
+    return execProgram(sys, task, layout, { program, interpreter, isStackExecutable: false });
+  const images = openImages(sys, task, layout.path);
+  if (typeof images === "number") return images;
+  const result = execProgram(sys, task, layout, images);
+  if (result === 0) {
+    task.mm.exeFileId = images.program.fileId;
+    sys.files.holdProgram(task.mm.exeFileId);
+  }
+  closeExecFiles(sys, images.files);
+  return result;
+}
+
+function execProgram(sys: System, task: Task, layout: ExecLayout, loaded: LoadedProgram): number {
   const mm = createMm(sys, task.cpu);
   if (typeof mm === "number") return mm;
   applyLimits(mm, task.process);
-  const built = buildImage(sys, task, mm, layout);
+  const built = buildImage(sys, task, mm, layout, loaded);
   if (typeof built === "number" || isKilled(task)) {
     destroyMm(sys, mm, task.cpu);
     return typeof built === "number" ? built : -EINTR;
@@ -92,9 +116,10 @@ function buildImage(
   task: Task,
   mm: Mm,
   layout: ExecLayout,
+  loadedProgram: LoadedProgram,
 ): { plan: StackPlan; zeroFrom: readonly Vaddr[] } | number {
   const { space } = mm;
-  const { program, interpreter } = layout;
+  const { program, interpreter, isStackExecutable } = loadedProgram;
   const taskSize = space.taskSizeVpn * PAGE_SIZE;
   const unsound = checkImage(program, taskSize) || (interpreter ? checkImage(interpreter, taskSize) : 0);
   if (unsound !== 0) return unsound;
@@ -105,7 +130,7 @@ function buildImage(
   mm.thpDisable = task.mm.thpDisable;
   space.isMergeAny = task.mm.space.isMergeAny;
 
-  const plan = setUpStack(sys, mm, layout, isRandom);
+  const plan = setUpStack(sys, mm, layout, isRandom, isStackExecutable);
   if (typeof plan === "number") return plan;
   // Two thirds up the address space, so that brk has room (ELF_ET_DYN_BASE).
   const dynBase = Math.floor(taskSize / 3) * 2;
@@ -135,7 +160,13 @@ function buildImage(
 }
 
 /** Maps the stack and says where what is on it goes; -E2BIG when the strings take more than a quarter of its limit. */
-function setUpStack(sys: System, mm: Mm, layout: ExecLayout, isRandom: boolean): StackPlan | number {
+function setUpStack(
+  sys: System,
+  mm: Mm,
+  layout: ExecLayout,
+  isRandom: boolean,
+  isExecutable: boolean,
+): StackPlan | number {
   const { space } = mm;
   const { path, args = [layout.path], env = [] } = layout;
   const strings = [...args, ...env, path].map((text) => `${text}\0`).join("");
@@ -147,6 +178,7 @@ function setUpStack(sys: System, mm: Mm, layout: ExecLayout, isRandom: boolean):
   const nrPages = Math.max(argPages, Math.min(limitPages, argPages + STACK_EXPAND_BYTES / PAGE_SIZE));
   const mapped = space.setupStack(topVpn, nrPages);
   if (mapped < 0) return mapped;
+  if (isExecutable) space.pool.vmFlags[space.firstVma] |= VM_EXEC;
   const aligned = alignStack(sys, argStart, isRandom) - PLATFORM_BYTES - RANDOM_BYTES;
   const nrWords = NR_AUXV_WORDS + (args.length + 1) + (env.length + 1) + 1;
   const unaligned = aligned - nrWords * WORD_BYTES;

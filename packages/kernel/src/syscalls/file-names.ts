@@ -14,6 +14,7 @@ import {
   ENOTDIR,
   ENOTEMPTY,
   EROFS,
+  ETXTBSY,
   EXDEV,
   type FileAttributes,
   type FileSystemStats,
@@ -82,9 +83,11 @@ export function sysOpen(sys: System, task: Task, path: string, openFlags: number
   const inode = getInode(sys, place.superBlock, fsIno);
   if (typeof inode === "number") return inode;
   if (inode.name === "" || inode.nrFiles === 0) inode.name = place.path;
-  if ((openFlags & O_DIRECT) !== 0 && inode.disk === null) {
+  const isDirectInVain = (openFlags & O_DIRECT) !== 0 && inode.disk === null;
+  const isBusyText = (isWrite || (openFlags & O_TRUNC) !== 0) && inode.writeCount < 0;
+  if (isDirectInVain || isBusyText) {
     putInode(sys, inode);
-    return -EINVAL;
+    return isBusyText ? -ETXTBSY : -EINVAL;
   }
   const fmode = (access === O_WRONLY ? 0 : FMODE_READ) | (isWrite ? FMODE_WRITE : 0);
   const file = sys.files.openInode(inode, fmode, NO_SHM_ID, openFlags & KEPT_FLAGS);
