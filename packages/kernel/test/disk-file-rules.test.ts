@@ -5,10 +5,14 @@ import {
   ENOTDIR,
   ENOTEMPTY,
   EROFS,
+  MADV_COLD,
+  MADV_PAGEOUT,
+  MAP_SHARED,
   O_CREAT,
   O_DIRECT,
   O_RDWR,
   PAGE_SIZE,
+  PROT_READ,
 } from "@pageframe/contracts";
 import { describe, expect, it } from "vitest";
 import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
@@ -30,6 +34,36 @@ describe("files on disks", () => {
     kernel.audit();
     expect(kernel.fsync(task, file)).toBe(0);
     expect(kernel.fstat(task, file)).toMatchObject({ nrSectors: 0 });
+  });
+
+  it.each([
+    ["MADV_PAGEOUT", MADV_PAGEOUT],
+    ["MADV_COLD", MADV_COLD],
+  ])("may be advised on by part of a large folio (%s)", (_, advice) => {
+    const { kernel, task } = bootWithDisk();
+    const nrPages = 64;
+    const file = kernel.open(task, "/mnt/a", O_RDWR | O_CREAT);
+    const bytes = Uint8Array.from({ length: nrPages * PAGE_SIZE }, (_byte, at) => (at >> 12) + 1);
+    expect(kernel.pwrite(task, file, bytes, 0)).toBe(bytes.length);
+    expect(kernel.fsync(task, file)).toBe(0);
+    expect(kernel.setSysctl("vm/drop_caches", "3")).toBe(0);
+    // Read in small steps it is read ahead, in ever larger folios.
+    for (let page = 0; page < nrPages; page += 4)
+      expect(kernel.pread(task, file, new Uint8Array(4 * PAGE_SIZE), page * PAGE_SIZE)).toBe(4 * PAGE_SIZE);
+    const address = kernel.mmap(task, 0, bytes.length, PROT_READ, MAP_SHARED, file, 0);
+    const readAll = (): void => {
+      for (let page = 0; page < nrPages; page++)
+        expect(kernel.read(task, address + page * PAGE_SIZE)).toBe(page + 1);
+    };
+    readAll();
+    for (const page of [1, 7, 33, 40]) {
+      expect(kernel.madvise(task, address + page * PAGE_SIZE, 5 * PAGE_SIZE, advice)).toBe(0);
+      kernel.audit();
+    }
+    readAll();
+    expect(kernel.madvise(task, address, bytes.length, advice)).toBe(0);
+    kernel.audit();
+    readAll();
   });
 
   // Linux 6.18, ext4: pread(fd, buffer, 160, 8192) of 8192 bytes is 0, and of 160 bytes at 0 is EINVAL.

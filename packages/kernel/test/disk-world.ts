@@ -76,6 +76,7 @@ const STEPS = {
   close: 2,
   read: 6,
   write: 8,
+  scan: 2,
   pread: 20,
   pwrite: 30,
   lseek: 4,
@@ -312,6 +313,11 @@ export class DiskWorld {
       case "read":
       case "pread":
         this.readFile(program, opening, name === "read");
+        return;
+      case "scan":
+        opening.position -= opening.position % SECTOR_SIZE;
+        this.expect("lseek", kernel.lseek(task, opening.id, opening.position, SEEK_SET), opening.position);
+        for (let nr = this.below(12); nr > 0 && !task.hasExited; nr--) this.readFile(program, opening, true);
         return;
       case "write":
       case "pwrite":
@@ -622,8 +628,9 @@ export class DiskWorld {
     if (this.isKilled(program, found)) return;
     this.expect("mmap", found, mayNot ? -EACCES : addressOf(page));
     if (mayNot) return;
+    const mapping = { file, isShared, isWritable, isSynced: isShared && access !== O_RDONLY };
     for (let at = 0; at < nr; at++) {
-      program.pages.set(page + at, { file, index: index + at, isShared, isWritable, own: null });
+      program.pages.set(page + at, { ...mapping, index: index + at, own: null });
     }
   }
 
@@ -707,8 +714,8 @@ export class DiskWorld {
     this.expect("msync", found, 0);
     if (flags !== MS_SYNC) return;
     for (let page = run.page; page < run.page + run.nr; page++) {
-      const { file, index, isShared } = program.pages.get(page)!;
-      if (isShared) this.promised(file, index);
+      const { file, index, isSynced } = program.pages.get(page)!;
+      if (isSynced) this.promised(file, index);
     }
   }
 

@@ -312,6 +312,8 @@ export interface PlainMapped {
   readonly index: number;
   readonly isShared: boolean;
   readonly isWritable: boolean;
+  /** Does msync() write it? Not where its file was opened for reading only: nobody could have written through it (VM_SHARED). */
+  readonly isSynced: boolean;
   own: OwnPage | null;
 }
 

@@ -370,7 +370,6 @@ export class PowerCutWorld extends DiskWorld {
       maxFilePages: 12,
       farPage: 20,
       weights: {
-        msync: 0,
         look: 4,
         pread: 4,
         read: 2,

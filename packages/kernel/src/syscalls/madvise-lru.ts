@@ -12,6 +12,7 @@ import {
   EVICT_NO_SWAP,
   EVICT_UNEVICTABLE,
   leafPfn,
+  NO_ENTRY,
   PAGES_PER_LEVEL,
   PG_ACTIVE,
   PG_ANON,
@@ -42,15 +43,17 @@ import {
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
+import { NO_LINK } from "@pageframe/memmap";
 import { NO_FILE } from "@pageframe/vma";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
+import { splitFolio } from "../filemap/split-folio.ts";
 import { isWritableByAll, shrinkInodes } from "../fs/inodes.ts";
 import { Evictor } from "../pages/evict.ts";
 import { countSwapEntries } from "../pages/pages.ts";
 import { freeSwapEntry, freeSwapOfPage } from "../pages/swap-pages.ts";
 import { readUnasked } from "../pages/swap-readahead.ts";
 import { type System } from "../system.ts";
-import { type Task } from "../task.ts";
+import { type Mm, type Task } from "../task.ts";
 
 /** Pages that one level-1 table maps. */
 const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
@@ -63,19 +66,29 @@ export function coldPages(sys: System, task: Task, vma: VmaId, startVpn: Vpn, en
   lru.drain(currentCpu);
   gather.begin(mm);
   const { cursor } = mm;
+  const torn: Pfn[] = [];
+  let pfn: Pfn = -1;
+  let batchEndVpn: Vpn = 0;
   cursor.reset(startVpn, endVpn);
   while (cursor.next()) {
     const { vpn, lo, hi } = cursor;
-    const pfn = soleLruPage(sys, lo, hi);
+    const isFirst = vpn >= batchEndVpn;
+    if (isFirst) {
+      const nrEntries = batchOf(sys, mm, vpn, endVpn, lo, hi);
+      batchEndVpn = vpn + nrEntries;
+      pfn = soleLruFolio(sys, mm, lo, hi, nrEntries, torn);
+    }
     if (pfn < 0) continue;
     if ((lo & PTE_A) !== 0) {
       cursor.set(lo & ~PTE_A, hi);
       gather.takeEntries(vpn, vpn + 1);
     }
+    if (!isFirst) continue;
     forgetUse(sys, pfn);
     lru.deactivatePage(pfn, currentCpu);
   }
   gather.finish();
+  splitFolios(sys, torn);
   return 0;
 }
 
@@ -90,10 +103,16 @@ export function pageoutPages(sys: System, task: Task, vma: VmaId, startVpn: Vpn,
   const { memmap, lru, currentCpu } = sys;
   lru.drain(currentCpu);
   const isolated: Pfn[] = [];
+  const torn: Pfn[] = [];
   const { cursor } = mm;
+  let batchEndVpn: Vpn = 0;
   cursor.reset(startVpn, endVpn);
   while (cursor.next()) {
-    const pfn = soleLruPage(sys, cursor.lo, cursor.hi);
+    const { vpn, lo, hi } = cursor;
+    if (vpn < batchEndVpn) continue;
+    const nrEntries = batchOf(sys, mm, vpn, endVpn, lo, hi);
+    batchEndVpn = vpn + nrEntries;
+    const pfn = soleLruFolio(sys, mm, lo, hi, nrEntries, isAnonOnly ? null : torn);
     if (pfn < 0 || (isAnonOnly && !memmap.hasFlags(pfn, PG_ANON))) continue;
     forgetUse(sys, pfn);
     if (memmap.hasFlags(pfn, PG_UNEVICTABLE)) continue;
@@ -101,6 +120,7 @@ export function pageoutPages(sys: System, task: Task, vma: VmaId, startVpn: Vpn,
     isolated.push(pfn);
   }
   reclaimPages(sys, isolated);
+  splitFolios(sys, torn);
   return 0;
 }
 
@@ -177,12 +197,67 @@ function mayPageoutFile(sys: System, task: Task, vma: VmaId): boolean {
   return space.isPrivileged || (inode.isShmem && inode.nrLinks === 0) || isWritableByAll(inode);
 }
 
-/** Page of an entry if it is on an LRU list and nobody else maps it; -1 otherwise. */
-function soleLruPage(sys: System, lo: number, hi: number): Pfn {
-  if (!pteIsPresent(lo) || (lo & PTE_SPECIAL) !== 0) return -1;
-  const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
+/** Entries from `vpn` on, below `endVpn`, that map pages of one folio in a row (folio_pte_batch); 1 for an entry without one. */
+function batchOf(sys: System, mm: Mm, vpn: Vpn, endVpn: Vpn, lo: number, hi: number): number {
+  if (!pteIsPresent(lo) || (lo & PTE_SPECIAL) !== 0) return 1;
   const { memmap } = sys;
-  return memmap.hasFlags(pfn, PG_LRU) && memmap.mapcount[pfn] === 1 ? pfn : -1;
+  const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
+  const head = memmap.compoundHead(pfn);
+  const nrLeft = memmap.nrFolioPages(head) - (pfn - head);
+  if (nrLeft === 1) return 1;
+  const { pageTable } = mm;
+  const nrMost = Math.min(nrLeft, endVpn - vpn, PMD_PAGES - (vpn % PMD_PAGES));
+  let nrEntries = 1;
+  for (; nrEntries < nrMost; nrEntries++) {
+    const entry = pageTable.findEntry(vpn + nrEntries);
+    if (entry === NO_ENTRY) break;
+    const lo = pageTable.entryLo(entry);
+    if (!pteIsPresent(lo) || leafPfn(lo, pageTable.entryHi(entry), PT_LEVEL_PTE) !== pfn + nrEntries) break;
+  }
+  return nrEntries;
+}
+
+/**
+ * Folio of `nrEntries` entries that begin with one, if it is on an LRU list and nothing else maps it; -1 otherwise. A folio of
+ * which the range has only a part goes to `torn`, if there is such a list, unless others map it too.
+ */
+function soleLruFolio(
+  sys: System,
+  mm: Mm,
+  lo: number,
+  hi: number,
+  nrEntries: number,
+  torn: Pfn[] | null,
+): Pfn {
+  if (!pteIsPresent(lo) || (lo & PTE_SPECIAL) !== 0) return -1;
+  const { memmap } = sys;
+  const head = memmap.compoundHead(leafPfn(lo, hi, PT_LEVEL_PTE));
+  if (nrEntries < memmap.nrFolioPages(head)) {
+    if (torn !== null && !torn.includes(head) && !isMappedByOthers(sys, mm, head)) torn.push(head);
+    return -1;
+  }
+  return memmap.hasFlags(head, PG_LRU) && memmap.folioMapcount(head) === nrEntries ? head : -1;
+}
+
+/** Does another address space map a page of a folio (folio_maybe_mapped_shared)? */
+function isMappedByOthers(sys: System, mm: Mm, head: Pfn): boolean {
+  const { memmap, rmap } = sys;
+  const end = head + memmap.nrFolioPages(head);
+  for (let page = head; page < end; page++) {
+    for (let link = rmap.head[page]; link !== NO_LINK; link = rmap.linkNext[link]) {
+      if (rmap.linkMm[link] !== mm.id) return true;
+    }
+  }
+  return false;
+}
+
+/** Splits folios of files of which advice meant a part. */
+function splitFolios(sys: System, folios: readonly Pfn[]): void {
+  const { memmap } = sys;
+  for (const folio of folios) {
+    if (memmap.compoundOrder(folio) > 0)
+      splitFolio(sys, sys.files.inode(memmap.mapping[folio]), folio, memmap.index[folio], true);
+  }
 }
 
 /** Clears what says that a page is in use. */
