@@ -9,6 +9,7 @@
 import { bug, EACCES, EINVAL, ENOENT, PAGE_SIZE } from "@pageframe/contracts";
 import { dropCaches } from "./files/drop-caches.ts";
 import { type System } from "./system.ts";
+import { isDirtySetting, readDirtySetting, writeDirtySetting } from "./writeback/dirty-settings.ts";
 
 const INT_MAX = 0x7fffffff;
 const INT_MIN = -0x80000000;
@@ -19,6 +20,14 @@ const ULONG_MAX = 2 ** 64 - 1;
 const RANGES: Readonly<Record<string, { min: number; max: number; isWriteOnly?: boolean }>> = {
   "kernel/randomize_va_space": { min: INT_MIN, max: INT_MAX },
   "vm/admin_reserve_kbytes": { min: 0, max: ULONG_MAX },
+  // What these take is in @pageframe/pagecache: another range would be one more truth.
+  "vm/dirty_background_bytes": { min: -ULONG_MAX, max: ULONG_MAX },
+  "vm/dirty_background_ratio": { min: -ULONG_MAX, max: ULONG_MAX },
+  "vm/dirty_bytes": { min: -ULONG_MAX, max: ULONG_MAX },
+  "vm/dirty_expire_centisecs": { min: -ULONG_MAX, max: ULONG_MAX },
+  "vm/dirty_ratio": { min: -ULONG_MAX, max: ULONG_MAX },
+  "vm/dirty_writeback_centisecs": { min: -ULONG_MAX, max: ULONG_MAX },
+  "vm/dirtytime_expire_seconds": { min: -ULONG_MAX, max: ULONG_MAX },
   "vm/drop_caches": { min: 1, max: 4, isWriteOnly: true },
   "vm/max_map_count": { min: 0, max: INT_MAX },
   "vm/mmap_min_addr": { min: 0, max: ULONG_MAX },
@@ -40,7 +49,7 @@ export function readSysctl(sys: System, name: string): string | number {
   return RANGES[name].isWriteOnly === true ? -EACCES : String(get(sys, name));
 }
 
-/** Sets a setting. Returns 0, -ENOENT for an unknown key, -EINVAL for a value that is no number or out of range. */
+/** Sets a setting. Returns 0, -ENOENT for an unknown key, -EINVAL for a value that is no number or out of range, -ERANGE for too many bytes. */
 export function writeSysctl(sys: System, name: string, text: string): number {
   if (!Object.hasOwn(RANGES, name)) return -ENOENT;
   const word = /^\s*(\S*)/.exec(text)![1];
@@ -48,6 +57,7 @@ export function writeSysctl(sys: System, name: string, text: string): number {
   const value = parseNumber(word);
   const { min, max } = RANGES[name];
   if (Number.isNaN(value) || value < min || value > max) return -EINVAL;
+  if (isDirtySetting(name)) return writeDirtySetting(sys, name, value);
   set(sys, name, value);
   return 0;
 }
@@ -68,6 +78,7 @@ function parseNumber(word: string): number {
 
 function get(sys: System, name: string): number {
   const { vmCommit, sysctls } = sys;
+  if (isDirtySetting(name)) return readDirtySetting(sys, name);
   switch (name) {
     case "kernel/randomize_va_space":
       return sysctls.randomizeVaSpace;

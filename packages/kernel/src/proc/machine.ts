@@ -30,6 +30,7 @@ import {
   VMALLOC_TOTAL_KIB_5_LEVELS,
 } from "@pageframe/procfs";
 import { type System } from "../system.ts";
+import { globalDirtyLimits } from "../writeback/dirty-limits.ts";
 
 const KIB = 1024;
 
@@ -132,7 +133,8 @@ function wmarkLowPages(sys: System): number {
   return sys.frames.zones.reduce((sum, zone) => sum + zone.watermarks[WMARK_LOW], 0);
 }
 
-/** In the order of VMSTAT_COMPUTED_NAMES: no dirty thresholds without writeback; the memmap came with boot. */
+/** In the order of VMSTAT_COMPUTED_NAMES; the memmap came with boot. */
 function computedStats(sys: System): number[] {
-  return [0, 0, 0, Math.ceil((sys.memmap.nrFrames * STRUCT_PAGE_BYTES) / PAGE_SIZE)];
+  const { thresh, bgThresh } = globalDirtyLimits(sys);
+  return [thresh, bgThresh, 0, Math.ceil((sys.memmap.nrFrames * STRUCT_PAGE_BYTES) / PAGE_SIZE)];
 }
