@@ -29,6 +29,7 @@ const CAUSE_LABELS: Readonly<Record<string, string>> = {
   tlbFlushAll: "flushing TLBs",
   tlbIpi: "TLB interrupts",
   cr3Write: "CR3 writes (KPTI)",
+  ioWait: "waiting for I/O",
 };
 
 /** Characters of a table without rules: columns two spaces apart. */

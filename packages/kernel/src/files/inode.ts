@@ -4,6 +4,7 @@
  * include/linux/blk_types.h, struct block_device; include/linux/buffer_head.h.
  */
 import {
+  type BlockBackend,
   type BlockBuffer,
   type BlockDevice,
   type FileReadaheadState,
@@ -114,6 +115,8 @@ export class Disk {
   /** As users write it, such as `vda`. */
   readonly name: string;
   readonly device: BlockDevice;
+  /** Where its bytes lie, behind the queue. */
+  readonly backend: BlockBackend;
   /** Its own inode: page `n` is block `n` (bd_mapping). */
   readonly inode: Inode;
   /** Buffers that are in memory, by block; each has a page of `inode`. */
@@ -123,10 +126,18 @@ export class Disk {
   /** Superblock that is mounted from it (index into `sys.mounts`), or -1. */
   mountedAt = -1;
 
-  constructor(id: number, name: string, device: BlockDevice, inode: Inode, bdi: BackingDevice) {
+  constructor(
+    id: number,
+    name: string,
+    device: BlockDevice,
+    backend: BlockBackend,
+    inode: Inode,
+    bdi: BackingDevice,
+  ) {
     this.id = id;
     this.name = name;
     this.device = device;
+    this.backend = backend;
     this.inode = inode;
     this.bdi = bdi;
   }

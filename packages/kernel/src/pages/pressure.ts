@@ -18,7 +18,7 @@ import {
   TP_MARK_VICTIM,
   VM_SHARED,
 } from "@pageframe/contracts";
-import { completeIo } from "../disk/io.ts";
+import { completeIo, waitForAnyDisk } from "../disk/io.ts";
 import { shrinkInodes } from "../fs/inodes.ts";
 import { enterKernelMode, exitToUserMode } from "../tlb/kpti.ts";
 import { exitTask } from "../mm/lifecycle.ts";
@@ -50,9 +50,17 @@ export class MemoryPressure implements MemoryPressureHandler {
 
   outOfMemory(_gfp: Gfp, order: Order): boolean {
     if (order > PAGE_ALLOC_COSTLY_ORDER) return false;
-    if (drainWaitingPages(this.sys)) return true;
+    if (drainWaitingPages(this.sys) || waitForIo(this.sys)) return true;
     return killVictim(this.sys) !== null;
   }
+}
+
+/**
+ * Waits for I/O in flight, whose pages reclaim may take when it is over; false when there is none. Reclaim in Linux sleeps and
+ * comes again before it gives up (should_reclaim_retry, reclaim_throttle).
+ */
+function waitForIo(sys: System): boolean {
+  return sys.nrBiosInFlight > 0 && waitForAnyDisk(sys);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Checks that memory gives back what was written to it: stamps pages when they are written and looks at them when they
- * are read. For tests and `--verify`; cold.
+ * are read. What mappings of files show is compared with models of the files. For tests and `--verify`; cold.
  */
 import {
   bug,
@@ -11,28 +11,45 @@ import {
   pteIsPresent,
   leafPfn,
   PT_LEVEL_PTE,
+  VM_SHARED,
+  type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
+import { type FileModel } from "./file-model.ts";
 import { initialFileByte } from "../files/files.ts";
+import { type Inode } from "../files/inode.ts";
 import { type Kernel } from "../kernel.ts";
+import { type ReplayFiles } from "./replay-files.ts";
 import { type Task } from "../task.ts";
 
 /** Offsets in a page that carry the stamp's four bytes, at both ends; and one that nobody writes. */
 const STAMP_OFFSETS = [0, PAGE_SIZE - 8];
+const STAMP_BYTES = 4;
 const UNTOUCHED_OFFSET = PAGE_SIZE / 2;
+/** A byte that nothing is known of. */
+const UNKNOWN = -1;
+
+/** What a page of the program's own holds: its stamp, and the byte that nobody wrote when it became its own. */
+interface Stamp {
+  readonly stamp: number;
+  readonly untouched: number;
+}
 
 /** Remembers what each page of one task must hold. */
 export class ContentsVerifier {
   private readonly kernel: Kernel;
   private readonly task: Task;
-  private readonly stamps = new Map<Vpn, number>();
+  /** Files of the replay; null when it has none. */
+  private readonly files: ReplayFiles | null;
+  private readonly stamps = new Map<Vpn, Stamp>();
   private nrWrites = 0;
   /** Pages that were looked at. */
   nrChecks = 0;
 
-  constructor(kernel: Kernel, task: Task) {
+  constructor(kernel: Kernel, task: Task, files: ReplayFiles | null = null) {
     this.kernel = kernel;
     this.task = task;
+    this.files = files;
   }
 
   /** The page was just written: puts a new stamp in. */
@@ -41,10 +58,16 @@ export class ContentsVerifier {
     const stamp = (Math.imul(++this.nrWrites, 0x9e3779b1) ^ vpn) | 1;
     const { contents } = this.kernel.sys;
     const pfn = this.frameOf(vpn);
+    const shared = this.sharedFileAt(vpn);
+    const untouched = shared === null ? this.expectedByte(vpn, UNTOUCHED_OFFSET) : UNKNOWN;
     for (const start of STAMP_OFFSETS) {
-      for (let at = 0; at < 4; at++) contents.writeByte(pfn, start + at, (stamp >>> (8 * at)) & 0xff);
+      for (let at = start; at < start + STAMP_BYTES; at++) {
+        const byte = stampByte(stamp, at - start);
+        contents.writeByte(pfn, at, byte);
+        shared?.model?.setByte(shared.startByte + at, byte);
+      }
     }
-    this.stamps.set(vpn, stamp);
+    if (shared === null) this.stamps.set(vpn, { stamp, untouched });
   }
 
   /** The page was just read: compares. */
@@ -57,10 +80,20 @@ export class ContentsVerifier {
     for (let page = vpn; page < vpn + nrPages; page++) this.stamps.delete(page);
   }
 
+  /** A file was cut off: the program's own copies of pages behind its end are gone too. O(pages that were written). */
+  truncated(fileId: number, sizeBytes: number): void {
+    for (const vpn of [...this.stamps.keys()]) {
+      const vma = this.vmaOf(vpn);
+      const inode = this.inodeOf(vma);
+      if (inode === null || this.files?.fileIdOf(inode.id) !== fileId) continue;
+      if (this.pgoffOf(vma, vpn) * PAGE_SIZE >= sizeBytes) this.stamps.delete(vpn);
+    }
+  }
+
   /** Pages moved to another address (mremap). */
   move(fromVpn: Vpn, toVpn: Vpn, nrPages: number): void {
     if (fromVpn === toVpn) return;
-    const moved: [Vpn, number][] = [];
+    const moved: [Vpn, Stamp][] = [];
     for (let page = 0; page < nrPages; page++) {
       const stamp = this.stamps.get(fromVpn + page);
       if (stamp !== undefined) moved.push([toVpn + page, stamp]);
@@ -70,38 +103,64 @@ export class ContentsVerifier {
   }
 
   private check(vpn: Vpn): void {
-    const { contents } = this.kernel.sys;
     const pfn = this.frameOf(vpn);
-    const stamp = this.stamps.get(vpn);
     this.nrChecks++;
     for (const start of STAMP_OFFSETS) {
-      for (let at = 0; at < 4; at++) {
-        const expected =
-          stamp === undefined ? this.initialByte(vpn, start + at) : (stamp >>> (8 * at)) & 0xff;
-        this.compare(vpn, start + at, contents.readByte(pfn, start + at), expected);
-      }
+      for (let at = start; at < start + STAMP_BYTES; at++) this.compare(vpn, pfn, at);
     }
-    const expected = this.initialByte(vpn, UNTOUCHED_OFFSET);
-    this.compare(vpn, UNTOUCHED_OFFSET, contents.readByte(pfn, UNTOUCHED_OFFSET), expected);
+    this.compare(vpn, pfn, UNTOUCHED_OFFSET);
   }
 
-  private compare(vpn: Vpn, offset: number, found: number, expected: number): void {
-    if (found !== expected) {
+  private compare(vpn: Vpn, pfn: Pfn, offset: number): void {
+    const expected = this.expectedByte(vpn, offset);
+    const found = this.kernel.sys.contents.readByte(pfn, offset);
+    if (expected !== UNKNOWN && found !== expected) {
       bug(`vpn 0x${vpn.toString(16)} holds ${found} at offset ${offset}; ${expected} was written there`);
     }
   }
 
-  /** What a byte of a page is before anybody writes it. */
-  private initialByte(vpn: Vpn, offset: number): number {
-    const { space } = this.task.mm;
-    const vma = space.findVma(vpn);
-    if (vma === NO_VMA) return 0;
-    const { pool } = space;
-    const fileId = pool.fileId[vma];
-    if (fileId < 0) return 0;
-    const inode = this.kernel.sys.files.inodeOf(fileId);
-    if (inode.isShmem) return 0;
-    return initialFileByte(inode.id, pool.pgoff[vma] + (vpn - pool.startVpn[vma]), offset);
+  /** What a byte of a page must be. */
+  private expectedByte(vpn: Vpn, offset: number): number {
+    const own = this.stamps.get(vpn);
+    if (own !== undefined) {
+      const start = STAMP_OFFSETS.find((at) => offset >= at && offset < at + STAMP_BYTES);
+      return start === undefined ? own.untouched : stampByte(own.stamp, offset - start);
+    }
+    const vma = this.vmaOf(vpn);
+    const inode = this.inodeOf(vma);
+    if (inode === null || inode.isShmem) return 0;
+    const pgoff = this.pgoffOf(vma, vpn);
+    if (inode.kind === "generated") return initialFileByte(inode.id, pgoff, offset);
+    const model = this.files?.modelOf(inode.id) ?? null;
+    const at = pgoff * PAGE_SIZE + offset;
+    // Behind the end, who maps the last page may have written.
+    return model === null || at >= model.sizeBytes ? UNKNOWN : model.byteAt(at);
+  }
+
+  /** Where a page lies in a file on a disk that others see the writes of, or null. */
+  private sharedFileAt(vpn: Vpn): { model: FileModel | null; startByte: number } | null {
+    const vma = this.vmaOf(vpn);
+    const inode = this.inodeOf(vma);
+    if (inode?.kind !== "disk") return null;
+    if ((this.task.mm.space.pool.vmFlags[vma] & VM_SHARED) === 0) return null;
+    return {
+      model: this.files?.modelOf(inode.id) ?? null,
+      startByte: this.pgoffOf(vma, vpn) * PAGE_SIZE,
+    };
+  }
+
+  private vmaOf(vpn: Vpn): VmaId {
+    return this.task.mm.space.findVma(vpn);
+  }
+
+  private inodeOf(vma: VmaId): Inode | null {
+    const fileId = vma === NO_VMA ? -1 : this.task.mm.space.pool.fileId[vma];
+    return fileId < 0 ? null : this.kernel.sys.files.inodeOf(fileId);
+  }
+
+  private pgoffOf(vma: VmaId, vpn: Vpn): number {
+    const { pool } = this.task.mm.space;
+    return pool.pgoff[vma] + (vpn - pool.startVpn[vma]);
   }
 
   private frameOf(vpn: Vpn): Pfn {
@@ -111,4 +170,8 @@ export class ContentsVerifier {
       bug(`vpn 0x${vpn.toString(16)} was accessed and is not there`);
     return leafPfn(pageTable.entryLo(entry), pageTable.entryHi(entry), PT_LEVEL_PTE);
   }
+}
+
+function stampByte(stamp: number, at: number): number {
+  return (stamp >>> (8 * at)) & 0xff;
 }

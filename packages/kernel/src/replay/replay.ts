@@ -7,23 +7,28 @@
  */
 import {
   bug,
-  CLONE_THREAD,
   type CpuId,
   EINVAL,
+  ENOENT,
+  ENOMEM,
   KernelError,
   MAP_ANONYMOUS,
   MAP_FIXED,
   MAP_FIXED_NOREPLACE,
   MAP_HUGETLB,
   MAP_PRIVATE,
+  MAP_SHARED,
   MADV_DONTNEED,
   MADV_DONTNEED_LOCKED,
   MADV_FREE,
   MADV_GUARD_INSTALL,
   MADV_REMOVE,
+  type MmapEvent,
+  type MremapEvent,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
   PAGE_SIZE,
+  PROT_WRITE,
   pagesOfBytes,
   RUN_WRITE,
   runKind,
@@ -40,6 +45,9 @@ import {
 import { OVERCOMMIT_ALWAYS } from "@pageframe/vma";
 import { ContentsVerifier } from "./contents-verifier.ts";
 import { type Kernel } from "../kernel.ts";
+import { prepareFiles } from "./prepare-files.ts";
+import { type NamedFileEvent, type ReplayFiles } from "./replay-files.ts";
+import { ReplayTasks } from "./replay-tasks.ts";
 import { type Task, type TaskSignal } from "../task.ts";
 import { CAUSE_NAMES } from "../time.ts";
 
@@ -54,6 +62,8 @@ const DISCARDING_ADVICE: ReadonlySet<number> = new Set([
 
 /** How a trace is replayed. */
 export interface ReplayOptions {
+  /** Whether the page cache is empty at first, or holds the trace's files as far as they fit; default cold. */
+  readonly start?: "cold" | "warm";
   /** CPU that the program runs on; default 0. */
   readonly cpu?: CpuId;
   /** Stamps and checks contents; the kernel's contents must not be `none`. Default false. */
@@ -88,15 +98,14 @@ export class Replay {
   readonly task: Task;
   private readonly source: TraceSource;
   private readonly verifier: ContentsVerifier | null;
-  /** Ids of the trace's files on this kernel. */
-  private readonly fileIds: number[];
+  private readonly tasks: ReplayTasks;
+  /** Files of the trace; null when it has none. */
+  private readonly files: ReplayFiles | null;
   private readonly eventsAtStart: Float64Array;
   private readonly spentAtStart: Float64Array;
   private readonly oomKillsAtStart: number;
   private readonly mmuAtStart: readonly number[];
   private readonly failed: string[] = [];
-  /** Threads of other processes than the first: their calls are left out. */
-  private readonly otherTids = new Set<number>();
   private signal: TaskSignal | null = null;
   private hasEnded = false;
   /** Runs replayed so far. */
@@ -113,6 +122,7 @@ export class Replay {
         'verify needs RAM with bytes, and contents is "none"; sparse or dense would work',
       );
     }
+    this.files = metadata.files.length === 0 ? null : prepareFiles(kernel, metadata, options);
     this.eventsAtStart = kernel.sys.vmstat.events.slice();
     this.spentAtStart = kernel.sys.time.spentNs.slice();
     this.oomKillsAtStart = kernel.sys.nrOomKills;
@@ -121,8 +131,8 @@ export class Replay {
     // What succeeded when it was recorded must not fail for the size of this machine.
     kernel.sys.vmCommit.overcommitMemory = OVERCOMMIT_ALWAYS;
     this.task = kernel.spawn(programName(metadata.command), cpu);
-    this.verifier = options.verify === true ? new ContentsVerifier(kernel, this.task) : null;
-    this.fileIds = metadata.files.map((file) => kernel.openFile(file.name));
+    this.tasks = new ReplayTasks(kernel, this.task);
+    this.verifier = options.verify === true ? new ContentsVerifier(kernel, this.task, this.files) : null;
     this.task.mm.space.startBrk = metadata.startBrk;
     this.task.mm.space.brkAddress = metadata.startBrk;
     for (const region of metadata.initialRegions) {
@@ -154,8 +164,13 @@ export class Replay {
       this.checkRuns(block.words, block.nrRuns);
       this.verifiedRuns(block.words, block.nrRuns);
     }
-    if (this.signal !== null || this.task.hasExited) this.hasEnded = true;
+    if (this.signal !== null || this.isOver()) this.hasEnded = true;
     return !this.hasEnded;
+  }
+
+  /** Was the program killed, with nobody left whose calls the recording may have? */
+  private isOver(): boolean {
+    return this.task.hasExited && this.tasks.all.every(({ hasExited }) => hasExited);
   }
 
   /** Replays the rest. */
@@ -180,8 +195,8 @@ export class Replay {
       vmstat,
       oomKills: sys.nrOomKills - this.oomKillsAtStart,
       peakRssPages: task.mm.peakRss,
-      minorFaults: task.nrMinorFaults,
-      majorFaults: task.nrMajorFaults,
+      minorFaults: this.tasks.all.reduce((sum, { nrMinorFaults }) => sum + nrMinorFaults, 0),
+      majorFaults: this.tasks.all.reduce((sum, { nrMajorFaults }) => sum + nrMajorFaults, 0),
       timeNs: Object.fromEntries(
         CAUSE_NAMES.map((name, cause) => [name, sys.time.spentNs[cause] - this.spentAtStart[cause]]),
       ),
@@ -197,13 +212,18 @@ export class Replay {
       return;
     }
     const isFile = region.fileId >= 0;
+    const file = isFile ? this.fileFor(this.task, region.fileId, false) : -1;
+    if (isFile && file < 0) {
+      this.expect("open", file);
+      return;
+    }
     const result = this.kernel.mmap(
       this.task,
       region.startVpn * PAGE_SIZE,
       region.nrPages * PAGE_SIZE,
       region.prot,
       MAP_PRIVATE | MAP_FIXED | (isFile ? 0 : MAP_ANONYMOUS),
-      isFile ? this.fileIds[region.fileId] : -1,
+      file,
       region.filePgoff * PAGE_SIZE,
     );
     this.expect("mmap", result);
@@ -240,67 +260,101 @@ export class Replay {
   }
 
   private syscall(event: SyscallEvent): void {
-    const { kernel, task } = this;
-    if (this.otherTids.has(event.tid)) {
-      if (event.name === "clone") this.otherTids.add(event.childTid);
-      return;
-    }
+    const { kernel } = this;
+    const task = this.tasks.taskOf(event.tid);
+    if (task === null) return;
     switch (event.name) {
-      case "mmap": {
-        const isFile = event.fileId >= 0 && (event.flags & MAP_ANONYMOUS) === 0;
-        const kept = event.flags & ~(MAP_FIXED_NOREPLACE | MAP_HUGETLB);
-        const flags = kept | MAP_FIXED | (isFile ? 0 : MAP_ANONYMOUS);
-        this.forget(event.result, event.lengthBytes);
-        const fileId = isFile ? this.fileIds[event.fileId] : -1;
-        const offset = isFile ? event.offsetBytes : 0;
-        this.expect(
-          "mmap",
-          kernel.mmap(task, event.result, event.lengthBytes, event.prot, flags, fileId, offset),
-        );
+      case "mmap":
+        this.mmap(task, event);
         break;
-      }
       case "munmap":
-        this.forget(event.address, event.lengthBytes);
+        this.forget(task, event.address, event.lengthBytes);
         this.expect("munmap", kernel.munmap(task, event.address, event.lengthBytes));
         break;
       case "mprotect":
         this.expect("mprotect", kernel.mprotect(task, event.address, event.lengthBytes, event.prot));
         break;
-      case "brk": {
-        const { brkAddress } = task.mm.space;
-        if (event.result < brkAddress) this.forget(event.result, brkAddress - event.result);
-        if (event.address !== 0)
-          this.expect("brk", kernel.brk(task, event.result) === event.result ? 0 : -12);
+      case "brk":
+        this.brk(task, event.address, event.result);
         break;
-      }
       case "mremap":
-        this.mremap(event.address, event.oldLengthBytes, event.newLengthBytes, event.result);
+        this.mremap(task, event);
         break;
       case "madvise":
-        if (DISCARDING_ADVICE.has(event.advice)) this.forget(event.address, event.lengthBytes);
+        if (DISCARDING_ADVICE.has(event.advice)) this.forget(task, event.address, event.lengthBytes);
         kernel.madvise(task, event.address, event.lengthBytes, event.advice);
         break;
+      case "msync":
+        this.expect("msync", kernel.msync(task, event.address, event.lengthBytes, event.flags));
+        break;
       case "exit_group":
-        this.hasEnded = true;
+        if (!this.tasks.exitGroup(event.tid, event.status)) this.hasEnded = true;
         break;
       case "clone":
-        if ((event.flags & CLONE_THREAD) === 0) this.otherTids.add(event.childTid);
+        this.expect("clone", this.tasks.clone(task, event));
+        break;
+      case "sync":
+        kernel.sync(task);
         break;
       default:
-        // Calls on files.
-        break;
+        this.fileCall(task, event);
     }
   }
 
-  /** Grows, shrinks or moves a mapping to where the recording found it. */
-  private mremap(address: number, oldBytes: number, newBytes: number, result: number): void {
-    this.verifier?.move(
-      vpnOfAddress(address),
-      vpnOfAddress(result),
-      pagesOfBytes(Math.min(oldBytes, newBytes)),
+  private fileCall(task: Task, event: NamedFileEvent): void {
+    if (this.files === null) return;
+    this.expect(event.name, this.files.call(task, event));
+    if (event.name === "truncate") this.verifier?.truncated(event.fileId, event.lengthBytes);
+    if (event.name === "execve") {
+      if (task.mm === this.task.mm) this.forget(task, 0, TASK_SIZE_VPN * PAGE_SIZE);
+      this.expect("execve", this.tasks.exec(task));
+    }
+  }
+
+  private mmap(task: Task, event: MmapEvent): void {
+    const { prot } = event;
+    const isFile = event.fileId >= 0 && (event.flags & MAP_ANONYMOUS) === 0;
+    const kept = event.flags & ~(MAP_FIXED_NOREPLACE | MAP_HUGETLB);
+    const flags = kept | MAP_FIXED | (isFile ? 0 : MAP_ANONYMOUS);
+    this.forget(task, event.result, event.lengthBytes);
+    const isSharedWrite = (flags & (MAP_SHARED | MAP_PRIVATE)) !== MAP_PRIVATE && (prot & PROT_WRITE) !== 0;
+    const file = isFile ? this.fileFor(task, event.fileId, isSharedWrite) : -1;
+    const offset = isFile ? event.offsetBytes : 0;
+    this.expect(
+      "mmap",
+      isFile && file < 0
+        ? file
+        : this.kernel.mmap(task, event.result, event.lengthBytes, prot, flags, file, offset),
     );
+  }
+
+  private fileFor(task: Task, fileId: number, isWrite: boolean): number {
+    return this.files?.descriptorOf(task, fileId, isWrite) ?? -ENOENT;
+  }
+
+  private brk(task: Task, address: number, result: number): void {
+    const { space } = task.mm;
+    // A program that was executed during the recording first asks where its heap begins.
+    if (space.startBrk === 0) {
+      space.startBrk = address === 0 ? result : Math.min(address, result);
+      space.brkAddress = space.startBrk;
+    }
+    if (result < space.brkAddress) this.forget(task, result, space.brkAddress - result);
+    if (address !== 0) this.expect("brk", this.kernel.brk(task, result) === result ? 0 : -ENOMEM);
+  }
+
+  /** Grows, shrinks or moves a mapping to where the recording found it. */
+  private mremap(task: Task, event: MremapEvent): void {
+    const { address, oldLengthBytes, newLengthBytes, result } = event;
+    if (task.mm === this.task.mm) {
+      this.verifier?.move(
+        vpnOfAddress(address),
+        vpnOfAddress(result),
+        pagesOfBytes(Math.min(oldLengthBytes, newLengthBytes)),
+      );
+    }
     const flags = result === address ? 0 : MREMAP_MAYMOVE | MREMAP_FIXED;
-    this.expect("mremap", this.kernel.mremap(this.task, address, oldBytes, newBytes, flags, result));
+    this.expect("mremap", this.kernel.mremap(task, address, oldLengthBytes, newLengthBytes, flags, result));
   }
 
   /** Run by run: the page is accessed, then its bytes are written or checked. */
@@ -321,8 +375,8 @@ export class Replay {
     }
   }
 
-  private forget(address: number, lengthBytes: number): void {
-    this.verifier?.forget(vpnOfAddress(address), pagesOfBytes(lengthBytes));
+  private forget(task: Task, address: number, lengthBytes: number): void {
+    if (task.mm === this.task.mm) this.verifier?.forget(vpnOfAddress(address), pagesOfBytes(lengthBytes));
   }
 
   private expect(name: string, result: number): void {

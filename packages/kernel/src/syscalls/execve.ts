@@ -105,6 +105,19 @@ function execProgram(sys: System, task: Task, layout: ExecLayout, loaded: Loaded
   return isKilled(task) ? -EINTR : 0;
 }
 
+/**
+ * Ends the program of a task and leaves it an address space without mappings: for a recording that does not tell what the next
+ * program maps. Returns 0 or -ENOMEM; then the old one runs on.
+ */
+export function sysExecveEmpty(sys: System, task: Task): number {
+  const mm = createMm(sys, task.cpu);
+  if (typeof mm === "number") return mm;
+  applyLimits(mm, task.process);
+  killOtherThreads(sys, task);
+  adoptMm(sys, task, mm);
+  return 0;
+}
+
 /** Was the task killed for memory, maybe by the last step? */
 function isKilled(task: Task): boolean {
   return task.killedBy !== null;

@@ -15,10 +15,15 @@ import {
   sysPwrite,
   sysLseek,
   sysRead,
+  sysReadTo,
+  sysSyncFileRange,
   sysUnlinkTmpfs,
   sysWrite,
+  sysWriteFrom,
 } from "./files.ts";
 import { type ShmidDs, shmStat, sysShmat, sysShmctl, sysShmdt, sysShmget } from "./shm.ts";
+import { type ReadSink } from "../filemap/read.ts";
+import { type WriteSource } from "../filemap/write.ts";
 import { NameCalls } from "./name-calls.ts";
 
 /** Files that are open, files in memory, and SysV segments. */
@@ -73,6 +78,30 @@ export class FileCalls extends NameCalls {
   pwrite(task: Task, fileId: number, from: Uint8Array, offsetBytes: number): number {
     this.enter(task);
     return this.afterSyscall(sysPwrite(this.sys, task, fileId, from, offsetBytes));
+  }
+
+  /**
+   * pread(2) of a file on a disk that hands each cached page to `sink`: the bytes taken or -errno. -EINVAL for other files and
+   * with O_DIRECT.
+   */
+  readTo(task: Task, fileId: number, sink: ReadSink, nrBytes: number, offsetBytes: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysReadTo(this.sys, fileId, sink, nrBytes, offsetBytes));
+  }
+
+  /**
+   * pwrite(2) to a file on a disk whose bytes `source` puts into each cached page: the bytes written or -errno. -EINVAL for
+   * other files and with O_DIRECT.
+   */
+  writeFrom(task: Task, fileId: number, source: WriteSource, nrBytes: number, offsetBytes: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysWriteFrom(this.sys, task, fileId, source, nrBytes, offsetBytes));
+  }
+
+  /** sync_file_range(2): 0, -EBADF, -EINVAL or -EIO. `flags`: SYNC_FILE_RANGE_*; a length of 0 means to the end. */
+  syncFileRange(task: Task, fileId: number, offsetBytes: number, lengthBytes: number, flags: number): number {
+    this.enter(task);
+    return this.afterSyscall(sysSyncFileRange(this.sys, fileId, offsetBytes, lengthBytes, flags));
   }
 
   /** read(2): fills `to` from the file's position on, and moves it; the bytes read, 0 at the end, or -errno. */

@@ -47,6 +47,9 @@ import {
   SEEK_END,
   SEEK_HOLE,
   SEEK_SET,
+  SYNC_FILE_RANGE_WAIT_AFTER,
+  SYNC_FILE_RANGE_WAIT_BEFORE,
+  SYNC_FILE_RANGE_WRITE,
   VM_MAYWRITE,
   VM_SHARED,
 } from "@pageframe/contracts";
@@ -58,10 +61,11 @@ import { allocateDisk, punchDisk, setDiskSize } from "../files/disk-size.ts";
 import { BufferSink, BufferSource } from "../filemap/buffer-io.ts";
 import { directRead, directWrite } from "../filemap/direct.ts";
 import { adviseFile } from "../filemap/fadvise.ts";
-import { fsyncFile } from "../filemap/fsync.ts";
-import { filemapRead } from "../filemap/read.ts";
+import { checkAndAdvance, fsyncFile } from "../filemap/fsync.ts";
+import { filemapRead, type ReadSink } from "../filemap/read.ts";
 import { seekDataOrHole } from "../filemap/seek.ts";
-import { filemapWrite, MAX_FILE_BYTES } from "../filemap/write.ts";
+import { filemapWrite, MAX_FILE_BYTES, type WriteSource } from "../filemap/write.ts";
+import { waitForWrites, writePages } from "../filemap/write-out.ts";
 import { allocateShmem, emptyShmem, punchShmem, setShmemSize } from "../files/truncate.ts";
 import { putUserPage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
@@ -73,6 +77,7 @@ const NAME_MAX = 255;
 const MFD_ALL_FLAGS = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC;
 const F_ALL_SEALS =
   F_SEAL_SEAL | F_SEAL_EXEC | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+const SYNC_FILE_RANGE_ALL = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
 const TMPFS_PATH = "/dev/shm/";
 
 /** open(2) in /dev/shm, and so shm_open(3). Returns the file's id, -ENOENT, -EEXIST or -EINVAL. */
@@ -219,6 +224,59 @@ export function sysWrite(sys: System, task: Task, fileId: number, from: Uint8Arr
   const nrWritten = writeFile(sys, task, file, from, file.position);
   if (nrWritten > 0) file.position += nrWritten;
   return nrWritten;
+}
+
+/** pread(2) of cached pages into a sink. Returns the bytes taken or -errno. */
+export function sysReadTo(
+  sys: System,
+  fileId: number,
+  sink: ReadSink,
+  nrBytes: number,
+  offsetBytes: number,
+): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null || (file.mode & FMODE_READ) === 0) return -EBADF;
+  if (file.inode.kind !== "disk" || (file.openFlags & O_DIRECT) !== 0 || offsetBytes < 0) return -EINVAL;
+  return filemapRead(sys, file, offsetBytes, nrBytes, sink);
+}
+
+/** pwrite(2) into cached pages from a source. Returns the bytes written or -errno. */
+export function sysWriteFrom(
+  sys: System,
+  task: Task,
+  fileId: number,
+  source: WriteSource,
+  nrBytes: number,
+  offsetBytes: number,
+): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null || (file.mode & FMODE_WRITE) === 0) return -EBADF;
+  if (file.inode.kind !== "disk" || (file.openFlags & O_DIRECT) !== 0 || offsetBytes < 0) return -EINVAL;
+  const position = (file.openFlags & O_APPEND) !== 0 ? file.inode.sizeBytes : offsetBytes;
+  return durably(sys, file, filemapWrite(sys, task, file, position, nrBytes, source));
+}
+
+/** sync_file_range(2): waits, writes and waits as `flags` say. Returns 0, -EBADF, -EINVAL or -EIO. */
+export function sysSyncFileRange(
+  sys: System,
+  fileId: number,
+  offsetBytes: number,
+  lengthBytes: number,
+  flags: number,
+): number {
+  const file = sys.files.descriptor(fileId);
+  if (file === null) return -EBADF;
+  if (offsetBytes < 0 || lengthBytes < 0 || (flags & ~SYNC_FILE_RANGE_ALL) !== 0) return -EINVAL;
+  if (file.inode.kind !== "disk") return 0;
+  const { inode } = file;
+  const start = Math.floor(offsetBytes / PAGE_SIZE);
+  const end = lengthBytes === 0 ? Infinity : Math.ceil((offsetBytes + lengthBytes) / PAGE_SIZE);
+  if ((flags & SYNC_FILE_RANGE_WAIT_BEFORE) !== 0) waitForWrites(sys, inode, start, end);
+  if ((flags & SYNC_FILE_RANGE_WRITE) !== 0) writePages(sys, inode, start, end, false);
+  if ((flags & SYNC_FILE_RANGE_WAIT_AFTER) !== 0) waitForWrites(sys, inode, start, end);
+  return (flags & (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER)) === 0
+    ? 0
+    : checkAndAdvance(sys, file);
 }
 
 /** lseek(2). Returns the position, -EBADF, -EINVAL, or -ENXIO when there is no data behind. */
@@ -384,6 +442,12 @@ function writeDiskFile(
     (openFlags & O_DIRECT) !== 0
       ? directWrite(sys, file, from, position)
       : filemapWrite(sys, task, file, position, from.length, new BufferSource(sys.contents, from));
+  return durably(sys, file, nrWritten);
+}
+
+/** With O_SYNC or O_DSYNC what was written is durable when the call returns. */
+function durably(sys: System, file: OpenFile, nrWritten: number): number {
+  const { openFlags } = file;
   if (nrWritten <= 0 || (openFlags & O_DSYNC) === 0) return nrWritten;
   const error = fsyncFile(sys, file, (openFlags & O_SYNC) !== O_SYNC);
   return error < 0 ? error : nrWritten;

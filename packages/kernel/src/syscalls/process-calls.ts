@@ -24,7 +24,7 @@ import { readSysctl, writeSysctl } from "../sysctl.ts";
 import { type Task } from "../task.ts";
 import { CAUSE_SYSCALL } from "../time.ts";
 import { sysSetresuid } from "./credentials.ts";
-import { type ExecLayout, sysExecve } from "./execve.ts";
+import { type ExecLayout, sysExecve, sysExecveEmpty } from "./execve.ts";
 import { sysPrctl } from "./prctl.ts";
 import { type Rlimit, sysGetrlimit, sysPrlimit } from "./prlimit.ts";
 import { KernelCore } from "../kernel-core.ts";
@@ -103,6 +103,11 @@ export class ProcessCalls extends KernelCore {
    */
   execve(task: Task, layout: ExecLayout): number {
     return this.inKernel(task, () => sysExecve(this.sys, task, layout));
+  }
+
+  /** execve(2) of a program whose mappings the caller makes itself, in an address space that is empty. 0 or -ENOMEM. */
+  execveEmpty(task: Task): number {
+    return this.inKernel(task, () => sysExecveEmpty(this.sys, task));
   }
 
   /**
