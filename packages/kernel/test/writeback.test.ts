@@ -38,14 +38,14 @@ function nrOf(kernel: Kernel, name: string): number {
 
 describe("writeback", () => {
   it("holds a writer back to the speed of the disk, below the limit", () => {
-    const { kernel, task, file } = boot("hdd", "8MiB");
+    const { kernel, task, file } = boot("hdd");
     const startNs = kernel.nowNs;
-    const nrMost = write(kernel, task, file, 0, 24 * MIB);
+    const nrMost = write(kernel, task, file, 0, 32 * MIB);
     const seconds = (kernel.nowNs - startNs) / SECOND;
-    // The disk writes 120 MiB/s; up to a fifth of 8 MiB is not written yet.
-    expect(seconds).toBeGreaterThan(22 / 120);
-    expect(seconds).toBeLessThan(24 / 80);
-    expect(nrMost).toBeLessThanOrEqual(8 * 0.2 * (MIB / PAGE_SIZE) + 32);
+    // The disk writes 120 MiB/s; up to a fifth of 16 MiB is not written yet.
+    expect(seconds).toBeGreaterThan(28 / 120);
+    expect(seconds).toBeLessThan(32 / 80);
+    expect(nrMost).toBeLessThanOrEqual(16 * 0.2 * (MIB / PAGE_SIZE) + 32);
     kernel.audit();
   });
 
