@@ -12,6 +12,7 @@ import {
   NR_ZONE_WRITE_PENDING,
   PG_ANON,
   PG_DIRTY,
+  PG_RECLAIM,
   type Pfn,
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
@@ -24,10 +25,11 @@ import { noteDirtyInode } from "./dirty-inodes.ts";
 export function markPageDirty(sys: System, page: Pfn): void {
   const { memmap } = sys;
   const pfn = memmap.compoundHead(page);
-  const flags = memmap.flags[pfn];
-  if ((flags & PG_DIRTY) !== 0) return;
+  // Who writes to a page takes back that it may go first, or that it was the marker of readahead.
+  const isInFile = memmap.mapping[pfn] !== NO_MAPPING;
+  const flags = isInFile ? memmap.flags[pfn] & ~PG_RECLAIM : memmap.flags[pfn];
   memmap.flags[pfn] = flags | PG_DIRTY;
-  if ((flags & PG_ANON) !== 0 || memmap.mapping[pfn] === NO_MAPPING) return;
+  if ((flags & (PG_DIRTY | PG_ANON)) !== 0 || !isInFile) return;
   const inode = sys.files.inode(memmap.mapping[pfn]);
   if (!inode.isOnDisk) return;
   inode.pages.setMark(memmap.index[pfn], PAGECACHE_TAG_DIRTY);

@@ -40,7 +40,7 @@ export function splitFolio(sys: System, inode: Inode, folio: Pfn, pgoff: number,
   if (memmap.hasFlags(folio, PG_DIRTY | PG_WRITEBACK | PG_LOCKED)) return false;
   sys.lru.drain(sys.currentCpu);
   if (memmap.refcount[folio] !== memmap.folioMapcount(folio) + 1) return false;
-  unmapMapping(sys, inode, memmap.index[folio], folioEnd(sys, folio), false);
+  unmapMapping(sys, inode, memmap.index[folio], folioEnd(sys, folio), false, true);
   sys.lru.drain(sys.currentCpu);
   if (memmap.hasFlags(folio, PG_DIRTY) || memmap.refcount[folio] !== 1) return false;
 

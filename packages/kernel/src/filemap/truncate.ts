@@ -5,12 +5,14 @@
 import {
   type BlockMapping,
   EBUSY,
+  ENOMEM,
   GFP_HIGHUSER_MOVABLE,
   NO_BLOCK,
   NO_PFN,
   PAGE_SIZE,
   PG_DIRTY,
   PG_LOCKED,
+  PG_UPTODATE,
   PG_WRITEBACK,
 } from "@pageframe/contracts";
 import { waitOnPage } from "../disk/io.ts";
@@ -19,7 +21,7 @@ import { unmapMapping } from "../files/unmap-mapping.ts";
 import { markPageDirty } from "./dirty.ts";
 import { dropPages, folioEnd, invalidatePage, nextFolio, truncateFolio } from "./drop-pages.ts";
 import { splitFolio } from "./split-folio.ts";
-import { readCachePage } from "./page-cache.ts";
+import { addToPageCache, allocCachePage, makeUptodate } from "./page-cache.ts";
 import { putUserPage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
 
@@ -86,30 +88,43 @@ function cutLargeFolio(sys: System, inode: Inode, pgoff: number, startPgoff: num
 }
 
 /**
- * Zeroes bytes [from, to) of a page. A hole stays one: only what a mapping wrote there goes. Beyond the end of the file there is
- * nothing to zero (ext4_block_zero_page_range, truncate_inode_pages_partial).
+ * Zeroes bytes [from, to) of a page, which counts as used. A hole stays one: its page is made, not up to date, and only what a
+ * mapping wrote there goes. Beyond the end of the file there is nothing to zero (ext4_block_zero_page_range,
+ * truncate_inode_pages_partial). Returns 0 or -errno.
  */
 function zeroPart(sys: System, inode: Inode, pgoff: number, from: number, to: number): number {
   if (pgoff * PAGE_SIZE >= inode.sizeBytes) return 0;
-  const cached = inode.pages.load(pgoff);
-  if (cached === NO_PFN || !sys.memmap.hasFlags(cached, PG_DIRTY)) {
+  const held = holdPage(sys, inode, pgoff);
+  if (held < 0) return held;
+  if (!sys.memmap.hasFlags(held, PG_DIRTY)) {
     const mapping: BlockMapping = { block: NO_BLOCK, nrBlocks: 0, isNew: false };
     const error = inode.superBlock?.fs.mapBlocks(inode.fsIno, pgoff, 1, false, mapping) ?? 0;
-    if (error < 0) return error;
-    if (mapping.block === NO_BLOCK) {
-      // Looking may have reclaimed it.
-      const pfn = inode.pages.load(pgoff);
-      if (pfn !== NO_PFN) sys.contents.fillBytes(pfn, from, to, 0);
-      return 0;
+    if (error < 0 || mapping.block === NO_BLOCK) {
+      if (error >= 0 && sys.memmap.hasFlags(held, PG_UPTODATE)) sys.contents.fillBytes(held, from, to, 0);
+      putUserPage(sys, held, sys.currentCpu);
+      return Math.min(error, 0);
     }
   }
-  const pfn = readCachePage(sys, inode, pgoff, GFP_HIGHUSER_MOVABLE);
+  const pfn = makeUptodate(sys, inode, held);
   if (pfn < 0) return pfn;
-  sys.lru.markAccessed(pfn, sys.currentCpu);
   sys.contents.fillBytes(pfn, from, to, 0);
   markPageDirty(sys, pfn);
   putUserPage(sys, pfn, sys.currentCpu);
   return 0;
+}
+
+/** Finds or makes a page of a file, and marks it as used (FGP_ACCESSED | FGP_CREAT). Takes a reference. The frame or -ENOMEM. */
+function holdPage(sys: System, inode: Inode, pgoff: number): number {
+  let pfn = inode.pages.load(pgoff);
+  if (pfn === NO_PFN) {
+    pfn = allocCachePage(sys, GFP_HIGHUSER_MOVABLE);
+    if (pfn === NO_PFN) return -ENOMEM;
+    // It is read when somebody needs it.
+    addToPageCache(sys, inode, pgoff, pfn);
+  }
+  sys.memmap.getPage(pfn);
+  sys.lru.markAccessed(sys.memmap.compoundHead(pfn), sys.currentCpu);
+  return pfn;
 }
 
 /**

@@ -5,6 +5,7 @@
 import {
   NO_VMA,
   PG_ANON,
+  PTE_A,
   PTE_D,
   PTE_MARKER_HI,
   PTE_MARKER_UFFD_WP,
@@ -20,6 +21,7 @@ import {
 import { type Inode } from "./inode.ts";
 import { markPageDirty } from "../filemap/dirty.ts";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
+import { FolioRow } from "../mm/folio-row.ts";
 import { zapPages } from "../mm/zap.ts";
 import { putUserPage, removeRmap } from "../pages/pages.ts";
 import { entryIsUffdWp, leavesMarkers } from "../uffd/write-protect.ts";
@@ -31,7 +33,8 @@ const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 
 /**
  * Unmaps pages [startPgoff, endPgoff) of an inode everywhere; with `evenCows` the private copies of them too, which are
- * lost then. O(log(mappings) + mappings of these pages + populated entries).
+ * lost then. That the pages were used is noted, unless the folio is only `isSplit` (try_to_unmap).
+ * O(log(mappings) + mappings of these pages + populated entries).
  */
 export function unmapMapping(
   sys: System,
@@ -39,6 +42,7 @@ export function unmapMapping(
   startPgoff: number,
   endPgoff: number,
   evenCows: boolean,
+  isSplit = false,
 ): void {
   if (inode.nrMappings === 0 || startPgoff >= endPgoff) return;
   const pool = sys.vmaPool;
@@ -55,17 +59,19 @@ export function unmapMapping(
     const toVpn = Math.min(pool.endVpn[vma], startVpn + (endPgoff - pgoff));
     sys.gather.begin(mm);
     if (evenCows) zapPages(sys, sys.gather, mm, fromVpn, toVpn);
-    else zapFilePages(sys, mm, fromVpn, toVpn);
+    else zapFilePages(sys, mm, fromVpn, toVpn, isSplit);
     sys.gather.finish();
   }
 }
 
 /** Empties the entries of [startVpn, endVpn) that map pages of files; private copies stay (even_cows = 0). */
-function zapFilePages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
+function zapFilePages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn, isSplit: boolean): void {
   const { memmap, gather } = sys;
   const { cursor } = mm;
   const isWpKept = leavesMarkers(mm, mm.space.findVma(startVpn));
   let tableEndVpn: Vpn = 0;
+  let nrZapped = 0;
+  const row = new FolioRow();
   mm.rssStat.updateHiwater();
   cursor.reset(startVpn, endVpn);
   while (cursor.next()) {
@@ -81,9 +87,14 @@ function zapFilePages(sys: System, mm: Mm, startVpn: Vpn, endVpn: Vpn): void {
     else cursor.clear();
     gather.takeEntries(vpn, vpn + 1);
     if ((lo & PTE_D) !== 0) markPageDirty(sys, pfn);
-    removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED);
+    const isRowStart = row.take(memmap.compoundHead(pfn), pfn);
+    if ((lo & PTE_A) !== 0 && !isSplit) row.noteUse(sys, mm, vpn);
+    removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED, isRowStart);
     putUserPage(sys, pfn, sys.currentCpu);
     gather.takePage();
+    nrZapped++;
   }
   mm.rssStat.flushVec(sys.currentCpu);
+  // What was unlocked or used is settled (free_pages_and_swap_cache).
+  if (nrZapped > 0 && !isSplit) sys.lru.drain(sys.currentCpu);
 }

@@ -6,13 +6,9 @@
 import {
   type AddressSpaceHost,
   type MmId,
-  NO_PFN,
-  NO_VMA,
   PAGES_PER_LEVEL,
   type Paddr,
-  type Pfn,
   PG_ANON,
-  PG_RESERVED,
   PG_SWAPCACHE,
   PTE_A,
   PTE_D,
@@ -28,14 +24,13 @@ import {
   pteMarkerLo,
   pteMarkers,
   pteToSwapEntry,
-  VM_RAND_READ,
-  VM_SEQ_READ,
   type Vpn,
 } from "@pageframe/contracts";
 import { type Gather } from "../tlb/coherence.ts";
 import { NO_SHM_ID } from "../files/files.ts";
 import { putMappedFile } from "../files/sysv-shm.ts";
 import { markPageDirty } from "../filemap/dirty.ts";
+import { FolioRow } from "./folio-row.ts";
 import { COUNT_BATCHED } from "./rss-stat.ts";
 import { changeProtection, MM_CP_MPROTECT } from "./change-protection.ts";
 import { movePages } from "./move-pages.ts";
@@ -71,9 +66,7 @@ export function zapPages(
   // A page of a file that was written must not be written any more once its table is done (tlb_delay_rmap).
   let dirtyTableEndVpn: Vpn = Infinity;
   let tableEndVpn: Vpn = 0;
-  let rowFolio: Pfn = NO_PFN;
-  let rowNext: Pfn = NO_PFN;
-  let isRowNoted = false;
+  const row = new FolioRow();
   mm.rssStat.updateHiwater();
   cursor.reset(startVpn, endVpn);
   while (cursor.next()) {
@@ -97,22 +90,16 @@ export function zapPages(
       gather.takeEntries(vpn, vpn + 1);
       if ((lo & PTE_SPECIAL) !== 0) continue;
       const pfn = leafPfn(lo, hi, PT_LEVEL_PTE);
+      let isRowStart = true;
       if ((sys.memmap.flags[pfn] & PG_ANON) === 0) {
         if ((lo & PTE_D) !== 0) {
           markPageDirty(sys, pfn);
           dirtyTableEndVpn = vpn - (vpn % PMD_PAGES) + PMD_PAGES;
         }
-        const folio = sys.memmap.compoundHead(pfn);
-        // Pages of a large folio in a row count as one use (zap_present_folio_ptes).
-        if (folio !== rowFolio || pfn !== rowNext) isRowNoted = false;
-        rowFolio = folio;
-        rowNext = pfn + 1;
-        if ((lo & PTE_A) !== 0 && !isRowNoted) {
-          noteUse(sys, mm, vpn, folio);
-          isRowNoted = true;
-        }
+        isRowStart = row.take(sys.memmap.compoundHead(pfn), pfn);
+        if ((lo & PTE_A) !== 0) row.noteUse(sys, mm, vpn);
       }
-      removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED);
+      removeRmap(sys, mm, vpn, pfn, COUNT_BATCHED, isRowStart);
       if ((sys.memmap.flags[pfn] & PG_SWAPCACHE) !== 0 && sys.memmap.mapcount[pfn] === 0)
         freeSwapOfPage(sys, pfn);
       putUserPage(sys, pfn, cpu);
@@ -126,15 +113,6 @@ export function zapPages(
   if (dirtyTableEndVpn !== Infinity) gather.flushTlbOnly();
   // What was unlocked or used is settled before its pages are freed (free_pages_and_swap_cache).
   if (tableEndVpn !== 0) sys.lru.drain(cpu);
-}
-
-/** A page of a file was used through an entry that goes: the LRU learns of it, unless the mapping said not to. */
-function noteUse(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn): void {
-  const { pool } = mm.space;
-  const vma = mm.space.findVma(vpn);
-  const isUnhelpful =
-    vma !== NO_VMA && pool.startVpn[vma] <= vpn && (pool.vmFlags[vma] & (VM_SEQ_READ | VM_RAND_READ)) !== 0;
-  if (!isUnhelpful && !sys.memmap.hasFlags(pfn, PG_RESERVED)) sys.lru.markAccessed(pfn, sys.currentCpu);
 }
 
 /** Connects address spaces to pages. */

@@ -12,6 +12,7 @@ import {
   PG_LOCKED,
   PG_UPTODATE,
   PG_WORKINGSET,
+  type Pfn,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   pteHi,
@@ -23,12 +24,13 @@ import {
   PG_READAHEAD,
 } from "@pageframe/contracts";
 import { type OpenFile } from "../files/inode.ts";
+import { type VmaPool } from "@pageframe/vma";
 import { NO_SHM_ID } from "../files/files.ts";
 import { COUNT_BATCHED } from "../mm/rss-stat.ts";
 import { pageProtLo } from "./page-prot.ts";
-import { addRmap, linearPageIndex, vmFlagsToPteHi } from "./pages.ts";
+import { addFolioRmap, linearPageIndex, vmFlagsToPteHi } from "./pages.ts";
 import { type System } from "../system.ts";
-import { type Task } from "../task.ts";
+import { type Mm, type Task } from "../task.ts";
 
 /** Pages of a window (fault_around_bytes / PAGE_SIZE). */
 const FAULT_AROUND_PAGES = 16;
@@ -38,6 +40,47 @@ const PMD_PAGES: number = PAGES_PER_LEVEL[PT_LEVEL_PMD];
 /** Does a file map pages that nobody asked for? Attachments of SysV segments have no map_pages. */
 export function shouldFaultAround(file: OpenFile): boolean {
   return (file.inode.isShmem && file.shmId === NO_SHM_ID) || file.inode.kind === "disk";
+}
+
+/** Can a folio that begins at `folioVpn` be mapped as a whole: is it inside the mapping, and in one page table? */
+export function fitsMapping(pool: VmaPool, vma: VmaId, folioVpn: Vpn, nrFolioPages: number): boolean {
+  const endVpn = folioVpn + nrFolioPages;
+  if (folioVpn < pool.startVpn[vma] || endVpn > pool.endVpn[vma]) return false;
+  return (folioVpn % PMD_PAGES) + nrFolioPages <= PMD_PAGES;
+}
+
+/** Entries in a row from `startVpn` on, before `endVpn` and in one page table, that are empty (pte_range_none). */
+export function countEmpty(mm: Mm, startVpn: Vpn, endVpn: Vpn): number {
+  const { pageTable } = mm;
+  let nr = 0;
+  for (; startVpn + nr < endVpn; nr++) {
+    const entry = pageTable.findEntry(startVpn + nr);
+    if (entry === NO_ENTRY || pageTable.entryLo(entry) !== 0 || pageTable.entryHi(entry) !== 0) break;
+  }
+  return nr;
+}
+
+/**
+ * Maps pages of one folio in a row, in empty entries of a table that is there; a reference is taken for each (set_pte_range).
+ * `count` is a COUNT_* value.
+ */
+export function setEntries(
+  sys: System,
+  mm: Mm,
+  startVpn: Vpn,
+  startPfn: Pfn,
+  nrPages: number,
+  flagsLo: number,
+  flagsHi: number,
+  count: number,
+): void {
+  const { pageTable } = mm;
+  for (let at = 0; at < nrPages; at++) {
+    const pfn = startPfn + at;
+    sys.memmap.getPage(pfn);
+    pageTable.setEntry(pageTable.findEntry(startVpn + at), pteLo(pfn, flagsLo), pteHi(pfn, flagsHi));
+  }
+  addFolioRmap(sys, mm, startVpn, startPfn, nrPages, count);
 }
 
 /**
@@ -65,29 +108,45 @@ export function doFaultAround(sys: System, task: Task, vma: VmaId, vpn: Vpn, fil
   let result = 0;
   // Pages that memory was short of lately say nothing for reading around (folio_test_workingset).
   let nrKept = 0;
-  for (let at = startVpn; at < endVpn; at++) {
+  for (let at = startVpn; at < endVpn;) {
     const pfn = inode.pages.load(at + pgoffDelta);
-    if (pfn === NO_PFN) continue;
-    if (!memmap.hasFlags(pfn, PG_UPTODATE) || memmap.hasFlags(pfn, PG_LOCKED | PG_READAHEAD)) continue;
-    if (!memmap.hasFlags(pfn, PG_WORKINGSET)) nrKept++;
-    memmap.getPage(pfn);
-    const entry = mm.pageTable.allocEntry(at, PT_LEVEL_PTE);
-    if (entry === NO_ENTRY || task.killedBy !== null) {
-      memmap.putPageTestzero(pfn);
+    if (pfn === NO_PFN) {
+      at++;
+      continue;
+    }
+    const folio = memmap.compoundHead(pfn);
+    const nrFolioPages = memmap.nrFolioPages(folio);
+    const folioVpn = at - (pfn - folio);
+    let firstVpn = at;
+    let lastVpn = Math.min(folioVpn + nrFolioPages, endVpn) - 1;
+    at = lastVpn + 1;
+    const flags = memmap.flags[folio];
+    if ((flags & (PG_UPTODATE | PG_LOCKED | PG_READAHEAD)) !== PG_UPTODATE) continue;
+    // A large folio comes as a whole where it can; the last one of a disk's file ends too close to the end for that.
+    const isInFile = inode.isShmem || folioVpn + nrFolioPages < nrFilePages - pgoffDelta;
+    if (nrFolioPages > 1 && isInFile && fitsMapping(pool, vma, folioVpn, nrFolioPages)) {
+      firstVpn = folioVpn;
+      lastVpn = folioVpn + nrFolioPages - 1;
+    }
+    if ((flags & PG_WORKINGSET) === 0) nrKept += lastVpn - firstVpn + 1;
+    memmap.getPage(folio);
+    if (mm.pageTable.allocEntry(firstVpn, PT_LEVEL_PTE) === NO_ENTRY || task.killedBy !== null) {
+      memmap.putPageTestzero(folio);
       mm.rssStat.flushVec(sys.currentCpu);
       return VM_FAULT_OOM;
-    }
-    if (mm.pageTable.entryLo(entry) !== 0 || mm.pageTable.entryHi(entry) !== 0) {
-      memmap.putPageTestzero(pfn);
-      continue;
     }
     if (flagsLo === 0) {
       flagsLo = pageProtLo(sys, vmFlags, pool.fileId[vma]);
       flagsHi = vmFlagsToPteHi(vmFlags);
     }
-    mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, flagsHi));
-    addRmap(sys, mm, at, pfn, COUNT_BATCHED);
-    if (at === vpn) result = VM_FAULT_NOPAGE;
+    for (let first = firstVpn; first <= lastVpn; first++) {
+      const nrEmpty = countEmpty(mm, first, lastVpn + 1);
+      if (nrEmpty === 0) continue;
+      setEntries(sys, mm, first, folio + (first - folioVpn), nrEmpty, flagsLo, flagsHi, COUNT_BATCHED);
+      if (first <= vpn && vpn < first + nrEmpty) result = VM_FAULT_NOPAGE;
+      first += nrEmpty;
+    }
+    memmap.putPageTestzero(folio);
   }
   mm.rssStat.flushVec(sys.currentCpu);
   if (nrKept > 0 && inode.kind === "disk") sys.readahead.policy.onMapped(file.ra, nrKept);

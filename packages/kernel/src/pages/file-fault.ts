@@ -14,34 +14,35 @@ import {
   ENOMEM,
   NO_ENTRY,
   NO_PFN,
+  PAGE_SIZE,
   PT_LEVEL_PMD,
   PT_LEVEL_PTE,
   type Pfn,
-  pteHi,
-  pteLo,
   VM_FAULT_MAJOR,
   VM_FAULT_NOPAGE,
   VM_FAULT_OOM,
   VM_FAULT_SIGBUS,
   VM_PFNMAP,
   VM_SHARED,
+  VM_UFFD_FLAGS,
   VM_UFFD_MINOR,
   VM_UFFD_MISSING,
   VM_UFFD_WP,
   type VmaId,
   type Vpn,
 } from "@pageframe/contracts";
-import { doFaultAround, shouldFaultAround } from "./fault-around.ts";
+import { countEmpty, doFaultAround, fitsMapping, setEntries, shouldFaultAround } from "./fault-around.ts";
 import { getFilePage } from "../files/file-pages.ts";
 import { balanceDirtyPages } from "../filemap/balance-dirty-pages.ts";
 import { markPageDirty } from "../filemap/dirty.ts";
+import { folioEnd } from "../filemap/drop-pages.ts";
 import { pageMkwrite } from "../filemap/fault.ts";
 import { faultPfnMap } from "../mm/special-mappings.ts";
+import { COUNT_NOW } from "../mm/rss-stat.ts";
 import { copyContents, mapWritten, prepareAnonVma } from "./own-page.ts";
 import { pageProtLo } from "./page-prot.ts";
 import {
   addNewAnonPage,
-  addRmap,
   allocUserPage,
   linearPageIndex,
   putUserPage,
@@ -109,7 +110,7 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
   }
   const entry = mm.pageTable.findEntry(vpn);
   if (isCow) mapCopy(sys, task, vma, vpn, entry, copy, pfn);
-  else mapFilePage(sys, task, vma, vpn, entry, pfn, isWrite);
+  else mapFilePage(sys, task, vma, vpn, pfn, isWrite);
   // Last: the task may sleep, and meanwhile the page be written and even go (fault_dirty_shared_page).
   if (isWrite && !isCow && inode.kind === "disk") balanceDirtyPages(sys, task, inode);
   return majorBit;
@@ -129,17 +130,13 @@ function mapCopy(sys: System, task: Task, vma: VmaId, vpn: Vpn, entry: number, c
   addNewAnonPage(sys, mm, vma, vpn, copy, cpu);
 }
 
-/** Maps a file's page; its reference becomes the entry's (set_pte_range, fault_dirty_shared_page). */
-function mapFilePage(
-  sys: System,
-  task: Task,
-  vma: VmaId,
-  vpn: Vpn,
-  entry: number,
-  pfn: Pfn,
-  isWrite: boolean,
-): void {
+/**
+ * Maps a file's page, whose reference is given up; a large folio as a whole where it fits and nothing of it is mapped yet
+ * (finish_fault, set_pte_range, fault_dirty_shared_page).
+ */
+function mapFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, pfn: Pfn, isWrite: boolean): void {
   const { mm } = task;
+  const { memmap } = sys;
   const { pool } = mm.space;
   const vmFlags = pool.vmFlags[vma];
   let flagsLo = pageProtLo(sys, vmFlags, pool.fileId[vma]);
@@ -147,6 +144,23 @@ function mapFilePage(
     flagsLo |= writtenPteLo(vmFlags);
     markPageDirty(sys, pfn);
   }
-  mm.pageTable.setEntry(entry, pteLo(pfn, flagsLo), pteHi(pfn, vmFlagsToPteHi(vmFlags)));
-  addRmap(sys, mm, vpn, pfn);
+  const folio = memmap.compoundHead(pfn);
+  const nrPages = memmap.nrFolioPages(folio);
+  const folioVpn = vpn - (pfn - folio);
+  const isWhole =
+    nrPages > 1 &&
+    (vmFlags & VM_UFFD_FLAGS) === 0 &&
+    isFolioInFile(sys, folio) &&
+    fitsMapping(pool, vma, folioVpn, nrPages) &&
+    countEmpty(mm, folioVpn, folioVpn + nrPages) === nrPages;
+  const flagsHi = vmFlagsToPteHi(vmFlags);
+  if (isWhole) setEntries(sys, mm, folioVpn, folio, nrPages, flagsLo, flagsHi, COUNT_NOW);
+  else setEntries(sys, mm, vpn, pfn, 1, flagsLo, flagsHi, COUNT_NOW);
+  putUserPage(sys, pfn, task.cpu);
+}
+
+/** Does all of a folio lie before the end of its file? Of memory files that does not matter. */
+function isFolioInFile(sys: System, folio: Pfn): boolean {
+  const inode = sys.files.inode(sys.memmap.mapping[folio]);
+  return inode.isShmem || folioEnd(sys, folio) <= Math.ceil(inode.sizeBytes / PAGE_SIZE);
 }

@@ -14,13 +14,11 @@ import {
   PG_ANON,
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
-  PG_HEAD,
   PG_LRU,
   PG_MLOCKED,
   PG_REFERENCED,
   PG_SWAPBACKED,
   PG_SWAPCACHE,
-  PG_TAIL,
   PG_UPTODATE,
   PG_WORKINGSET,
   type Pfn,
@@ -136,13 +134,25 @@ function counterOf(flags: number): number {
  * after COUNT_BATCHED, `mm.rssStat.flushVec()` is the caller's.
  */
 export function addRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: number = COUNT_NOW): void {
-  recordRmap(sys, mm, vpn, pfn, count);
-  // A large folio is locked as a whole or not at all, and not page by page (mlock_vma_folio).
-  if (mm.space.lockedVm !== 0 && !isLarge(sys, pfn) && isInLockedVma(mm, vpn)) mlockPage(sys, pfn);
+  addFolioRmap(sys, mm, vpn, pfn, 1, count);
 }
 
-function isLarge(sys: System, pfn: Pfn): boolean {
-  return (sys.memmap.flags[pfn] & (PG_HEAD | PG_TAIL)) !== 0;
+/**
+ * The same for `nrPages` entries in a row that map pages of one folio. Only a folio of which all is mapped at once is locked
+ * (folio_add_file_rmap_ptes).
+ */
+export function addFolioRmap(
+  sys: System,
+  mm: Mm,
+  startVpn: Vpn,
+  startPfn: Pfn,
+  nrPages: number,
+  count: number,
+): void {
+  for (let at = 0; at < nrPages; at++) recordRmap(sys, mm, startVpn + at, startPfn + at, count);
+  if (mm.space.lockedVm === 0 || !isInLockedVma(mm, startVpn)) return;
+  const folio = sys.memmap.compoundHead(startPfn);
+  if (sys.memmap.nrFolioPages(folio) === nrPages) mlockPage(sys, folio);
 }
 
 /** The same for a page that no locked mapping is to lock, or that is locked otherwise. */
@@ -154,12 +164,23 @@ function recordRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: number): voi
   mm.rssStat.add(counterOf(memmap.flags[pfn]), 1, sys.currentCpu, count);
 }
 
-/** Forgets an entry of `mm` that mapped the page. The reference stays with the caller. `count` as for addRmap(). */
-export function removeRmap(sys: System, mm: Mm, vpn: Vpn, pfn: Pfn, count: number = COUNT_NOW): void {
+/**
+ * Forgets an entry of `mm` that mapped the page. The reference stays with the caller. `count` as for addRmap(). Of entries in a
+ * row of one folio the first alone unlocks it (folio_remove_rmap_ptes).
+ */
+export function removeRmap(
+  sys: System,
+  mm: Mm,
+  vpn: Vpn,
+  pfn: Pfn,
+  count: number = COUNT_NOW,
+  isRowStart = true,
+): void {
   const { memmap } = sys;
   const isAnon = (memmap.flags[pfn] & PG_ANON) !== 0;
   sys.rmap.remove(pfn, mm.id, vpn);
-  if (mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn)) munlockPage(sys, memmap.compoundHead(pfn));
+  if (isRowStart && mm.space.lockedVm !== 0 && isInLockedVma(mm, vpn))
+    munlockPage(sys, memmap.compoundHead(pfn));
   if (memmap.mapcount[pfn] === 0) {
     sys.vmstat.modNode(sys.nodeOf(pfn), isAnon ? NR_ANON_PAGES : NR_MAPPED, -1);
   }
