@@ -96,7 +96,7 @@ export class FileSystemCore {
 
   unmount(): number {
     const { store } = this;
-    let result = store.isAborted ? -EROFS : 0;
+    let result = store.isAborted ? -EIO : 0;
     if (!store.isReadOnly) {
       result = this.commit();
       if (result === 0) result = store.close();

@@ -88,9 +88,12 @@ export function forgetBuffer(sys: System, disk: Disk, block: number): void {
   dropBuffer(sys, disk, buffer);
 }
 
-/** Writes those of the blocks that are dirty, in the order given, and waits for all of them. Returns 0 or -EIO. */
+/**
+ * Writes those of the blocks that are dirty, in the order given, and waits for all of them. Returns 0, or -EIO when the last
+ * write of one of them failed, now or earlier in the background: a journal must not let go of its copy then.
+ * Source: Linux 6.18 fs/jbd2/checkpoint.c, jbd2_log_do_checkpoint(). Differs: asks each buffer, where jbd2 asks the whole device.
+ */
 export function syncBuffers(sys: System, disk: Disk, blocks: readonly number[]): number {
-  const errorsBefore = disk.inode.nrWriteErrors;
   const waiting: BufferHead[] = [];
   for (const block of blocks) {
     const buffer = disk.buffers.get(block);
@@ -101,18 +104,30 @@ export function syncBuffers(sys: System, disk: Disk, blocks: readonly number[]):
     waiting.push(buffer);
   }
   unplugDisk(sys, disk);
+  let result = 0;
   for (const buffer of waiting) {
     waitOnPage(sys, buffer.pfn, PG_WRITEBACK);
     putBuffer(buffer);
+    if (buffer.hasWriteError) result = -EIO;
   }
-  return disk.inode.nrWriteErrors === errorsBefore ? 0 : -EIO;
+  return result;
 }
 
 /** Submits a dirty buffer. The device gets a copy: what changes until it is written is not in it. */
 export function writeBuffer(sys: System, disk: Disk, buffer: BufferHead, flags: number): void {
   clearPageDirty(sys, buffer.pfn);
   beginPageWriteback(sys, disk.inode, buffer.pfn);
+  buffer.hasWriteError = false;
   submitBytes(sys, disk, REQ_OP_WRITE, flags, buffer.block, buffer.bytes.slice(), disk.inode.id);
+}
+
+/**
+ * Drops all buffers of a disk that nobody has mounted, dirty ones too: whoever looks next reads what lies there.
+ * Source: Linux 6.18 block/bdev.c, kill_bdev().
+ */
+export function dropAllBuffers(sys: System, disk: Disk): void {
+  sys.lru.drainAll();
+  for (const buffer of [...disk.buffers.values()]) forgetBuffer(sys, disk, buffer.block);
 }
 
 /** Drops a clean buffer that nobody holds, with its page, which leaves `shadow`. */
@@ -132,7 +147,13 @@ function addBuffer(sys: System, disk: Disk, block: number): BufferHead | number 
   const pfn = allocCachePage(sys, GFP_NOFS | __GFP_MOVABLE);
   if (pfn === NO_PFN) return -ENOMEM;
   addToPageCache(sys, disk.inode, block, pfn);
-  const buffer: BufferHead = { block, bytes: new Uint8Array(FS_BLOCK_SIZE), pfn, nrRefs: 0 };
+  const buffer: BufferHead = {
+    block,
+    bytes: new Uint8Array(FS_BLOCK_SIZE),
+    pfn,
+    nrRefs: 0,
+    hasWriteError: false,
+  };
   disk.buffers.set(block, buffer);
   return buffer;
 }

@@ -176,7 +176,10 @@ function endBio(sys: System, disk: Disk, bio: Bio): void {
   sys.nrBiosInFlight--;
   if (bio.bytes !== null) {
     if (bio.ownerId !== NO_OWNER) {
-      endPageWriteback(sys, disk.inode, disk.inode.pages.load(bio.ownerIndex), bio.status);
+      const buffer =
+        disk.buffers.get(bio.ownerIndex) ?? bug(`block ${bio.ownerIndex} left memory while it was written`);
+      if (bio.status < 0) buffer.hasWriteError = true;
+      endPageWriteback(sys, disk.inode, buffer.pfn, bio.status);
     }
     return;
   }

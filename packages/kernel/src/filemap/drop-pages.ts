@@ -56,7 +56,7 @@ export function invalidatePage(sys: System, inode: Inode, pfn: Pfn, isReclaim = 
   if (memmap.refcount[pfn] > 1 || memmap.folioMapcount(pfn) > 0) return false;
   const buffer = inode.ownDisk?.buffers.get(memmap.index[pfn]);
   if (inode.ownDisk !== null && buffer !== undefined) {
-    if (buffer.nrRefs > 0) return false;
+    if (buffer.nrRefs > 0 || buffer.hasWriteError) return false;
     dropBuffer(sys, inode.ownDisk, buffer, isReclaim ? takeShadow(sys, pfn) : NO_SHADOW);
     return true;
   }

@@ -107,6 +107,8 @@ export interface BufferHead extends BlockBuffer {
   readonly pfn: Pfn;
   /** Holders besides the page cache (b_count): with any, the page stays. */
   nrRefs: number;
+  /** Its last write failed (BH_Write_EIO): it is the only good copy, and stays in memory until it is written again or forgotten. */
+  hasWriteError: boolean;
 }
 
 /** A disk of the machine. */

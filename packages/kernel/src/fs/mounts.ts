@@ -4,9 +4,10 @@
  */
 import { EBUSY, EEXIST, EINVAL, ENOENT, errnoName, type FileSystem } from "@pageframe/contracts";
 import { makeFileSystem, type MakeOptions, mountFileSystem } from "@pageframe/fs";
+import { dropAllBuffers } from "../disk/buffers.ts";
 import { type Disk } from "../files/inode.ts";
 import { syncFileSystem } from "../filemap/fsync.ts";
-import { dropPages, invalidatePages } from "../filemap/drop-pages.ts";
+import { dropPages } from "../filemap/drop-pages.ts";
 import { forgetInode } from "./inodes.ts";
 import { mountAt } from "./path-walk.ts";
 import { SuperBlock } from "../files/inode.ts";
@@ -28,7 +29,7 @@ export function makeFileSystemOn(sys: System, disk: Disk, options: MakeOptions):
   if (disk.mountedAt >= 0) return -EBUSY;
   const error = makeFileSystem(new DiskHost(sys, disk, false), options);
   const written = writeAndWait(sys, disk.inode);
-  dropBuffers(sys, disk);
+  dropAllBuffers(sys, disk);
   return error < 0 ? error : written;
 }
 
@@ -44,7 +45,7 @@ export function mountDisk(sys: System, disk: Disk, path: string, isReadOnly: boo
   const mounted = mountFileSystem(new DiskHost(sys, disk, isReadOnly), { readOnly: isReadOnly });
   if (!("fs" in mounted)) {
     disk.mountedAt = -1;
-    dropBuffers(sys, disk);
+    dropAllBuffers(sys, disk);
     return refuse(sys, mounted.errno < 0 ? mounted.errno : -mounted.errno, mounted.sentence);
   }
   sys.mounts[id] = new SuperBlock(id, mounted.fs, disk, place, VIRTBLK_MAJOR, disk.id * 16);
@@ -77,17 +78,12 @@ export function unmount(sys: System, path: string): number {
   let written = 0;
   if (disk !== null) {
     written = writeAndWait(sys, disk.inode);
-    dropBuffers(sys, disk);
+    dropAllBuffers(sys, disk);
     disk.mountedAt = -1;
   }
   sys.mounts[superBlock.id] = null;
-  return synced < 0 ? synced : left < 0 ? left : written;
-}
-
-/** Drops the buffers of a disk that nobody has mounted: the next to look reads what lies there. */
-function dropBuffers(sys: System, disk: Disk): void {
-  sys.lru.drainAll();
-  invalidatePages(sys, disk.inode, 0, Infinity);
+  // What an aborted journal says of itself goes before what the syncs said, -EROFS.
+  return left < 0 ? left : synced < 0 ? synced : written;
 }
 
 function freeMountId(sys: System): number {
