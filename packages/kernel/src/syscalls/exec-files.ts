@@ -34,7 +34,7 @@ import {
   parseProgramHeaders,
 } from "../mm/elf-headers.ts";
 import { type ElfImage } from "../mm/elf-map.ts";
-import { readFile } from "./files.ts";
+import { readFile } from "./read-write.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 

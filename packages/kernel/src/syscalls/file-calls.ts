@@ -1,26 +1,9 @@
 /** Calls about files and shared memory, each a short way to the functions beside. */
 import { O_CREAT, O_RDWR, POSIX_FADV_WILLNEED, type Vaddr } from "@pageframe/contracts";
 import { type Task } from "../task.ts";
-import {
-  sysAddSeals,
-  sysClose,
-  sysFadvise,
-  sysFallocate,
-  sysFsync,
-  sysFtruncate,
-  sysGetSeals,
-  sysMemfdCreate,
-  sysOpenTmpfs,
-  sysPread,
-  sysPwrite,
-  sysLseek,
-  sysRead,
-  sysReadTo,
-  sysSyncFileRange,
-  sysUnlinkTmpfs,
-  sysWrite,
-  sysWriteFrom,
-} from "./files.ts";
+import { sysClose, sysFadvise, sysFallocate, sysFsync, sysFtruncate, sysSyncFileRange } from "./files.ts";
+import { sysAddSeals, sysGetSeals, sysMemfdCreate, sysOpenTmpfs, sysUnlinkTmpfs } from "./memory-files.ts";
+import { sysPread, sysPwrite, sysLseek, sysRead, sysReadTo, sysWrite, sysWriteFrom } from "./read-write.ts";
 import { type ShmidDs, shmStat, sysShmat, sysShmctl, sysShmdt, sysShmget } from "./shm.ts";
 import { type ReadSink } from "../filemap/read.ts";
 import { type WriteSource } from "../filemap/write.ts";

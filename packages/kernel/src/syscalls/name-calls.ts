@@ -27,7 +27,7 @@ import {
   sysUnlink,
   tmpfsName,
 } from "./file-names.ts";
-import { sysOpenTmpfs, sysUnlinkTmpfs } from "./files.ts";
+import { sysOpenTmpfs, sysUnlinkTmpfs } from "./memory-files.ts";
 import { ProcessCalls } from "./process-calls.ts";
 
 /** Permissions of new files and directories. */
