@@ -719,6 +719,15 @@ export class DiskWorld {
     }
   }
 
+  /** Calls msync() wherever a file is mapped, whatever that answers. */
+  protected tellMappings(file: PlainFile): void {
+    for (const { task, pages } of this.programs) {
+      for (const [page, mapped] of pages) {
+        if (mapped.file === file) this.kernel.msync(task, addressOf(page), PAGE_SIZE, MS_SYNC);
+      }
+    }
+  }
+
   private madvise(program: Program): void {
     const run = this.mappedRun(program);
     if (run === null) return;
