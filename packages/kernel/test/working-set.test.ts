@@ -1,21 +1,29 @@
 import {
   MADV_PAGEOUT,
+  MADV_POPULATE_READ,
+  MAP_ANONYMOUS,
+  MAP_PRIVATE,
   MAP_SHARED,
+  NR_ACTIVE_ANON,
   NR_ACTIVE_FILE,
   O_CREAT,
   O_RDWR,
   PAGE_SIZE,
   POSIX_FADV_DONTNEED,
   PROT_READ,
+  PROT_WRITE,
+  WORKINGSET_ACTIVATE_ANON,
   WORKINGSET_ACTIVATE_FILE,
   WORKINGSET_NODERECLAIM,
   WORKINGSET_NODES,
+  WORKINGSET_REFAULT_ANON,
   WORKINGSET_REFAULT_FILE,
   WORKINGSET_RESTORE_FILE,
 } from "@pageframe/contracts";
 import { describe, expect, it } from "vitest";
 import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
 
+const RW = PROT_READ | PROT_WRITE;
 /** Pages of a machine of 4 MiB, of a working set that is a quarter of it, and of a file that is four times as large. */
 const NR_HOT = 256;
 const NR_SCANNED = 4096;
@@ -200,6 +208,37 @@ describe("Shadows that are too many", () => {
     expect(nrNodes).toBeLessThan(limit + 256);
     expect(nrNodes).toBeGreaterThanOrEqual(limit);
     expect(vmstat.globalNode(WORKINGSET_NODERECLAIM)).toBe(nrFiles * nodesPerFile - nrNodes);
+    kernel.audit();
+  });
+});
+
+describe("A page that comes back from swap", () => {
+  // With what Linux 6.18.44 shows: pages that are read back at once after MADV_PAGEOUT wrote and freed them are active.
+  it.each([true, false])("is active when few others went since (synchronous device: %s)", (synchronous) => {
+    const kernel = bootKernel({ memory: "4MiB", swap: [{ size: "2MiB", synchronous }], pageCluster: 0 });
+    const task = kernel.spawn("test");
+    const { vmstat, lru } = kernel.sys;
+    const flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    const [used, address] = [40, 8].map((nrPages) => kernel.mmap(task, 0, nrPages * PAGE_SIZE, RW, flags));
+    // What the distance is measured against: 40 active anonymous pages.
+    for (let page = 0; page < 40; page++) kernel.write(task, used + page * PAGE_SIZE, 1);
+    expect(kernel.madvise(task, used, 40 * PAGE_SIZE, MADV_POPULATE_READ)).toBe(0);
+    expect(kernel.madvise(task, used, 40 * PAGE_SIZE, MADV_POPULATE_READ)).toBe(0);
+    lru.drainAll();
+    expect(vmstat.globalNode(NR_ACTIVE_ANON)).toBe(40);
+    for (let page = 0; page < 8; page++) kernel.write(task, address + page * PAGE_SIZE, 1);
+    for (let round = 0; round < 2; round++) kernel.madvise(task, address, 8 * PAGE_SIZE, MADV_PAGEOUT);
+    if (!synchronous) {
+      // The write is over: who pages out again finds clean pages, and frees them.
+      for (let page = 0; page < 8; page++) kernel.read(task, address + page * PAGE_SIZE);
+      kernel.madvise(task, address, 8 * PAGE_SIZE, MADV_PAGEOUT);
+    }
+    expect(vmstat.globalNode(WORKINGSET_REFAULT_ANON)).toBe(0);
+    for (let page = 0; page < 8; page++) kernel.read(task, address + page * PAGE_SIZE);
+    expect(vmstat.globalNode(WORKINGSET_REFAULT_ANON)).toBe(8);
+    expect(vmstat.globalNode(WORKINGSET_ACTIVATE_ANON)).toBe(8);
+    lru.drainAll();
+    expect(vmstat.globalNode(NR_ACTIVE_ANON)).toBe(48);
     kernel.audit();
   });
 });

@@ -1,5 +1,5 @@
 /** Audit of swap areas and the swap cache. Cold. */
-import { bug, NO_PFN, NO_SWAP_ENTRY, PG_SWAPCACHE, swapEntry } from "@pageframe/contracts";
+import { bug, NO_PFN, NO_SHADOW, NO_SWAP_ENTRY, PG_SWAPCACHE, swapEntry } from "@pageframe/contracts";
 import { type Memmap } from "@pageframe/memmap";
 import { SWAP_MAP_MAX, type SwapArea } from "./swap-area.ts";
 
@@ -46,6 +46,8 @@ function checkArea(area: SwapArea, memmap: Memmap): number {
     if (isUsed !== (count > 0 || pfn !== NO_PFN)) {
       bug(`slot ${offset} of ${area.name}: used ${isUsed}, named ${count} times, cached in pfn ${pfn}`);
     }
+    if (!isUsed && area.shadowAt(offset) !== NO_SHADOW)
+      bug(`free slot ${offset} of ${area.name} has a shadow`);
     if (!isUsed && area.isZeroFilled[offset] !== 0)
       bug(`free slot ${offset} of ${area.name} is in the zeromap`);
     if (area.continuation.has(offset) && area.swapMap[offset] !== SWAP_MAP_MAX) {

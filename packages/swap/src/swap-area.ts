@@ -3,16 +3,19 @@
  *
  *     swapMap       uint8 per slot: page-table entries that name it, up to SWAP_MAP_MAX
  *     continuation  what a count has above SWAP_MAP_MAX, by slot
- *     cachedPfn     int32 per slot: frame in the swap cache, or NO_PFN
+ *     cached        int32 per slot: frame in the swap cache, NO_PFN, or the shadow that the last one left: -2 - shadow
  *     isZeroFilled  uint8 per slot: the page is all zeros and was not written (zeromap)
  *
  * Invariant: between calls of SwapAreas a slot is in use exactly when its count is above 0 or a page of it is cached.
- * Source: Linux 6.18 include/linux/swap.h, mm/swapfile.c. Differs: SWAP_HAS_CACHE of swap_map is `cachedPfn` here.
+ * Source: Linux 6.18 include/linux/swap.h, mm/swapfile.c. Differs: SWAP_HAS_CACHE of swap_map is `cached` here.
  */
-import { bug, NO_PFN, type Pfn, type SwapBackend, type SwapSlots } from "@pageframe/contracts";
+import { bug, NO_PFN, NO_SHADOW, type Pfn, type SwapBackend, type SwapSlots } from "@pageframe/contracts";
 
 /** Largest count that fits a slot's byte; more goes to the continuation, as in Linux. */
 export const SWAP_MAP_MAX = 0x3e;
+
+/** What stands for shadow 0 among the frames of the swap cache; larger shadows lie below. */
+const FIRST_SHADOW = -2;
 
 /** What /proc/swaps calls the kinds of area. */
 export type SwapKind = "file" | "partition";
@@ -32,7 +35,7 @@ export class SwapArea {
   readonly isRotational: boolean;
   readonly swapMap: Uint8Array;
   readonly continuation = new Map<number, number>();
-  readonly cachedPfn: Int32Array;
+  readonly cached: Int32Array;
   readonly isZeroFilled: Uint8Array;
 
   constructor(
@@ -54,7 +57,7 @@ export class SwapArea {
     this.isSynchronousIo = isSynchronousIo;
     this.isRotational = isRotational;
     this.swapMap = new Uint8Array(slots.nrSlots);
-    this.cachedPfn = new Int32Array(slots.nrSlots).fill(NO_PFN);
+    this.cached = new Int32Array(slots.nrSlots).fill(NO_PFN);
     this.isZeroFilled = new Uint8Array(slots.nrSlots);
   }
 
@@ -92,16 +95,28 @@ export class SwapArea {
   /** Gives a slot back. */
   release(offset: number): void {
     this.isZeroFilled[offset] = 0;
+    this.cached[offset] = NO_PFN;
     this.slots.freeSlot(offset);
   }
 
   /** Is a page of the slot in the swap cache? */
   isCached(offset: number): boolean {
-    return this.cachedPfn[offset] !== NO_PFN;
+    return this.cached[offset] >= 0;
   }
 
   /** Frame that the swap cache has for a slot, or NO_PFN. */
   cachedAt(offset: number): Pfn {
-    return this.cachedPfn[offset];
+    return Math.max(NO_PFN, this.cached[offset]);
+  }
+
+  /** Shadow of the page that reclaim took last from a slot, or NO_SHADOW. */
+  shadowAt(offset: number): number {
+    const entry = this.cached[offset];
+    return entry < NO_PFN ? FIRST_SHADOW - entry : NO_SHADOW;
+  }
+
+  /** Puts a shadow, or NO_SHADOW, in the place of a page of the swap cache. */
+  uncache(offset: number, shadow: number): void {
+    this.cached[offset] = shadow === NO_SHADOW ? NO_PFN : FIRST_SHADOW - shadow;
   }
 }

@@ -18,6 +18,7 @@ import {
   MAX_NR_ZONES,
   MAX_SWAPFILES,
   NO_PFN,
+  NO_SHADOW,
   NO_SWAP_ENTRY,
   NR_FILE_PAGES,
   NR_SWAPCACHED,
@@ -280,6 +281,11 @@ export class SwapAreas {
     return this.areaOfType(swapType(entry)).cachedAt(swapOffset(entry));
   }
 
+  /** Shadow that the last page of a slot left when reclaim took it, or NO_SHADOW (swap_cache_get_shadow). */
+  shadowOf(entry: SwapEntry): number {
+    return this.areaOf(entry).shadowAt(swapOffset(entry));
+  }
+
   /** Makes a page the cached copy of a slot; counts nr_swapcached and nr_file_pages (swap_cache_add_folio). */
   addToCache(entry: SwapEntry, pfn: Pfn): void {
     const area = this.areaOf(entry);
@@ -288,20 +294,23 @@ export class SwapAreas {
     if (this.memmap.hasFlags(pfn, PG_SWAPCACHE)) {
       bug(`pfn ${pfn} is in the swap cache already, for entry ${this.memmap.private[pfn]}`);
     }
-    area.cachedPfn[offset] = pfn;
+    area.cached[offset] = pfn;
     this.memmap.private[pfn] = entry;
     this.memmap.setFlags(pfn, PG_SWAPCACHE);
     this.countCached(pfn, 1);
   }
 
-  /** Takes a page out of the swap cache; its slot is freed when nothing names it (swap_cache_del_folio). */
-  deleteFromCache(pfn: Pfn): void {
+  /**
+   * Takes a page out of the swap cache; its slot is freed when nothing names it (swap_cache_del_folio). `shadow`: what reclaim leaves
+   * in its place, until a page of the slot is cached again or the slot is free.
+   */
+  deleteFromCache(pfn: Pfn, shadow: number = NO_SHADOW): void {
     const entry = this.memmap.private[pfn];
     if (!this.memmap.hasFlags(pfn, PG_SWAPCACHE)) bug(`pfn ${pfn} is not in the swap cache`);
     const area = this.areaOf(entry);
     const offset = swapOffset(entry);
     if (area.cachedAt(offset) !== pfn) bug(`pfn ${pfn} is not what is cached for swap entry ${entry}`);
-    area.cachedPfn[offset] = NO_PFN;
+    area.uncache(offset, shadow);
     this.memmap.private[pfn] = NO_SWAP_ENTRY;
     this.memmap.clearFlags(pfn, PG_SWAPCACHE);
     this.countCached(pfn, -1);

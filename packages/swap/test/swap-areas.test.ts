@@ -1,8 +1,10 @@
 import {
   EBUSY,
   EINVAL,
+  MAX_SHADOW,
   MAX_SWAPFILES,
   NO_PFN,
+  NO_SHADOW,
   NO_SWAP_ENTRY,
   NR_FILE_PAGES,
   NR_SWAPCACHED,
@@ -222,5 +224,27 @@ describe("SwapAreas, when it counts", () => {
     swap.swapon({ name: "/a", slots: new ClusterSlots(8), backend });
     swap.swapoff(0);
     expect(nrClosed).toBe(1);
+  });
+});
+
+describe("SwapAreas, when reclaim takes a page of the swap cache", () => {
+  it("keeps its shadow until a page of the slot is cached again, or the slot is free", () => {
+    const { swap } = newMachine();
+    addArea(swap, "/a", 10);
+    const entry = swap.getSwapPage(3);
+    swap.swapDuplicate(entry);
+    expect(swap.shadowOf(entry)).toBe(NO_SHADOW);
+    swap.deleteFromCache(3, MAX_SHADOW);
+    expect(swap.shadowOf(entry)).toBe(MAX_SHADOW);
+    expect(swap.lookupCache(entry)).toBe(NO_PFN);
+    swap.checkInvariants();
+    swap.addToCache(entry, 5);
+    expect(swap.shadowOf(entry)).toBe(NO_SHADOW);
+    swap.deleteFromCache(5, 0);
+    expect(swap.shadowOf(entry)).toBe(0);
+    swap.checkInvariants();
+    expect(swap.swapFree(entry)).toBe(0);
+    swap.checkInvariants();
+    expect(swap.shadowOf(swap.allocEntry())).toBe(NO_SHADOW);
   });
 });

@@ -50,6 +50,7 @@ import {
 import { NO_LINK } from "@pageframe/memmap";
 import { markPageDirty } from "../filemap/dirty.ts";
 import { invalidatePage } from "../filemap/drop-pages.ts";
+import { takeShadow } from "../filemap/shadows.ts";
 import { dropFilePage, writeBackFilePage } from "../files/file-pages.ts";
 import { type Inode } from "../files/inode.ts";
 import { dropShmemPage } from "../files/shmem.ts";
@@ -175,7 +176,7 @@ export class Evictor implements ReclaimHost {
       sys.vmstat.modNode(sys.nodeOf(pfn), NR_VMSCAN_WRITE, 1);
       if (sys.swap.isWrittenLater(swapEntry)) return EVICT_WRITTEN;
     }
-    sys.swap.deleteFromCache(pfn);
+    sys.swap.deleteFromCache(pfn, takeShadow(sys, pfn));
     putUserPage(sys, pfn, 0);
     sys.unmapBatch.freed();
     return EVICT_FREED;

@@ -8,6 +8,7 @@
  */
 import {
   NO_PFN,
+  NO_SHADOW,
   PG_SWAPBACKED,
   PG_UPTODATE,
   type SwapEntry,
@@ -78,8 +79,10 @@ export function readIntoSwapCache(sys: System, task: Task, vpn: Vpn, entry: Swap
     return SWAP_READ_FAILED;
   }
   memmap.flags[pfn] |= PG_SWAPBACKED | PG_UPTODATE;
+  const shadow = swap.shadowOf(entry);
   // The reference that came with the page becomes the cache's.
   swap.addToCache(entry, pfn);
+  if (shadow !== NO_SHADOW) sys.reclaimPolicy.refault?.(pfn, shadow);
   sys.lru.addPage(pfn, task.cpu);
   return pfn;
 }

@@ -5,6 +5,7 @@
  */
 import {
   NO_PFN,
+  NO_SHADOW,
   PG_ANON,
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
@@ -120,7 +121,12 @@ function readFresh(sys: System, task: Task, vpn: Vpn, swapEntry: SwapEntry): num
   if (pfn === NO_PFN) return NO_PFN;
   const isKilled = task.killedBy !== null;
   if (!isKilled) sys.time.spend(CAUSE_SWAP_IN, 1);
-  if (!isKilled && sys.swap.readPage(swapEntry, pfn) >= 0) return pfn;
+  if (!isKilled && sys.swap.readPage(swapEntry, pfn) >= 0) {
+    const shadow = sys.swap.shadowOf(swapEntry);
+    sys.memmap.setFlags(pfn, PG_SWAPBACKED);
+    if (shadow !== NO_SHADOW) sys.reclaimPolicy.refault?.(pfn, shadow);
+    return pfn;
+  }
   putUserPage(sys, pfn, task.cpu);
   return isKilled ? NO_PFN : SWAP_READ_FAILED;
 }
