@@ -1,4 +1,10 @@
 import {
+  EBADF,
+  EISDIR,
+  ENODEV,
+  ENOTDIR,
+  O_DIRECTORY,
+  O_RDONLY,
   ENOENT,
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
@@ -71,6 +77,32 @@ describe("files on disks", () => {
     kernel.pread(task, file, back, 0);
     expect(back[PAGE_SIZE]).toBe(99);
     expect(back[0]).not.toBe(77);
+  });
+});
+
+describe("directories", () => {
+  it("are opened to be made durable, and have nothing to read, write or map", () => {
+    const { kernel, task } = bootWithDisk();
+    expect(kernel.mkdir(task, "/mnt/d")).toBe(0);
+    const file = kernel.open(task, "/mnt/d", O_RDONLY | O_DIRECTORY);
+    expect(file).toBeGreaterThanOrEqual(0);
+    expect(kernel.fsync(task, file)).toBe(0);
+    expect(kernel.pread(task, file, new Uint8Array(8), 0)).toBe(-EISDIR);
+    expect(kernel.pwrite(task, file, new Uint8Array(8), 0)).toBe(-EBADF);
+    expect(kernel.mmap(task, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, file, 0)).toBe(-ENODEV);
+    expect(kernel.fstat(task, file)).toMatchObject({ nrLinks: 2 });
+    expect(kernel.open(task, "/mnt/d", O_RDWR)).toBe(-EISDIR);
+    expect(kernel.open(task, "/mnt/d", O_CREAT)).toBe(-EISDIR);
+    const plain = kernel.open(task, "/mnt/f", O_RDWR | O_CREAT);
+    expect(plain).toBeGreaterThanOrEqual(0);
+    expect(kernel.open(task, "/mnt/f", O_DIRECTORY)).toBe(-ENOTDIR);
+    // Removed while it is open: it goes with its last opening.
+    expect(kernel.rmdir(task, "/mnt/d")).toBe(0);
+    kernel.audit();
+    expect(kernel.closeFile(file)).toBe(0);
+    kernel.audit();
+    expect(kernel.closeFile(plain)).toBe(0);
+    expect(kernel.umount("/mnt")).toBe(0);
   });
 });
 

@@ -55,6 +55,6 @@ export function adviseFile(
 /** Reads pages [startPgoff, endPgoff) ahead, as far as the file goes. */
 export function willneedPages(sys: System, file: OpenFile, startPgoff: number, endPgoff: number): void {
   const { inode } = file;
-  if (inode.kind === "disk")
+  if (inode.kind === "disk" && !inode.isDirectory)
     forceReadahead(sys, file, startPgoff, Math.min(endPgoff, nrPagesOf(inode)) - startPgoff);
 }

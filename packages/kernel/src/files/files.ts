@@ -117,6 +117,7 @@ export class Files {
       written: new Map<number, Uint8Array>(),
       superBlock: null,
       fsIno: 0,
+      isDirectory: false,
       disk: null,
       ownDisk: null,
       isOnDisk: false,
@@ -240,7 +241,7 @@ export class Files {
 
 /** Path of an inode as /proc/PID/maps shows it. */
 export function pathOf(inode: Inode): string {
-  return inode.isShmem && inode.nrLinks === 0 ? `${inode.name} (deleted)` : inode.name;
+  return (inode.isShmem || inode.kind === "disk") && inode.nrLinks === 0 ? `${inode.name} (deleted)` : inode.name;
 }
 
 /** Byte of an unwritten page of a generated file; never all zero over a page. */

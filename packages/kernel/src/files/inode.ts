@@ -63,6 +63,8 @@ export interface Inode {
   /** Of a mounted file system: which, and its number there. */
   superBlock: SuperBlock | null;
   fsIno: number;
+  /** A directory: it can be opened and made durable, and has no bytes to read. */
+  isDirectory: boolean;
   /** Disk that its pages are read from and written to; null when there is none. */
   disk: Disk | null;
   /** Disk whose blocks its pages are (bdev); null for a file. */

@@ -3,7 +3,7 @@
  * pages in the cache, dropped with their last page or name.
  * Source: Linux 6.18 fs/inode.c, iget_locked(), iput(), evict(); fs/open.c, do_dentry_open().
  */
-import { type FileAttributes, PAGE_SIZE } from "@pageframe/contracts";
+import { S_IFDIR, S_IFMT, type FileAttributes, PAGE_SIZE } from "@pageframe/contracts";
 import { type Inode } from "../files/inode.ts";
 import { forgetDirtyInode } from "../filemap/dirty-inodes.ts";
 import { dropPages } from "../filemap/drop-pages.ts";
@@ -35,6 +35,7 @@ export function getInode(sys: System, superBlock: SuperBlock, fsIno: number): In
   inode.superBlock = superBlock;
   inode.disk = superBlock.disk;
   inode.fsIno = fsIno;
+  inode.isDirectory = (attributes.mode & S_IFMT) === S_IFDIR;
   inode.isOnDisk = superBlock.disk !== null;
   superBlock.inodes.set(fsIno, inode.id);
   return inode;

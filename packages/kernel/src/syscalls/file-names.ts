@@ -76,8 +76,8 @@ export function sysOpen(sys: System, task: Task, path: string, openFlags: number
     const type = typeOf(place);
     if (type < 0) return type;
     if (type === S_IFLNK) return -ELOOP;
-    if (type === S_IFDIR) return (openFlags & O_CREAT) !== 0 || isWrite ? -EISDIR : -EISDIR;
-    if ((openFlags & O_DIRECTORY) !== 0) return -ENOTDIR;
+    if (type === S_IFDIR && ((openFlags & (O_CREAT | O_TRUNC)) !== 0 || isWrite)) return -EISDIR;
+    if (type !== S_IFDIR && (openFlags & O_DIRECTORY) !== 0) return -ENOTDIR;
     if ((isWrite || (openFlags & O_TRUNC) !== 0) && fs.isReadOnly) return -EROFS;
   }
   const inode = getInode(sys, place.superBlock, fsIno);

@@ -7,6 +7,7 @@ import {
   bug,
   EBADF,
   EINVAL,
+  ENODEV,
   ENOMEM,
   EPERM,
   F_SEAL_FUTURE_WRITE,
@@ -55,6 +56,7 @@ export function sysMmap(
   const file = sys.files.descriptor(fileId);
   if (file === null) return -EBADF;
   const isShared = (flags & MAP_TYPE & MAP_SHARED) !== 0;
+  if (file.inode.isDirectory) return -ENODEV;
   const isWriteSealed = (file.inode.seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !== 0;
   if (isWriteSealed && isShared && (prot & PROT_WRITE) !== 0) return -EPERM;
   const result = space.mmap(address, lengthBytes, prot, flags, fileId, offsetBytes, file.mode);

@@ -6,6 +6,7 @@
 import {
   EBADF,
   EINVAL,
+  EISDIR,
   ENXIO,
   EPERM,
   F_SEAL_FUTURE_WRITE,
@@ -69,6 +70,7 @@ export function sysReadTo(
 ): number {
   const file = sys.files.descriptor(fileId);
   if (file === null || (file.mode & FMODE_READ) === 0) return -EBADF;
+  if (file.inode.isDirectory) return -EISDIR;
   if (file.inode.kind !== "disk" || (file.openFlags & O_DIRECT) !== 0 || offsetBytes < 0) return -EINVAL;
   return filemapRead(sys, file, offsetBytes, nrBytes, sink);
 }
@@ -141,6 +143,7 @@ export function readFile(
   offsetBytes: number,
 ): number {
   const { inode } = file;
+  if (inode.isDirectory) return -EISDIR;
   if (inode.kind === "disk") {
     return (file.openFlags & O_DIRECT) !== 0
       ? directRead(sys, file, to, offsetBytes)
