@@ -18,9 +18,17 @@ export function truncateFolio(sys: System, inode: Inode, folio: Pfn): void {
   memmap.getPage(folio);
   waitOnPage(sys, folio, PG_LOCKED | PG_WRITEBACK);
   clearPageDirty(sys, folio);
+  forgetDelayed(sys, inode, folio);
   deleteFromPageCache(sys, inode, folio);
   putUserPage(sys, folio, sys.currentCpu);
   putUserPage(sys, folio, sys.currentCpu);
+}
+
+/** What waits for a block to be written waits no more. */
+function forgetDelayed(sys: System, inode: Inode, folio: Pfn): void {
+  if (inode.delayed.size === 0) return;
+  const end = folioEnd(sys, folio);
+  for (let pgoff = sys.memmap.index[folio]; pgoff < end; pgoff++) inode.delayed.delete(pgoff);
 }
 
 /**

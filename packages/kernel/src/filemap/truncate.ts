@@ -21,6 +21,7 @@ import { unmapMapping } from "../files/unmap-mapping.ts";
 import { markPageDirty } from "./dirty.ts";
 import { dropPages, folioEnd, invalidatePage, nextFolio, truncateFolio } from "./drop-pages.ts";
 import { splitFolio } from "./split-folio.ts";
+import { noteOrdered } from "./write-ordered.ts";
 import { addToPageCache, allocCachePage, makeUptodate } from "./page-cache.ts";
 import { putUserPage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
@@ -109,6 +110,7 @@ function zeroPart(sys: System, inode: Inode, pgoff: number, from: number, to: nu
   if (pfn < 0) return pfn;
   sys.contents.fillBytes(pfn, from, to, 0);
   markPageDirty(sys, pfn);
+  noteOrdered(inode, pgoff);
   putUserPage(sys, pfn, sys.currentCpu);
   return 0;
 }
@@ -136,6 +138,20 @@ export function zeroPastEnd(sys: System, inode: Inode, newBytes: number): number
   if (offset === 0) return 0;
   const pgoff = Math.floor(inode.sizeBytes / PAGE_SIZE);
   return zeroPart(sys, inode, pgoff, offset, Math.min(PAGE_SIZE, newBytes - pgoff * PAGE_SIZE));
+}
+
+/**
+ * A file that ended at `oldBytes` was written to from `position` on, behind that end: what lies before it in its page is zeros
+ * already, but looking there counts as a use, unless the old end did in the same page (ext4_zero_partial_blocks).
+ */
+export function zeroBeforeWrite(sys: System, inode: Inode, oldBytes: number, position: number): void {
+  const pgoff = Math.floor(position / PAGE_SIZE);
+  const isSamePage = oldBytes % PAGE_SIZE !== 0 && Math.floor(oldBytes / PAGE_SIZE) === pgoff;
+  if (position % PAGE_SIZE === 0 || isSamePage) return;
+  const pfn = inode.pages.load(pgoff);
+  if (pfn === NO_PFN) return;
+  sys.lru.markAccessed(sys.memmap.compoundHead(pfn), sys.currentCpu);
+  noteOrdered(inode, pgoff);
 }
 
 /**

@@ -150,7 +150,9 @@ function writeFolio(sys: System, inode: Inode, folio: Pfn, run: Run, isSync: boo
   beginPageWriteback(sys, inode, folio);
   beginFolioIo(sys, folio, nrToWrite);
   for (let at = 0; at < nrInFile; at++) {
-    if (blocks[at] >= 0) addToRun(sys, inode, startPgoff + at, folio + at, blocks[at], run, isSync);
+    if (blocks[at] < 0) continue;
+    inode.delayed.delete(startPgoff + at);
+    addToRun(sys, inode, startPgoff + at, folio + at, blocks[at], run, isSync);
   }
   return nrToWrite;
 }

@@ -21,7 +21,8 @@ import { completeIo, waitOnPage } from "../disk/io.ts";
 import { type Inode, type OpenFile } from "../files/inode.ts";
 import { balanceDirtyPages } from "./balance-dirty-pages.ts";
 import { markPageDirty } from "./dirty.ts";
-import { zeroPastEnd } from "./truncate.ts";
+import { zeroBeforeWrite, zeroPastEnd } from "./truncate.ts";
+import { noteDelayed } from "./write-ordered.ts";
 import { addToPageCache, allocCachePage, makeUptodate } from "./page-cache.ts";
 import { putUserPage } from "../pages/pages.ts";
 import { type System } from "../system.ts";
@@ -53,7 +54,8 @@ export function filemapWrite(
   if (position >= MAX_FILE_BYTES) return -EFBIG;
   const endByte = Math.min(position + nrBytes, MAX_FILE_BYTES);
   let done = 0;
-  let error = position > inode.sizeBytes && nrBytes > 0 ? zeroPastEnd(sys, inode, position) : 0;
+  const oldBytes = inode.sizeBytes;
+  let error = position > oldBytes && nrBytes > 0 ? zeroPastEnd(sys, inode, position) : 0;
   if (error < 0) return error;
   while (position + done < endByte && task.killedBy === null) {
     const at = position + done;
@@ -76,6 +78,7 @@ export function filemapWrite(
     if (nrGiven < nrHere) break;
     balanceDirtyPages(sys, task, inode);
   }
+  if (done > 0 && position > oldBytes) zeroBeforeWrite(sys, inode, oldBytes, position);
   if (done > 0) inode.superBlock?.fs.touch(inode.fsIno);
   return done > 0 ? done : error;
 }
@@ -91,7 +94,9 @@ export function setInodeSize(inode: Inode, sizeBytes: number): number {
 export function allocateBlock(inode: Inode, pgoff: number, mapping: BlockMapping): number {
   const { superBlock } = inode;
   if (superBlock === null) return 0;
-  return superBlock.fs.mapBlocks(inode.fsIno, pgoff, 1, true, mapping);
+  const error = superBlock.fs.mapBlocks(inode.fsIno, pgoff, 1, true, mapping);
+  if (error >= 0 && mapping.isNew) noteDelayed(inode, pgoff);
+  return error;
 }
 
 /** A page to write into, with a block, and with what is around the write up to date. Takes a reference, or -errno. */

@@ -18,10 +18,10 @@ import { type Task } from "../task.ts";
  */
 export function setDiskSize(sys: System, _task: Task, inode: Inode, newBytes: number): number {
   const { superBlock } = inode;
-  if (superBlock === null || newBytes === inode.sizeBytes) return 0;
+  if (superBlock === null) return 0;
   if (newBytes > MAX_FILE_BYTES) return -EFBIG;
-  if (newBytes < inode.sizeBytes) {
-    // The part of the last page that stays must be on its way to the disk as zeros before the blocks go.
+  if (newBytes <= inode.sizeBytes) {
+    // The part of the last page that stays, of a file that keeps its size too, must be on its way to the disk as zeros before the blocks go.
     const error = truncatePages(sys, inode, newBytes, Infinity, true);
     if (error < 0) return error;
   } else {

@@ -71,6 +71,11 @@ export interface Inode {
   ownDisk: Disk | null;
   /** Its dirty pages are counted and written back. */
   isOnDisk: boolean;
+  /** Pages that were given a block and have not been written since (BH_Delay). */
+  readonly delayed: Set<number>;
+  /** Pages [orderedStart, orderedEnd) that the next commit writes first (i_dirty_start, i_dirty_end); Infinity and 0 for none. */
+  orderedStart: number;
+  orderedEnd: number;
   /** Page at which the flusher's next turn begins (writeback_index). */
   writebackIndex: number;
   /** Errors of writes to it (errseq_t, i_mapping->wb_err), and how many there were. */

@@ -19,7 +19,7 @@ import {
 } from "../disk/buffers.ts";
 import { type BufferHead, type Disk } from "../files/inode.ts";
 import { flushDisk, transferBytes } from "../disk/io.ts";
-import { writeAndWait } from "../filemap/write-out.ts";
+import { writeOrderedData } from "../filemap/write-ordered.ts";
 import { type System } from "../system.ts";
 
 /** A disk as its file system sees it: through the buffer cache. */
@@ -89,7 +89,7 @@ export class DiskHost implements FileSystemHost {
   writeData(ino: number): number {
     const superBlock = this.sys.mounts[this.disk.mountedAt] ?? null;
     const id = superBlock?.inodes.get(ino);
-    return id === undefined ? 0 : writeAndWait(this.sys, this.sys.files.inode(id));
+    return id === undefined ? 0 : writeOrderedData(this.sys, this.sys.files.inode(id));
   }
 
   private isInside(block: number, bytes: Uint8Array): boolean {
