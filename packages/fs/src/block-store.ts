@@ -22,7 +22,7 @@ import { isSealed, sealBlock, setHeader, type Geometry } from "./layout.ts";
 import { type ChangedBlock, Transaction } from "./transaction.ts";
 
 /** Most blocks of metadata that one operation changes; operations that need more are split. */
-export const OPERATION_BLOCKS = 48;
+const OPERATION_BLOCKS = 48;
 /** References to checked buffers that are kept between operations. */
 const NR_CACHED = 64;
 

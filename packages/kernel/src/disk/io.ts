@@ -27,7 +27,7 @@ import { CAUSE_IO_WAIT } from "../time.ts";
 /** `Bio.status` before completion. */
 const BIO_IN_FLIGHT = 1;
 /** `Bio.ownerId` of bytes that somebody waits for. */
-export const NO_OWNER = -1;
+const NO_OWNER = -1;
 /** KiB that a page counts in pgpgin and pgpgout. */
 const KIB_PER_BLOCK = 4;
 
@@ -128,7 +128,7 @@ export function completeIo(sys: System): void {
 }
 
 /** Waits for the next completion on a disk; false when nothing is in flight there. */
-export function waitForDisk(sys: System, disk: Disk): boolean {
+function waitForDisk(sys: System, disk: Disk): boolean {
   const nextNs = disk.device.nextCompletionNs(sys.time.nowNs);
   if (nextNs === Infinity) return false;
   sys.time.waitUntil(nextNs, CAUSE_IO_WAIT);

@@ -8,7 +8,7 @@ import { type ElfSegment } from "./elf-map.ts";
 
 /** Bytes of the header of a file, and of a program header (sizeof(struct elf64_hdr), sizeof(struct elf64_phdr)). */
 export const ELF_HEADER_BYTES = 64;
-export const ELF_PHDR_BYTES = 56;
+const ELF_PHDR_BYTES = 56;
 /** Most bytes of program headers (ELF_MIN_ALIGN). */
 const MAX_PHDR_BYTES: number = PAGE_SIZE;
 /** "\x7fELF", read as a little-endian number. */

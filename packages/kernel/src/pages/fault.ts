@@ -90,7 +90,7 @@ import { handleUserfault } from "../uffd/handle-userfault.ts";
  * How a fault that let go of its mapping to wait for a page of a disk counts for its task. An access: as what it found. One that is
  * known to come again (FAULT_FLAG_TRIED): as major, whatever it waited for. One that begins anew: as minor, the page is there.
  */
-export const FAULT_OF_ACCESS = 0;
+const FAULT_OF_ACCESS = 0;
 export const FAULT_AGAIN = 1;
 export const FAULT_ANEW = 2;
 

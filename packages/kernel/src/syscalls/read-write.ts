@@ -186,7 +186,7 @@ export function sysPwrite(
 }
 
 /** Writes a buffer of the kernel's to a file at an offset. Returns the bytes written or -errno. */
-export function writeFile(
+function writeFile(
   sys: System,
   task: Task,
   file: OpenFile,
