@@ -1,7 +1,7 @@
 /**
  * Disks that fail during random file work. First sectors of files, one file at a time, so that everything can still be compared;
  * then any sector, metadata too, and a power cut that the machine outlives: no step may throw, and what is left can be mounted.
- * `PAGEFRAME_STEPS` sets the steps (default 12,000 for each kind of failure), `PAGEFRAME_SEED` the seed.
+ * `PAGEFRAME_STEPS` sets the steps (default 6,000 for each kind of failure), `PAGEFRAME_SEED` the seed.
  */
 import {
   type BlockBackend,
@@ -27,7 +27,7 @@ import { DiskHost } from "../src/fs/disk-host.ts";
 import { DiskWorld, type DiskWorldOptions, MOUNT } from "./disk-world.ts";
 import { type PlainFile } from "./plain-disk.ts";
 
-const NR_STEPS = Number(process.env["PAGEFRAME_STEPS"] ?? 12_000);
+const NR_STEPS = Number(process.env["PAGEFRAME_STEPS"] ?? 6_000);
 const SEED = Number(process.env["PAGEFRAME_SEED"] ?? 42);
 const STEPS_PER_AUDIT = 300;
 const STEPS_PER_EPISODE = 25;

@@ -28,15 +28,12 @@ export class DiskHost implements FileSystemHost {
   readonly nrBlocks: number;
   private readonly sys: System;
   private readonly disk: Disk;
-  /** Writes of buffers that had failed before the file system began to use the disk (j_fs_dev_wb_err). */
-  private readonly nrErrorsBefore: number;
 
   constructor(sys: System, disk: Disk, isReadOnly: boolean) {
     this.sys = sys;
     this.disk = disk;
     this.isReadOnly = isReadOnly || disk.device.isReadOnly;
     this.nrBlocks = disk.nrBlocks;
-    this.nrErrorsBefore = disk.inode.nrWriteErrors;
   }
 
   get nowNs(): number {
@@ -63,13 +60,8 @@ export class DiskHost implements FileSystemHost {
     forgetBuffer(this.sys, this.disk, block);
   }
 
-  /**
-   * Buffers that writeback could not write are clean, and lost: from then on it is -EIO, so that what the journal has of them
-   * stays there (jbd2_check_fs_dev_write_error).
-   */
   syncBuffers(blocks: readonly number[]): number {
-    const error = syncBuffers(this.sys, this.disk, blocks);
-    return this.disk.inode.nrWriteErrors === this.nrErrorsBefore ? error : -EIO;
+    return syncBuffers(this.sys, this.disk, blocks);
   }
 
   readBlocks(block: number, into: Uint8Array): number {
