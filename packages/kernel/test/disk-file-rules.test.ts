@@ -91,6 +91,8 @@ describe("names", () => {
     expect(kernel.rename(task, "/mnt/dir", "/mnt/dir/sub/x")).toBe(-EINVAL);
     expect(kernel.rename(task, "/mnt/nope", "/mnt/dir")).toBe(-ENOENT);
     expect(kernel.rename(task, "/mnt/dir", "/mnt/dir")).toBe(0);
+    // open("dir", O_RDONLY | O_DIRECT) is EINVAL.
+    expect(kernel.open(task, "/mnt/dir", O_DIRECT)).toBe(-EINVAL);
   });
 
   it("are not looked for on a read-only file system when they are to go", () => {

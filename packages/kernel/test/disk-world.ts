@@ -49,6 +49,7 @@ import { type Kernel, type Task, type TaskSignal } from "@pageframe/kernel";
 import {
   copyMapped,
   mappedByte,
+  PlainDirectory,
   PlainFile,
   type PlainMapped,
   PlainSymlink,
@@ -392,7 +393,15 @@ export class DiskWorld {
       this.expect(`open of ${path}`, found, file);
       return;
     }
+    if (file instanceof PlainDirectory && (flags & O_DIRECT) !== 0) {
+      this.expect(`open of ${path}`, found, -EINVAL);
+      return;
+    }
     if (found < 0) throw new Error(`open of ${path} gave ${found}`);
+    if (file instanceof PlainDirectory) {
+      this.expect("close", this.kernel.closeFile(found), 0);
+      return;
+    }
     if ((flags & O_TRUNC) !== 0) this.truncateModel(file, 0);
     this.openings.push({ id: found, file, flags, position: 0 });
   }

@@ -171,11 +171,11 @@ export class PlainTree {
       .reverse();
   }
 
-  /** Answer of open() and the file; new files are made. `hasWrite`: O_WRONLY, O_RDWR or O_TRUNC. */
+  /** Answer of open() and what is opened; new files are made. `hasWrite`: O_WRONLY, O_RDWR or O_TRUNC. */
   open(
     path: string,
     flags: { create: boolean; exclusive: boolean; noFollow: boolean; hasWrite: boolean },
-  ): PlainFile | number {
+  ): PlainFile | PlainDirectory | number {
     const isExclusive = flags.create && flags.exclusive;
     const place = this.walk(path, !flags.noFollow && !isExclusive);
     if (typeof place === "number") return place;
@@ -189,7 +189,7 @@ export class PlainTree {
     }
     if (isExclusive) return -EEXIST;
     if (node instanceof PlainSymlink) return -ELOOP;
-    if (node instanceof PlainDirectory) return -EISDIR;
+    if (node instanceof PlainDirectory) return flags.create || flags.hasWrite ? -EISDIR : node;
     if (flags.hasWrite && this.isReadOnly) return -EROFS;
     return node;
   }

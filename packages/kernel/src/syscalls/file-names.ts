@@ -78,6 +78,8 @@ export function sysOpen(sys: System, task: Task, path: string, openFlags: number
     if (type === S_IFLNK) return -ELOOP;
     if (type === S_IFDIR && ((openFlags & (O_CREAT | O_TRUNC)) !== 0 || isWrite)) return -EISDIR;
     if (type !== S_IFDIR && (openFlags & O_DIRECTORY) !== 0) return -ENOTDIR;
+    // Directories have no direct I/O (FMODE_CAN_ODIRECT).
+    if (type === S_IFDIR && (openFlags & O_DIRECT) !== 0) return -EINVAL;
     if ((isWrite || (openFlags & O_TRUNC) !== 0) && fs.isReadOnly) return -EROFS;
   }
   const inode = getInode(sys, place.superBlock, fsIno);
