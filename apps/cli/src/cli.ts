@@ -5,6 +5,17 @@ import { formatPages, isSize, parsePages } from "@pageframe/kernel";
 import { Command, CommanderError, Option } from "commander";
 import { compileCommand, type CompileOptions } from "./commands/compile.ts";
 import { demoCommand } from "./commands/demo.ts";
+import {
+  diskCheckCommand,
+  diskGetCommand,
+  diskInfoCommand,
+  diskLsCommand,
+  diskMakeCommand,
+  type DiskMakeOptions,
+  diskPutCommand,
+  type DiskPutOptions,
+  type DiskShowOptions,
+} from "./commands/disk.ts";
 import { infoCommand, type InfoOptions } from "./commands/info.ts";
 import { recordCommand, type RecordOptions } from "./commands/record.ts";
 import { runCommand, type RunOptions } from "./commands/run.ts";
@@ -18,6 +29,8 @@ import { refuseOccupant, seats } from "./seats.ts";
 /** Most CPUs and seeds that a configuration takes (config.ts of the kernel). */
 const MAX_CPUS = 64;
 const MAX_SEED = 0xffffffff;
+/** More than any image has: the file system says how many fit. */
+const MAX_INODES = 0xffffffff;
 /** Largest pid of Linux (PID_MAX_LIMIT). */
 const MAX_PID = 4194304;
 
@@ -26,6 +39,14 @@ Examples:
   pageframe run sort.pft.gz --memory 100%,75%,50%,25%
   pageframe run sort.pft.gz --memory 1MiB --swap 16MiB --reclaim clock --json
   pageframe run sort.pft.gz --memory 50% --swap-file swap.img --verify
+`;
+
+const DISK_EXAMPLES = `
+Examples:
+  pageframe disk make disk.img --size 64MiB
+  pageframe disk put disk.img --parents data.csv notes.txt /home/
+  pageframe disk ls disk.img /home
+  pageframe disk check disk.img
 `;
 
 const WALK_EXAMPLES = `
@@ -92,6 +113,7 @@ function createProgram(io: Io): Command {
     )
     .option("-c, --config <file>", "YAML or JSON with settings of the machine (default: that of the records)")
     .action((file: string, options: ScriptOptions) => scriptCommand(file, options, io));
+  addDisk(program, io);
   program
     .command("demo")
     .description("replay a recorded sort(1) with less and less memory")
@@ -116,6 +138,67 @@ function addRun(program: Command, io: Io): void {
     .option("--json", "print JSON, with counters under Linux's names")
     .addHelpText("after", RUN_EXAMPLES)
     .action((trace: string, options: RunOptions) => runCommand(trace, options, io));
+}
+
+function addDisk(program: Command, io: Io): void {
+  const disk = program
+    .command("disk")
+    .description("make disk images with a file system, check them, and move files in and out")
+    .helpCommand(false)
+    .addHelpText("after", DISK_EXAMPLES);
+  disk
+    .command("make")
+    .description("make an image with an empty file system")
+    .argument("<image>", "file to make")
+    .requiredOption("--size <size>", "size with a unit, such as 64MiB, rounded up to 4KiB")
+    .addOption(
+      integerOption("--inodes <n>", "files that it can hold (default: one per 16KiB)", 1, MAX_INODES),
+    )
+    .addOption(integerOption("--seed <n>", "seed of its id (default: by chance)", 0, MAX_SEED))
+    .option("--force", "replace a file that is there")
+    .action((image: string, options: DiskMakeOptions) => {
+      diskMakeCommand(image, options, io);
+    });
+  disk
+    .command("check")
+    .description("say what is wrong with an image, which does not change; exits with 1 when something is")
+    .argument("<image>", "image that pageframe disk make has made")
+    .option("--json", "print JSON")
+    .action((image: string, options: DiskShowOptions) => {
+      diskCheckCommand(image, options, io);
+    });
+  disk
+    .command("ls")
+    .description("list a directory of an image")
+    .argument("<image>", "image that pageframe disk make has made")
+    .argument("[path]", "path in the image", "/")
+    .option("--json", "print JSON")
+    .action((image: string, path: string, options: DiskShowOptions) =>
+      diskLsCommand(image, path, options, io),
+    );
+  disk
+    .command("put")
+    .description("copy files of the host into an image; a file of that name is replaced")
+    .usage("[options] <image> <hostfile...> <path>")
+    .argument("<image>", "image that pageframe disk make has made")
+    .argument("<names...>", "files of the host, then a path in the image: a name, or a directory")
+    .option("-p, --parents", "make directories of the path that are not there")
+    .action((image: string, names: string[], options: DiskPutOptions) =>
+      diskPutCommand(image, names, options, io),
+    );
+  disk
+    .command("get")
+    .description("copy a file of an image to the host")
+    .argument("<image>", "image that pageframe disk make has made")
+    .argument("<path>", "path in the image")
+    .argument("<hostfile>", "file to write, or a directory for it")
+    .action((image: string, path: string, hostFile: string) => diskGetCommand(image, path, hostFile, io));
+  disk
+    .command("info")
+    .description("say what an image is, and how full")
+    .argument("<image>", "image that pageframe disk make has made")
+    .option("--json", "print JSON")
+    .action((image: string, options: DiskShowOptions) => diskInfoCommand(image, options, io));
 }
 
 function addWalk(program: Command, io: Io): void {

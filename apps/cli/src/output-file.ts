@@ -43,6 +43,15 @@ export class OutputFile {
     }
   }
 
+  /** Writes bytes behind those that were written already; they are nowhere to be seen before commit(). */
+  async append(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.handle.writeFile(bytes);
+    } catch (error) {
+      throw runError(`output ${this.path} cannot be written: ${systemSentence(error)}`);
+    }
+  }
+
   /** Writes the bytes, and puts the file in its place. */
   async commit(bytes: Uint8Array): Promise<void> {
     try {

@@ -72,6 +72,23 @@ export function describeTrace(metadata: TraceMetadata, colors: Colors): string {
   );
 }
 
+/** Draws rows without rules between them, under a line of headings unless that is null. */
+export function drawRows(
+  head: readonly string[] | null,
+  rows: readonly (readonly string[])[],
+  colAligns: readonly ("left" | "right")[],
+): string {
+  const table = new Table({
+    head: [...(head ?? [])],
+    colAligns: [...colAligns],
+    chars: NO_LINES,
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
+  });
+  for (const row of rows) table.push([...row]);
+  const lines = table.toString().split("\n");
+  return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
+}
+
 /** Draws the table, with a line for each program that did not reach its end. */
 export function drawTable(reports: readonly RunReport[], colors: Colors): string {
   const table = new Table({

@@ -23,7 +23,7 @@ import {
   SUPERBLOCK,
 } from "./layout.ts";
 
-const VERSION = 1;
+export const VERSION = 1;
 const SUPER_VERSION: number = HEADER_SIZE;
 const SUPER_INCOMPAT = 40;
 const SUPER_RO_COMPAT = 44;
@@ -120,6 +120,12 @@ export function readSuperblock(host: FileSystemHost): FoundSuperblock | MountFai
     errno: -EUCLEAN,
     sentence: "the superblock (block 0) has a wrong checksum, and its copy in the last block is not there",
   };
+}
+
+/** Id of a superblock as 32 hexadecimal digits. */
+export function idOf(superblock: Uint8Array): string {
+  const id = superblock.subarray(SUPER_ID, SUPER_ID + ID_SIZE);
+  return Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Is the copy in the last block whole? */

@@ -3,7 +3,15 @@
  * Source: Linux 6.18 fs/namespace.c, fs/super.c, get_tree_bdev(), generic_shutdown_super().
  */
 import { EBUSY, EEXIST, EINVAL, ENOENT, errnoName, type FileSystem } from "@pageframe/contracts";
-import { makeFileSystem, type MakeOptions, mountFileSystem } from "@pageframe/fs";
+import {
+  checkFileSystem,
+  describeFileSystem,
+  type FileSystemDescription,
+  makeFileSystem,
+  type MakeOptions,
+  type MountFailure,
+  mountFileSystem,
+} from "@pageframe/fs";
 import { dropAllBuffers } from "../disk/buffers.ts";
 import { type Disk } from "../files/inode.ts";
 import { syncFileSystem } from "../filemap/fsync.ts";
@@ -31,6 +39,19 @@ export function makeFileSystemOn(sys: System, disk: Disk, options: MakeOptions):
   const written = writeAndWait(sys, disk.inode);
   dropAllBuffers(sys, disk);
   return error < 0 ? error : written;
+}
+
+/** Says what is wrong with the file system on a disk, one sentence each (fsck -n); -EBUSY while it is mounted. */
+export function checkFileSystemOn(sys: System, disk: Disk): string[] | number {
+  if (disk.mountedAt >= 0) return -EBUSY;
+  const problems = checkFileSystem(new DiskHost(sys, disk, true));
+  dropAllBuffers(sys, disk);
+  return problems;
+}
+
+/** What a disk says of its file system (dumpe2fs -h), or why it says nothing. */
+export function describeFileSystemOn(sys: System, disk: Disk): FileSystemDescription | MountFailure {
+  return describeFileSystem(new DiskHost(sys, disk, true));
 }
 
 /** Mounts what lies on a disk at a path. Returns 0 or -errno; the sentence that says why is in `sys.mountProblem`. */

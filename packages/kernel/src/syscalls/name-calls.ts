@@ -8,9 +8,17 @@ import {
   type FileSystemStats,
   O_RDONLY,
 } from "@pageframe/contracts";
-import { type MakeOptions } from "@pageframe/fs";
+import { type FileSystemDescription, type MakeOptions, type MountFailure } from "@pageframe/fs";
 import { syncAll, syncFileSystem } from "../filemap/fsync.ts";
-import { diskByName, makeFileSystemOn, mountDisk, mountOther, unmount } from "../fs/mounts.ts";
+import {
+  checkFileSystemOn,
+  describeFileSystemOn,
+  diskByName,
+  makeFileSystemOn,
+  mountDisk,
+  mountOther,
+  unmount,
+} from "../fs/mounts.ts";
 import { type Task } from "../task.ts";
 import {
   fstatFile,
@@ -40,6 +48,19 @@ export class NameCalls extends ProcessCalls {
   mkfs(diskName: string, options: MakeOptions = {}): number {
     const disk = diskByName(this.sys, diskName);
     return disk === null ? -ENODEV : makeFileSystemOn(this.sys, disk, options);
+  }
+
+  /** Checks the file system on a disk (fsck -n): a sentence for each problem, none when it is clean; -ENODEV, -EBUSY while mounted. */
+  fsck(diskName: string): string[] | number {
+    const disk = diskByName(this.sys, diskName);
+    return disk === null ? -ENODEV : checkFileSystemOn(this.sys, disk);
+  }
+
+  /** What a disk's superblock says (dumpe2fs -h), mounted or not; a negative errno with a sentence where there is none. */
+  describeFileSystem(diskName: string): FileSystemDescription | MountFailure {
+    const disk = diskByName(this.sys, diskName);
+    if (disk === null) return { errno: -ENODEV, sentence: `there is no disk "${diskName}"` };
+    return describeFileSystemOn(this.sys, disk);
   }
 
   /** mount(2) of a disk: 0 or -errno; `mountProblem` says in a sentence why not. What a crash left is recovered. */
