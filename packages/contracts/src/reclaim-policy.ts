@@ -15,6 +15,8 @@ export const EVICT_UNEVICTABLE = 4;
 export const EVICT_WRITTEN = 5;
 /** Used after all, such as a page that was to be dropped and was written since: make it active. */
 export const EVICT_IN_USE = 6;
+/** A page of a disk that must be written first, which reclaim leaves to the flusher: make it active, marked PG_RECLAIM. */
+export const EVICT_DIRTY = 7;
 
 /** Largest shadow that a page leaves behind when it is evicted: shadows are ints of 30 bits. */
 export const MAX_SHADOW = 0x3fffffff;
@@ -36,6 +38,23 @@ export interface ReclaimHost {
   nrSwapSlots(): number;
   /** Is the page mapped executable somewhere? Only file pages are asked for. */
   isMappedExecutable(pfn: Pfn): boolean;
+}
+
+/**
+ * What one pass found of file pages that are dirty or being written, in pages (struct reclaim_stat, scan_control.nr). A
+ * policy that leaves them at 0 never makes reclaim wait for writes.
+ */
+export interface ScanWrites {
+  /** Dirty or being written; dirty and not on their way; being written, and come round a second time (PG_RECLAIM). */
+  dirty: number;
+  unqueuedDirty: number;
+  congested: number;
+  /** Being written, and marked PG_RECLAIM now; or come round while the node is known to be full of such. */
+  writeback: number;
+  immediate: number;
+  /** Isolated; those of file lists among them. */
+  taken: number;
+  fileTaken: number;
 }
 
 /** One pass of reclaim; the policy adds to the counts. */
@@ -64,6 +83,12 @@ export interface ScanControl {
   skippedDeactivate: boolean;
   /** Set by a policy that kept to file pages in this pass and freed nothing. */
   cacheTrimModeFailed: boolean;
+  /** File pages that have to be written, since the pass over the node began. */
+  readonly nr: ScanWrites;
+  /** The node was found full of pages being written (PGDAT_WRITEBACK): those that come round count as `immediate`. */
+  readonly isNodeUnderWriteback: boolean;
+  /** All pages of a batch are dirty and not on their way: flushers are to write (wakeup_flusher_threads). */
+  wakeupFlushers(): void;
   /** Puts pages that wait in the running CPU's batch on the lists; Linux does so before each isolation (lru_add_drain). */
   lruAddDrain(): void;
 }

@@ -61,6 +61,7 @@ import { availablePages } from "./proc/machine.ts";
 import { Vmalloc } from "./kernel-space/vmalloc.ts";
 import { PagesOfAddressSpaces } from "./mm/zap.ts";
 import { setWritebackRatelimit } from "./writeback/dirty-limits.ts";
+import { ReclaimWaits } from "./writeback/reclaim-waits.ts";
 
 /** What a boot may be given besides its configuration. */
 export interface BootOptions {
@@ -395,6 +396,7 @@ function wireSwapAndReclaim(
     nrNodes: config.nodes,
     zonelists,
     trace,
+    writers: new ReclaimWaits(sys),
   });
   sys.oomPolicy = findOccupant("OOM policy", oomPolicies, config.seats.oom).create();
   sys.vmCommit = new VmCommit(

@@ -177,7 +177,7 @@ export class System {
     this.time = time;
     this.files = files;
     this.sysctls = new Sysctls(config.maxMapCount);
-    this.writeback = new Writeback(config.cpus);
+    this.writeback = new Writeback(config.cpus, config.nodes);
   }
 
   /** Node that a frame belongs to. */

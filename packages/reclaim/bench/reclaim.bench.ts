@@ -4,7 +4,7 @@
  */
 import { EVICT_FREED, findOccupant, type ReclaimHost, SWAP_CLUSTER_MAX } from "@pageframe/contracts";
 import { Memmap, VmStat } from "@pageframe/memmap";
-import { LruCache, reclaimPolicies } from "@pageframe/reclaim";
+import { LruCache, newScanWrites, reclaimPolicies } from "@pageframe/reclaim";
 
 const NR_PAGES = 1 << 18;
 const ANON = (1 << 21) | (1 << 17);
@@ -75,6 +75,9 @@ const scan = {
   noCacheTrimMode: false,
   skippedDeactivate: false,
   cacheTrimModeFailed: false,
+  nr: newScanWrites(),
+  isNodeUnderWriteback: false,
+  wakeupFlushers: () => undefined,
   lruAddDrain: () => undefined,
 };
 const isScattered = process.argv[3] === "scattered";

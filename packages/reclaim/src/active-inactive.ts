@@ -6,6 +6,7 @@
  */
 import {
   EVICT_BUSY,
+  EVICT_DIRTY,
   EVICT_FREED,
   EVICT_IN_USE,
   EVICT_NO_SWAP,
@@ -15,8 +16,10 @@ import {
   LRU_ACTIVE_ANON,
   LRU_INACTIVE_ANON,
   LRU_INACTIVE_FILE,
+  MAX_NR_ZONES,
   type NodeId,
   NR_LRU_LISTS,
+  NR_VMSCAN_IMMEDIATE_RECLAIM,
   PG_ACTIVE,
   PG_ANON,
   PG_DIRTY,
@@ -203,10 +206,11 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
     let nrReclaimed = 0;
     let nrWritten = 0;
     let nrActivated = 0;
+    const nrUnqueuedBefore = sc.nr.unqueuedDirty;
     for (let pfn = lruvecs.takeIsolated(); pfn !== NOT_LISTED; pfn = lruvecs.takeIsolated()) {
       const nr = nrPagesOfFlags(flags[pfn]);
       sc.nrScanned += nr;
-      const outcome = this.shrinkPage(pfn, isFile);
+      const outcome = this.shrinkPage(pfn, isFile, sc);
       if (outcome >= FREED) {
         nrReclaimed += nr;
         if (outcome === FREED_BY_WRITE) nrWritten += nr;
@@ -225,14 +229,23 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
     countSteal(vmstat, sc, isFile, nrReclaimed);
     vmstat.countEvents(PGACTIVATE, nrActivated);
     this.balance.noteCost(nodeId, isFile, nrWritten, nrScanned - nrReclaimed);
+    // Flushers do not keep up, or nothing has told them yet.
+    if (sc.nr.unqueuedDirty - nrUnqueuedBefore === nrTaken) sc.wakeupFlushers();
+    sc.nr.taken += nrTaken;
+    if (isFile) sc.nr.fileTaken += nrTaken;
     this.trace?.emit(TP_MM_VMSCAN_LRU_SHRINK_INACTIVE, nodeId, nrScanned, nrReclaimed, sc.priority);
     return nrReclaimed;
   }
 
   /** Decides on one isolated page and carries it out as far as the host lets it. */
-  private shrinkPage(pfn: Pfn, isFile: boolean): number {
+  private shrinkPage(pfn: Pfn, isFile: boolean, sc: ScanControl): number {
     const pageFlags = this.memmap.flags;
+    // Pages that MADV_FREE gave up lie among file pages; flushers know nothing of them.
+    if (isFile && (pageFlags[pfn] & PG_ANON) === 0) noteWrites(pageFlags[pfn], sc);
     if ((pageFlags[pfn] & PG_WRITEBACK) !== 0) {
+      const isImmediate = sc.isKswapd && sc.isNodeUnderWriteback && (pageFlags[pfn] & PG_RECLAIM) !== 0;
+      if (isImmediate) sc.nr.immediate += nrPagesOfFlags(pageFlags[pfn]);
+      else sc.nr.writeback += nrPagesOfFlags(pageFlags[pfn]);
       pageFlags[pfn] |= PG_RECLAIM;
       return ACTIVATE;
     }
@@ -252,12 +265,21 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
         return ACTIVATE;
       case EVICT_BUSY:
         // A dirty file page waits for the flusher out of the way.
-        if (!isFile || (flags & PG_DIRTY) === 0) return KEEP;
-        pageFlags[pfn] |= PG_RECLAIM;
-        return ACTIVATE;
+        return isFile && (flags & PG_DIRTY) !== 0 ? this.leaveToFlusher(pfn) : KEEP;
+      case EVICT_DIRTY:
+        return this.leaveToFlusher(pfn);
       default:
         return KEEP;
     }
+  }
+
+  /** Makes a dirty page active: it is freed once it is written. */
+  private leaveToFlusher(pfn: Pfn): number {
+    const { flags, zoneId } = this.memmap;
+    const nodeId = (zoneId[pfn] / MAX_NR_ZONES) | 0;
+    this.vmstat.modNode(nodeId, NR_VMSCAN_IMMEDIATE_RECLAIM, nrPagesOfFlags(flags[pfn]));
+    flags[pfn] |= PG_RECLAIM;
+    return ACTIVATE;
   }
 
   /**
@@ -311,4 +333,14 @@ export class ActiveInactivePolicy implements ReclaimPolicy {
     this.lruvecs.addPage(pfn);
     if ((this.memmap.flags[pfn] & PG_ACTIVE) !== 0) this.workingset.ageBy(pfn);
   }
+}
+
+/** Counts a page of a file that is dirty or being written (folio_check_dirty_writeback). */
+function noteWrites(flags: number, sc: ScanControl): void {
+  if ((flags & (PG_DIRTY | PG_WRITEBACK)) === 0) return;
+  const { nr } = sc;
+  const nrPages = nrPagesOfFlags(flags);
+  nr.dirty += nrPages;
+  if ((flags & PG_WRITEBACK) === 0) nr.unqueuedDirty += nrPages;
+  else if ((flags & PG_RECLAIM) !== 0) nr.congested += nrPages;
 }

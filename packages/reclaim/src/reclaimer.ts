@@ -2,7 +2,7 @@
  * Decides when pages are reclaimed and how many; a policy decides which. kswapd works ahead of need until the node is
  * balanced, direct reclaim in the name of an allocation that found nothing.
  * Source: Linux 6.18 mm/vmscan.c, wakeup_kswapd(), kswapd(), balance_pgdat(), try_to_free_pages(), shrink_node().
- * Differs: no memory cgroups yet, no slab shrinkers, no watermark boosting, no throttling, no compaction; kswapd goes
+ * Differs: no memory cgroups yet, no slab shrinkers, no watermark boosting, no compaction; kswapd goes
  * to sleep at once, without the tenth of a second that Linux waits first (kswapd_low_wmark_hit_quickly stays 0).
  */
 import {
@@ -15,6 +15,7 @@ import {
   EINVAL,
   type FrameAllocator,
   type Gfp,
+  GFP_KERNEL,
   KernelError,
   KSWAPD_HIGH_WMARK_HIT_QUICKLY,
   MAX_NR_ZONES,
@@ -35,7 +36,7 @@ import {
 import { type VmStat } from "@pageframe/memmap";
 import { gfpZone } from "./gfp-zone.ts";
 import { type LruCache } from "./lru-cache.ts";
-import { HIGHEST_ZONE_TYPE, Scan } from "./scan.ts";
+import { clearScanWrites, HIGHEST_ZONE_TYPE, Scan, type WriteWaits } from "./scan.ts";
 
 /** Fruitless rounds after which kswapd leaves a node to direct reclaim (mm/internal.h). */
 export const MAX_RECLAIM_RETRIES = 16;
@@ -52,7 +53,13 @@ export interface ReclaimerConfig {
   /** The allocator's zonelists. Left out: a node's own zones first, then those of the other nodes by number. */
   readonly zonelists?: Zonelists;
   readonly trace: TraceSink | null;
+  /** Who writes dirty pages; left out where there are none. */
+  readonly writers?: WriteWaits;
 }
+
+/** The node was found full of pages being written (PGDAT_WRITEBACK), or all dirty ones come round twice (LRUVEC_NODE_CONGESTED). */
+const NODE_WRITEBACK = 1;
+const NODE_CONGESTED = 2;
 
 /** kswapd of every node, and direct reclaim. */
 export class Reclaimer {
@@ -67,6 +74,11 @@ export class Reclaimer {
   private readonly zonelists: Zonelists;
   private readonly trace: TraceSink | null;
   private readonly scan: Scan;
+  private readonly writers: WriteWaits | null;
+  /** NODE_* bits, by node. */
+  private readonly nodeFlags: Uint8Array;
+  /** kswapd's step ends before its time: it has to sleep. */
+  private isKswapdThrottled = false;
   /** Is kswapd awake? */
   private readonly pending: Uint8Array;
   private readonly kswapdOrder: Int32Array;
@@ -74,7 +86,7 @@ export class Reclaimer {
   /** Zone type of kswapd's last round: used again when it goes on without a new request. */
   private readonly lastHighestZone: Int32Array;
   /** Reclaim does not start reclaim (PF_MEMALLOC). */
-  private isReclaiming = false;
+  isReclaiming = false;
 
   constructor(config: ReclaimerConfig) {
     const { nrNodes, zonelists = zonelistsByNumber(config.nrNodes) } = config;
@@ -90,7 +102,9 @@ export class Reclaimer {
     this.nrNodes = nrNodes;
     this.zonelists = zonelists;
     this.trace = config.trace;
-    this.scan = new Scan(config.lru);
+    this.writers = config.writers ?? null;
+    this.nodeFlags = new Uint8Array(nrNodes);
+    this.scan = new Scan(config.lru, this.writers);
     this.kswapdFailures = new Int32Array(nrNodes);
     this.pending = new Uint8Array(nrNodes);
     this.kswapdOrder = new Int32Array(nrNodes);
@@ -127,6 +141,10 @@ export class Reclaimer {
     const balancedOrder = this.balanceNode(nodeId, order, highestZoneType);
     this.policy.snapshotRefaults?.(nodeId);
     this.isReclaiming = false;
+    if (this.isKswapdThrottled) {
+      if (this.kswapdOrder[nodeId] < balancedOrder) this.kswapdOrder[nodeId] = balancedOrder;
+      return this.scan.nrReclaimed;
+    }
     // Falling back to order 0 it may sleep on that; otherwise only new requests keep it awake.
     const sleepOrder = balancedOrder < order ? balancedOrder : this.kswapdOrder[nodeId];
     if (this.isHopeless(nodeId) || this.isBalanced(nodeId, sleepOrder, this.peekZoneRequest(nodeId))) {
@@ -192,13 +210,17 @@ export class Reclaimer {
     this.vmstat.countEvents(PAGEOUTRUN, 1);
     while (true) {
       for (scan.priority = DEF_PRIORITY; scan.priority >= 1;) {
-        if (this.isBalanced(nodeId, order, highestZoneType)) return order;
+        if (this.isBalanced(nodeId, order, highestZoneType)) {
+          this.nodeFlags[nodeId] = 0;
+          return order;
+        }
         scan.nrScanned = 0;
         scan.nodeId = nodeId;
         this.policy.ageNode(scan);
         const nrBefore = scan.nrReclaimed;
         scan.nrToReclaim = this.nrToBalance(nodeId, highestZoneType);
-        this.shrinkNode(nodeId);
+        this.shrinkNode(nodeId, GFP_KERNEL);
+        if (this.isKswapdThrottled) return order;
         // Twice the block freed and still none: fragmented. Go on for single pages.
         if (order > 0 && scan.nrReclaimed >= 2 * 2 ** order) order = 0;
         const nrReclaimed = scan.nrReclaimed - nrBefore;
@@ -238,7 +260,7 @@ export class Reclaimer {
       this.vmstat.countEvents(ALLOCSTALL_DMA + highestZoneType, 1);
       for (scan.priority = DEF_PRIORITY; scan.priority >= 0; scan.priority--) {
         scan.nrScanned = 0;
-        this.shrinkZones(zonelist, highestZoneType);
+        this.shrinkZones(zonelist, highestZoneType, gfp);
         if (scan.nrReclaimed >= scan.nrToReclaim) break;
       }
       this.snapshotRefaults(zonelist, highestZoneType);
@@ -252,13 +274,13 @@ export class Reclaimer {
   }
 
   /** One pass over each node that has an eligible zone on a zonelist, in its order. */
-  private shrinkZones(zonelist: Int32Array, highestZoneType: number): void {
+  private shrinkZones(zonelist: Int32Array, highestZoneType: number, gfp: Gfp): void {
     let lastNode = NUMA_NO_NODE;
     for (let nth = 0; nth < zonelist.length; nth++) {
       const nodeId = this.eligibleNode(zonelist[nth], highestZoneType);
       if (nodeId === NUMA_NO_NODE || nodeId === lastNode) continue;
       lastNode = nodeId;
-      this.shrinkNode(nodeId);
+      this.shrinkNode(nodeId, gfp);
     }
   }
 
@@ -277,7 +299,7 @@ export class Reclaimer {
   }
 
   /** One pass of the policy over one node at the scan's priority. Progress wakes a kswapd that gave up. */
-  private shrinkNode(nodeId: NodeId): void {
+  private shrinkNode(nodeId: NodeId, gfp: Gfp): void {
     const { scan, frames } = this;
     scan.nodeId = nodeId;
     scan.nrFreePages = 0;
@@ -289,8 +311,24 @@ export class Reclaimer {
       scan.highWatermark += zone.watermarks[WMARK_HIGH];
     }
     const nrBefore = scan.nrReclaimed;
+    clearScanWrites(scan.nr);
+    scan.isNodeUnderWriteback = (this.nodeFlags[nodeId] & NODE_WRITEBACK) !== 0;
     this.policy.shrinkNode(scan);
+    if (this.writers !== null) this.waitForWrites(this.writers, nodeId, gfp);
     if (scan.nrReclaimed > nrBefore) this.kswapdFailures[nodeId] = 0;
+  }
+
+  /** Makes who reclaims wait when pages come round faster than they are written. Source: shrink_node(). */
+  private waitForWrites(writers: WriteWaits, nodeId: NodeId, gfp: Gfp): void {
+    const { nodeFlags } = this;
+    const { nr, isKswapd } = this.scan;
+    if (isKswapd && nr.writeback > 0 && nr.writeback === nr.taken) nodeFlags[nodeId] |= NODE_WRITEBACK;
+    if (isKswapd && nr.immediate > 0) {
+      this.isKswapdThrottled = true;
+      writers.throttleKswapd(nodeId);
+    }
+    if (isKswapd && nr.dirty > 0 && nr.dirty === nr.congested) nodeFlags[nodeId] |= NODE_CONGESTED;
+    if (!isKswapd && (nodeFlags[nodeId] & NODE_CONGESTED) !== 0) writers.throttleDirect(nodeId, gfp);
   }
 
   private beginScan(isKswapd: boolean, highestZoneType: number): Scan {
@@ -305,6 +343,7 @@ export class Reclaimer {
     scan.skippedDeactivate = false;
     scan.cacheTrimModeFailed = false;
     scan.cpu = this.currentCpu;
+    this.isKswapdThrottled = false;
     return scan;
   }
 }

@@ -1,10 +1,12 @@
 import {
   EVICT_BUSY,
+  EVICT_DIRTY,
   EVICT_NO_SWAP,
   LRU_ACTIVE_ANON,
   LRU_ACTIVE_FILE,
   LRU_INACTIVE_ANON,
   LRU_INACTIVE_FILE,
+  NR_VMSCAN_IMMEDIATE_RECLAIM,
   PG_ACTIVE,
   PG_DIRTY,
   PG_RECLAIM,
@@ -350,5 +352,43 @@ describe("ScanBalance", () => {
     expect([isLow(65535, 196609), isLow(65536, 196608)]).toEqual([true, false]);
     // 2621440 pages = 10 GiB: ratio int_sqrt(100) = 10.
     expect([isLow(238312, 2383128), isLow(238313, 2383130)]).toEqual([true, false]);
+  });
+});
+
+describe("ActiveInactivePolicy and pages that must be written", () => {
+  it("makes dirty pages of files active for the flusher to write, and has flushers woken when a batch is all such", () => {
+    const machine = makeMachine("active-inactive");
+    const { host, memmap, vmstat } = machine;
+    addPages(machine, 0, 32, FILE);
+    for (let pfn = 0; pfn < 32; pfn++) memmap.setFlags(pfn, PG_DIRTY);
+    host.verdict.fill(EVICT_DIRTY);
+    let nrWakeups = 0;
+    const scan = makeScan({ priority: 0, wakeupFlushers: () => nrWakeups++ });
+    machine.policy.shrinkNode(scan);
+    expect(nrWakeups).toBe(1);
+    expect(scan.nr).toEqual({
+      dirty: 32,
+      unqueuedDirty: 32,
+      congested: 0,
+      writeback: 0,
+      immediate: 0,
+      taken: 32,
+      fileTaken: 32,
+    });
+    expect(memmap.hasFlags(5, PG_RECLAIM)).toBe(true);
+    expect(vmstat.globalNode(NR_VMSCAN_IMMEDIATE_RECLAIM)).toBe(32);
+    expect(vmstat.events[PGACTIVATE]).toBe(32);
+  });
+
+  it("tells pages that are being written and come round again apart, for kswapd to sleep", () => {
+    const machine = makeMachine("active-inactive");
+    const { memmap } = machine;
+    addPages(machine, 0, 32, FILE);
+    for (let pfn = 0; pfn < 32; pfn++)
+      memmap.setFlags(pfn, pfn < 8 ? PG_WRITEBACK | PG_RECLAIM : PG_WRITEBACK);
+    const scan = makeScan({ priority: 0, isKswapd: true, isNodeUnderWriteback: true });
+    machine.policy.shrinkNode(scan);
+    const { dirty, unqueuedDirty, congested, writeback, immediate } = scan.nr;
+    expect([dirty, unqueuedDirty, congested, writeback, immediate]).toEqual([32, 0, 8, 24, 8]);
   });
 });

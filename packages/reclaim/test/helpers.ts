@@ -22,7 +22,7 @@ import {
   type ZoneView,
 } from "@pageframe/contracts";
 import { Memmap, VmStat } from "@pageframe/memmap";
-import { reclaimPolicies } from "../src/index.ts";
+import { newScanWrites, reclaimPolicies } from "../src/index.ts";
 
 /** Pages in an anonymous or file state, and what the "rest of the system" answers about them. */
 export class TestHost implements ReclaimHost {
@@ -155,6 +155,9 @@ export function makeScan(changes: Partial<ScanControl> = {}): Writable<ScanContr
     noCacheTrimMode: false,
     skippedDeactivate: false,
     cacheTrimModeFailed: false,
+    nr: newScanWrites(),
+    isNodeUnderWriteback: false,
+    wakeupFlushers: () => undefined,
     lruAddDrain: () => undefined,
     ...changes,
   };

@@ -83,7 +83,10 @@ export function invalidatePages(sys: System, inode: Inode, startPgoff: number, e
     const next = folioEnd(sys, folio);
     const nrPages = sys.memmap.nrFolioPages(folio);
     const isInside = next - nrPages >= startPgoff && next <= endPgoff;
-    if (isInside && invalidatePage(sys, inode, folio)) nrDropped += nrPages;
+    if (isInside) {
+      if (invalidatePage(sys, inode, folio)) nrDropped += nrPages;
+      else sys.lru.deactivateFilePage(folio, sys.currentCpu);
+    }
     folio = nextFolio(sys, inode, next, endPgoff);
   }
   return nrDropped;

@@ -5,8 +5,10 @@
  */
 import {
   NR_WRITEBACK,
+  NR_THROTTLED_WRITTEN,
   NR_WRITTEN,
   NR_ZONE_WRITE_PENDING,
+  PG_RECLAIM,
   PG_WRITEBACK,
   type Pfn,
   TP_FILEMAP_SET_WB_ERR,
@@ -43,12 +45,17 @@ export function beginPageWriteback(sys: System, inode: Inode, pfn: Pfn): void {
 /** A folio was written, or could not be: `status` is 0 or -errno (folio_end_writeback). */
 export function endPageWriteback(sys: System, inode: Inode, pfn: Pfn, status: number): void {
   const { memmap } = sys;
+  if (memmap.hasFlags(pfn, PG_RECLAIM)) {
+    memmap.clearFlags(pfn, PG_RECLAIM);
+    sys.lru.rotatePage(pfn, sys.currentCpu);
+  }
   memmap.clearFlags(pfn, PG_WRITEBACK);
   inode.pages.clearMark(memmap.index[pfn], PAGECACHE_TAG_WRITEBACK);
   const node = sys.nodeOf(pfn);
   const nr = memmap.nrFolioPages(pfn);
   sys.vmstat.modNode(node, NR_WRITEBACK, -nr);
   sys.vmstat.modNode(node, NR_WRITTEN, nr);
+  if (sys.writeback.nrThrottled[node] > 0) sys.vmstat.modNode(node, NR_THROTTLED_WRITTEN, nr);
   sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, -nr);
   if (inode.disk !== null) endDeviceWriteback(sys, inode, inode.disk.bdi, nr);
   if (status < 0) setMappingError(sys, inode, status);

@@ -7,6 +7,7 @@
  */
 import {
   EVICT_BUSY,
+  EVICT_DIRTY,
   EVICT_FREED,
   EVICT_IN_USE,
   EVICT_IO_ERROR,
@@ -20,7 +21,6 @@ import {
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
   PG_LOCKED,
-  PG_RECLAIM,
   PG_SWAPBACKED,
   PG_SWAPCACHE,
   PG_UNEVICTABLE,
@@ -232,10 +232,7 @@ export class Evictor implements ReclaimHost {
   /** Clean pages of disks go; dirty ones wait for writeback, which reclaim leaves to the flusher. */
   private evictDiskPage(inode: Inode, pfn: Pfn): number {
     const { sys } = this;
-    if ((sys.memmap.flags[pfn] & PG_DIRTY) !== 0) {
-      sys.memmap.setFlags(pfn, PG_RECLAIM);
-      return EVICT_IN_USE;
-    }
+    if ((sys.memmap.flags[pfn] & PG_DIRTY) !== 0) return EVICT_DIRTY;
     if (!invalidatePage(sys, inode, pfn, true)) return EVICT_BUSY;
     sys.unmapBatch.freed();
     return EVICT_FREED;

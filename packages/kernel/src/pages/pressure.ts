@@ -25,6 +25,7 @@ import { exitTask } from "../mm/lifecycle.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 import { zapPages } from "../mm/zap.ts";
+import { isKswapdThrottled, waitForReclaimable } from "../writeback/reclaim-waits.ts";
 import { runWriteback } from "../writeback/run-flushers.ts";
 
 /** The first process: it cannot be killed. */
@@ -43,9 +44,13 @@ export class MemoryPressure implements MemoryPressureHandler {
   }
 
   directReclaim(gfp: Gfp, order: Order, nodeId: NodeId): number {
-    const nrFreed = this.sys.reclaimer.directReclaim(gfp, order, nodeId);
-    this.sys.unmapBatch.flush();
-    return nrFreed;
+    const { sys } = this;
+    if (sys.reclaimer.isReclaiming) return 0;
+    for (;;) {
+      const nrFreed = sys.reclaimer.directReclaim(gfp, order, nodeId);
+      sys.unmapBatch.flush();
+      if (nrFreed > 0 || !waitForReclaimable(sys, gfp)) return nrFreed;
+    }
   }
 
   outOfMemory(_gfp: Gfp, order: Order): boolean {
@@ -139,7 +144,7 @@ export function runDaemons(sys: System): void {
   const wasInUserMode = hasDaemonWork(sys) && enterKernelMode(sys, cpu);
   for (const task of sys.tasks.values()) if (task.killedBy !== null) exitTask(sys, task);
   for (let node = 0; node < sys.config.nodes; node++) {
-    if (!sys.reclaimer.isKswapdPending(node)) continue;
+    if (!sys.reclaimer.isKswapdPending(node) || isKswapdThrottled(sys, node)) continue;
     sys.reclaimer.kswapdStep(node);
     sys.unmapBatch.flush();
     shrinkInodes(sys);

@@ -43,8 +43,16 @@ export class Writeback {
   readonly decision: ThrottleDecision = newThrottleDecision();
   /** A flusher is at work: nothing that it calls may start one. */
   isFlushing = false;
+  /** Who sleeps in reclaim until pages of a node are written, by node (nr_writeback_throttled). */
+  readonly nrThrottled: Int32Array;
+  /** Until when kswapd of a node sleeps at most; 0: it does not. And NR_WRITTEN when it fell asleep. */
+  readonly kswapdSleepsUntilNs: Float64Array;
+  readonly nrWrittenAtSleep: Float64Array;
 
-  constructor(nrCpus: number) {
+  constructor(nrCpus: number, nrNodes: number) {
+    this.nrThrottled = new Int32Array(nrNodes);
+    this.kswapdSleepsUntilNs = new Float64Array(nrNodes);
+    this.nrWrittenAtSleep = new Float64Array(nrNodes);
     this.domain = newWbDomain(0, DEFAULT_HZ, nrCpus);
     this.cpus = Array.from({ length: nrCpus }, () => newWbCpu());
   }

@@ -51,11 +51,11 @@ export function nextWritebackNs(sys: System): number {
 
 /** Runs what is due of writeback: timers, flushers, daemons of file systems. Cheap when nothing is. */
 export function runWriteback(sys: System): void {
-  const { writeback, disks, mounts } = sys;
-  if (writeback.isFlushing || (disks.length === 0 && mounts.length === 0)) return;
-  writeback.isFlushing = true;
+  const { writeback, mounts } = sys;
+  if (writeback.isFlushing || (sys.disks.length === 0 && mounts.length === 0)) return;
   runTimers(sys);
-  for (const disk of disks) runFlusher(sys, disk);
+  runFlushers(sys);
+  writeback.isFlushing = true;
   for (const superBlock of mounts) {
     if (superBlock === null) continue;
     const { nowNs } = sys.time;
@@ -63,6 +63,15 @@ export function runWriteback(sys: System): void {
     superBlock.fs.runDaemon(nowNs);
     superBlock.nextDaemonNs = nowNs + MIN_DAEMON_INTERVAL_NS;
   }
+  writeback.isFlushing = false;
+}
+
+/** Runs flushers that are awake. What they write has its blocks already: nothing is committed. */
+export function runFlushers(sys: System): void {
+  const { writeback } = sys;
+  if (writeback.isFlushing) return;
+  writeback.isFlushing = true;
+  for (const disk of sys.disks) runFlusher(sys, disk);
   writeback.isFlushing = false;
 }
 
