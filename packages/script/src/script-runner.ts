@@ -11,6 +11,7 @@ import { makeFile } from "./script-files.ts";
 import { snapshotFields } from "./snapshot.ts";
 import { endObservation, stepObservation } from "./step-observation.ts";
 import { type StepRecorder } from "./step-recorder.ts";
+import { needsSystemAround, readSystemFiles } from "./system-around.ts";
 import { World } from "./world.ts";
 
 const NS_PER_MS = 1e6;
@@ -41,6 +42,7 @@ export class ScriptRunner {
     const { machine, recorder = null } = options;
     this.kernel = bootKernel({ ...MACHINE_OF_RECORDS, ...machine }, { trace: recorder });
     this.world = new World(this.kernel, recorder);
+    if (needsSystemAround(script)) readSystemFiles(this.world);
   }
 
   /** The line that runs next, or null at the end. */
