@@ -40,6 +40,7 @@ import { markPageDirty } from "../filemap/dirty.ts";
 import { FAULT_ANEW, handleMmFault, handleWatchedFault } from "../pages/fault.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
+import { walkAgain } from "../tlb/walk-again.ts";
 import { waitForUserfault } from "../uffd/wait.ts";
 
 /** Faults that one page may take before the kernel is considered broken. */
@@ -129,7 +130,10 @@ export function populatePage(sys: System, task: Task, vpn: Vpn, isWrite: boolean
         ? handleMmFault(sys, task, vma, vpn, isWrite, false, mode)
         : handleWatchedFault(sys, task, vma, vpn, isWrite, false, 0);
     if ((result & VM_FAULT_RETRY) !== 0 && !waitForUserfault(sys, task)) return -EINTR;
-    if ((result & VM_FAULT_ERROR) === 0) continue;
+    if ((result & VM_FAULT_ERROR) === 0) {
+      if (isWrite) walkAgain(sys, task.mm, vpn);
+      continue;
+    }
     if (isKilled(task)) return -EINTR;
     if ((result & VM_FAULT_HWPOISON) !== 0) return -EHWPOISON;
     return (result & VM_FAULT_OOM) !== 0 ? -ENOMEM : -EFAULT;
