@@ -7,6 +7,7 @@
  */
 import {
   EINVAL,
+  EVICT_DIRTY,
   EVICT_FREED,
   EVICT_IN_USE,
   EVICT_NO_SWAP,
@@ -19,6 +20,7 @@ import {
   PG_DIRTY,
   PG_LRU,
   PG_MLOCKED,
+  PG_RECLAIM,
   PG_REFERENCED,
   PG_SWAPCACHE,
   PG_UNEVICTABLE,
@@ -274,8 +276,13 @@ function reclaimPages(sys: System, isolated: readonly Pfn[]): void {
   for (const pfn of isolated) {
     const verdict = evictor.evictPage(pfn);
     if (verdict === EVICT_FREED) continue;
+    // The flusher writes it, and it goes then.
+    if (verdict === EVICT_DIRTY) memmap.setFlags(pfn, PG_RECLAIM);
     const isActivated =
-      verdict === EVICT_IN_USE || verdict === EVICT_NO_SWAP || verdict === EVICT_UNEVICTABLE;
+      verdict === EVICT_DIRTY ||
+      verdict === EVICT_IN_USE ||
+      verdict === EVICT_NO_SWAP ||
+      verdict === EVICT_UNEVICTABLE;
     if (isActivated && !memmap.hasFlags(pfn, PG_MLOCKED)) memmap.setFlags(pfn, PG_ACTIVE);
     lru.addPage(pfn, currentCpu);
   }
