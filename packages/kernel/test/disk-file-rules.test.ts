@@ -2,9 +2,13 @@
 import {
   EINVAL,
   ENOENT,
+  ENOSPC,
   ENOTDIR,
   ENOTEMPTY,
   EROFS,
+  FALLOC_FL_KEEP_SIZE,
+  type FileAttributes,
+  type FileSystemStats,
   MADV_COLD,
   MADV_PAGEOUT,
   MAP_SHARED,
@@ -34,6 +38,29 @@ describe("files on disks", () => {
     kernel.audit();
     expect(kernel.fsync(task, file)).toBe(0);
     expect(kernel.fstat(task, file)).toMatchObject({ nrSectors: 0 });
+  });
+
+  it("grow with fallocate() only as far as there is room", () => {
+    const kernel = bootKernel({ memory: "8MiB", contents: "sparse", disks: [{ size: "520KiB" }] });
+    expect(kernel.mkfs("vda")).toBe(0);
+    expect(kernel.mount("vda", "/mnt")).toBe(0);
+    const task = kernel.spawn("test");
+    const file = kernel.open(task, "/mnt/a", O_RDWR | O_CREAT);
+    expect(kernel.pwrite(task, file, Uint8Array.of(1, 2, 3), 0)).toBe(3);
+    const nrFree = (kernel.statfs(task, "/mnt") as FileSystemStats).nrFreeBlocks;
+    expect(kernel.fallocate(task, file, 0, 0, (nrFree + 100) * PAGE_SIZE)).toBe(-ENOSPC);
+    const { sizeBytes, nrSectors } = kernel.fstat(task, file) as FileAttributes;
+    expect(sizeBytes).toBeLessThanOrEqual((nrSectors / 8) * PAGE_SIZE);
+    const back = new Uint8Array(4);
+    expect(kernel.pread(task, file, back, 0)).toBe(4);
+    expect([...back]).toEqual([1, 2, 3, 0]);
+    // With FALLOC_FL_KEEP_SIZE the size stays, within a page too.
+    const other = kernel.open(task, "/mnt/b", O_RDWR | O_CREAT);
+    expect(kernel.ftruncate(task, file, 0)).toBe(0);
+    expect(kernel.ftruncate(task, other, 100)).toBe(0);
+    expect(kernel.fallocate(task, other, FALLOC_FL_KEEP_SIZE, 0, 3 * PAGE_SIZE)).toBe(0);
+    expect(kernel.fstat(task, other)).toMatchObject({ sizeBytes: 100 });
+    kernel.audit();
   });
 
   it.each([

@@ -556,11 +556,11 @@ export class DiskWorld {
         (sizeBytes > file.sizeBytes && (keepSize || sizeBytes > at + nrBytes))
       )
         throw new Error(`a fallocate that failed changed the size from ${file.sizeBytes} to ${sizeBytes}`);
-      file.grow(sizeBytes);
+      file.growInSteps(sizeBytes);
       return;
     }
     this.expect("fallocate", found, (opening.flags & O_ACCMODE) === O_RDONLY ? -EBADF : 0);
-    if (found === 0 && !keepSize) file.grow(at + nrBytes);
+    if (found === 0 && !keepSize) file.growInSteps(at + nrBytes);
   }
 
   private punch(program: Program, opening: Opening): void {

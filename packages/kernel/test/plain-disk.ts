@@ -53,6 +53,11 @@ export class PlainFile {
     for (const at of this.junk.keys()) if (at < sizeBytes) this.junk.delete(at);
   }
 
+  /** Grows page by page, as fallocate() does. */
+  growInSteps(sizeBytes: number): void {
+    this.grow(sizeBytes);
+  }
+
   /** Sets the size; shrinking drops what is behind. */
   truncate(sizeBytes: number): void {
     if (sizeBytes >= this.sizeBytes) {

@@ -106,6 +106,14 @@ class KnownFile extends PlainFile {
     }
   }
 
+  override growInSteps(sizeBytes: number): void {
+    for (let pages = this.nrPages; pages * PAGE_SIZE < sizeBytes; pages++) {
+      this.grow(pages * PAGE_SIZE);
+      this.tree.note();
+    }
+    this.grow(sizeBytes);
+  }
+
   override zero(start: number, end: number): void {
     super.zero(start, end);
     for (const index of this.versions.keys()) {

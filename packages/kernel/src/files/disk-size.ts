@@ -8,7 +8,7 @@ import { type Inode } from "./inode.ts";
 import { balanceDirtyPages } from "../filemap/balance-dirty-pages.ts";
 import { makeZeroPage } from "../filemap/page-cache.ts";
 import { truncatePages, zeroPastEnd } from "../filemap/truncate.ts";
-import { allocateBlock, MAX_FILE_BYTES } from "../filemap/write.ts";
+import { allocateBlock, MAX_FILE_BYTES, setInodeSize } from "../filemap/write.ts";
 import { type System } from "../system.ts";
 import { type Task } from "../task.ts";
 
@@ -52,7 +52,7 @@ export function punchDisk(sys: System, inode: Inode, startByte: number, endByte:
 
 /**
  * Gives bytes [startByte, endByte) blocks, which read as zeros; the size grows unless `keepSize`. Returns 0 or -errno; blocks that
- * were got stay. Differs: there are no unwritten extents: new blocks are pages of zeros on their way to the disk, and with
+ * were got stay, and the size that they give. Differs: there are no unwritten extents: new blocks are pages of zeros on their way to the disk, and with
  * `keepSize` nothing is taken beyond the end.
  */
 export function allocateDisk(
@@ -66,22 +66,23 @@ export function allocateDisk(
   const { superBlock } = inode;
   if (superBlock === null) return 0;
   if (endByte > MAX_FILE_BYTES) return -EFBIG;
-  const oldBytes = inode.sizeBytes;
-  if (!keepSize && endByte > oldBytes) {
-    const error = zeroPastEnd(sys, inode, endByte) || superBlock.fs.setSize(inode.fsIno, endByte);
+  if (!keepSize && endByte > inode.sizeBytes) {
+    const error = zeroPastEnd(sys, inode, endByte);
     if (error < 0) return error;
-    inode.sizeBytes = endByte;
   }
   const mapping: BlockMapping = { block: NO_BLOCK, nrBlocks: 0, isNew: false };
-  const endPgoff = Math.ceil(Math.min(endByte, inode.sizeBytes) / PAGE_SIZE);
+  const endPgoff = Math.ceil((keepSize ? Math.min(endByte, inode.sizeBytes) : endByte) / PAGE_SIZE);
   for (let pgoff = Math.floor(startByte / PAGE_SIZE); pgoff < endPgoff; pgoff++) {
     let error = allocateBlock(inode, pgoff, mapping);
     // Nobody may see what the block held: its page is zeros, and dirty.
-    if (error >= 0 && mapping.isNew) error = makeZeroPage(sys, inode, pgoff);
-    if (error < 0) {
-      if (inode.sizeBytes > oldBytes) setDiskSize(sys, task, inode, oldBytes);
-      return error;
+    if (error >= 0 && mapping.isNew) {
+      error = makeZeroPage(sys, inode, pgoff);
+      if (error < 0) superBlock.fs.punchHole(inode.fsIno, pgoff, pgoff + 1);
     }
+    // The size follows the blocks: a size that there is no room for is not seen, after a power cut neither.
+    const newBytes = Math.min(endByte, (pgoff + 1) * PAGE_SIZE);
+    if (error >= 0 && !keepSize && newBytes > inode.sizeBytes) error = setInodeSize(inode, newBytes);
+    if (error < 0) return error;
     balanceDirtyPages(sys, task, inode);
   }
   return 0;
