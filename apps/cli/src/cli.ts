@@ -23,8 +23,9 @@ import { scriptCommand, type ScriptOptions } from "./commands/script.ts";
 import { walkCommand, type WalkOptions } from "./commands/walk.ts";
 import { reportError, usageError } from "./errors.ts";
 import { type Io } from "./io.ts";
+import { type HostMount } from "./machine.ts";
 import { parseMemorySizes } from "./memory-sizes.ts";
-import { refuseOccupant, seats } from "./seats.ts";
+import { diskModelNames, refuseOccupant, seats } from "./seats.ts";
 
 /** Most CPUs and seeds that a configuration takes (config.ts of the kernel). */
 const MAX_CPUS = 64;
@@ -39,6 +40,7 @@ Examples:
   pageframe run sort.pft.gz --memory 100%,75%,50%,25%
   pageframe run sort.pft.gz --memory 1MiB --swap 16MiB --reclaim clock --json
   pageframe run sort.pft.gz --memory 50% --swap-file swap.img --verify
+  pageframe run cat.strace --memory 64MiB --start warm --readahead none --disk-model hdd
 `;
 
 const DISK_EXAMPLES = `
@@ -133,6 +135,16 @@ function addRun(program: Command, io: Io): void {
         "pageframe's, or empty",
     )
     .option("--keep-swap-file", "leave a created swap file there")
+    .option(
+      "--disk-image <path>",
+      "put the first disk in this image file, which keeps what is written; it is created when it does not exist",
+    )
+    .addOption(
+      new Option(
+        "--mount <dir=path>",
+        "show a directory of this host, read-only, at a path of the machine; may be repeated",
+      ).argParser(parseMount),
+    )
     .option("--save <file>", "save the machine at the end, for walk --snapshot")
     .option("--verify", "check that what is read is what was written; slow")
     .option("--json", "print JSON, with counters under Linux's names")
@@ -248,6 +260,23 @@ function addMachineOptions(command: Command): Command {
     .addOption(seatOption("--numa <policy>", "which node a page comes from", "numa"))
     .addOption(seatOption("--frame-allocator <name>", "which frames to hand out", "frameAllocator"))
     .addOption(
+      seatOption("--readahead <policy>", "what to read of files before it is asked for", "readahead"),
+    )
+    .addOption(
+      new Option(
+        "--start <state>",
+        "page cache at first: cold is empty, warm has the trace's files as far as they fit (default: cold)",
+      ).choices(["cold", "warm"]),
+    )
+    .addOption(
+      new Option("--disk <size>", "disk that the trace's files lie on (default: large enough)").argParser(
+        parseDisk,
+      ),
+    )
+    .addOption(
+      new Option("--disk-model <model>", "how long the disk takes (default: nvme)").choices(diskModelNames),
+    )
+    .addOption(
       new Option("--contents <mode>", "whether pages have bytes (default: none)").choices([
         "none",
         "sparse",
@@ -293,6 +322,25 @@ function parseSwap(text: string): string {
     );
   }
   return text;
+}
+
+function parseDisk(text: string): string {
+  if (isSize(text) && parsePages(text) > 0) return text;
+  throw usageError(
+    `disk "${text}" is not a size with a unit (B, KiB, MiB, GiB, TiB)`,
+    "write --disk 64MiB, or leave it out",
+  );
+}
+
+function parseMount(text: string, before: readonly HostMount[] | undefined): HostMount[] {
+  const at = text.lastIndexOf("=");
+  if (at > 0 && text[at + 1] === "/") {
+    return [...(before ?? []), { directory: text.slice(0, at), path: text.slice(at + 1) }];
+  }
+  throw usageError(
+    `mount "${text}" is not a directory and a path that begins with /`,
+    "write --mount /usr/lib=/usr/lib",
+  );
 }
 
 function readVersion(): string {

@@ -24,7 +24,7 @@ export function jsonText(value: object): string {
 function runJson(report: RunReport, { nrFootprintPages, nrFilePages }: TraceMetadata): object {
   const { memory, result, isVerified } = report;
   const { killedBy } = result;
-  const { memory: _memory, swap, ...config } = parseKernelConfig(report.config);
+  const { memory: _memory, swap, disks, ...config } = parseKernelConfig(report.config);
   return {
     memory: memory.text,
     memoryPages: memory.nrPages,
@@ -34,6 +34,9 @@ function runJson(report: RunReport, { nrFootprintPages, nrFilePages }: TraceMeta
     tlb: result.tlb,
     minorFaults: result.minorFaults,
     majorFaults: result.majorFaults,
+    start: report.start,
+    pageCache: result.pageCache,
+    disks: result.disks,
     oomKills: result.oomKills,
     peakRssPages: result.peakRssPages,
     totalTimeNs: totalNs(report),
@@ -42,6 +45,10 @@ function runJson(report: RunReport, { nrFootprintPages, nrFilePages }: TraceMeta
     failedSyscalls: result.failedSyscalls,
     isVerified,
     vmstat: result.vmstat,
-    config: { ...config, swap: swap.map(({ size, priority }) => ({ size, priority })) },
+    config: {
+      ...config,
+      swap: swap.map(({ size, priority }) => ({ size, priority })),
+      disks: disks.map(({ name, size, model, scheduler }) => ({ name, size, model, scheduler })),
+    },
   };
 }

@@ -1,8 +1,8 @@
 /**
  * The machine that a replay is asked to run on: command-line options over the configuration file over defaults.
  */
-import { EINVAL, KernelError, PAGE_SIZE } from "@pageframe/contracts";
-import { bootKernel, type KernelConfigInput, parseKernelConfig } from "@pageframe/kernel";
+import { EINVAL, KernelError, PAGE_SIZE, type TraceMetadata } from "@pageframe/contracts";
+import { bootKernel, type KernelConfigInput, parseKernelConfig, replayDiskSize } from "@pageframe/kernel";
 import { readConfigFile } from "./config-file.ts";
 import { usageError } from "./errors.ts";
 import { type MemorySize, parseMemorySizes } from "./memory-sizes.ts";
@@ -23,7 +23,20 @@ export interface MachineOptions {
   readonly oom?: string;
   readonly numa?: string;
   readonly frameAllocator?: string;
+  readonly readahead?: string;
+  /** What the page cache holds at first. */
+  readonly start?: "cold" | "warm";
+  readonly disk?: string;
+  readonly diskModel?: string;
+  readonly diskImage?: string;
+  readonly mount?: readonly HostMount[];
   readonly config?: string;
+}
+
+/** A directory of the host, to be seen at a path. */
+export interface HostMount {
+  readonly directory: string;
+  readonly path: string;
 }
 
 /** A machine, complete but for the amount of memory and, by default, of swap: those may depend on the trace. */
@@ -34,11 +47,19 @@ export interface Machine {
   /** Paths of the swap areas' files, in order; null where an area is in memory. */
   readonly swapFiles: readonly (string | null)[];
   readonly isSwapFileKept: boolean;
+  readonly start: "cold" | "warm";
+  /** Image of the first disk; null for a disk in memory, or as the configuration says. */
+  readonly diskImage: string | null;
+  /** Model of the disk that a trace with files gets when the configuration names none. */
+  readonly diskModel: string;
+  readonly mounts: readonly HostMount[];
   readonly verify: boolean;
 }
 
 /** Memory of a run that does not say: as much as the trace touches. */
 const DEFAULT_MEMORY = "100%";
+/** Kind of disk of a run that does not say. */
+const DEFAULT_DISK_MODEL = "nvme";
 /** Swap of a run that does not say: room for all that the trace touches, and at least this. */
 const DEFAULT_SWAP_BYTES = 16 * 2 ** 20;
 
@@ -46,7 +67,7 @@ const DEFAULT_SWAP_BYTES = 16 * 2 ** 20;
 export function planMachine(options: MachineOptions): Machine {
   const file =
     options.config === undefined ? { memorySizes: null, kernel: {} } : readConfigFile(options.config);
-  const { swap, swapFile, verify = false, reclaim, oom, numa, frameAllocator } = options;
+  const { swap, swapFile, verify = false, reclaim, oom, numa, frameAllocator, readahead } = options;
   const contents = options.contents ?? (verify ? withBytes(file.kernel.contents) : undefined);
   if (verify && contents === "none") {
     throw usageError(
@@ -54,18 +75,23 @@ export function planMachine(options: MachineOptions): Machine {
       "leave --contents out, or say sparse or dense",
     );
   }
-  const seats = given({ reclaim, oom, numa, frameAllocator });
+  const seats = given({ reclaim, oom, numa, frameAllocator, readahead });
   const areas = swapAreas(swap, swapFile, file.kernel.swap);
   const kernel: Omit<KernelConfigInput, "memory"> = {
     ...file.kernel,
     ...given({ cpus: options.cpus, nodes: options.nodes, seed: options.seed, contents, swap: areas }),
     seats: { ...file.kernel.seats, ...seats },
+    ...given({ disks: firstDisk(options, file.kernel.disks) }),
   };
   tryBoot(kernel, options.config);
   return {
     memorySizes: options.memory ?? file.memorySizes ?? parseMemorySizes(DEFAULT_MEMORY),
     kernel,
     swapFiles: areas?.map((area) => area.file ?? null) ?? [swapFile ?? null],
+    start: options.start ?? "cold",
+    diskImage: options.diskImage ?? null,
+    diskModel: options.diskModel ?? DEFAULT_DISK_MODEL,
+    mounts: options.mount ?? [],
     isSwapFileKept: options.keepSwapFile === true,
     verify,
   };
@@ -75,10 +101,13 @@ export function planMachine(options: MachineOptions): Machine {
 export function kernelConfigOf(
   machine: Machine,
   nrMemoryPages: number,
-  nrFootprintPages: number,
+  metadata: TraceMetadata,
 ): KernelConfigInput {
-  const swap = machine.kernel.swap ?? [{ size: defaultSwap(nrFootprintPages) }];
-  return { ...machine.kernel, swap, memory: `${(nrMemoryPages * PAGE_SIZE) / 1024}KiB` };
+  const { kernel, diskModel: model } = machine;
+  const swap = kernel.swap ?? [{ size: defaultSwap(metadata.nrFootprintPages) }];
+  const hasOwnDisk = kernel.disks === undefined && metadata.files.length > 0;
+  const disks = hasOwnDisk ? [{ size: replayDiskSize(metadata), model }] : (kernel.disks ?? []);
+  return { ...kernel, swap, disks, memory: `${(nrMemoryPages * PAGE_SIZE) / 1024}KiB` };
 }
 
 /** What was given, without what was not: `undefined` must not hide a setting of the file. */
@@ -113,6 +142,18 @@ function swapAreas(
   return [{ ...first, file }, ...others];
 }
 
+/** The disks, or undefined for one whose size follows from the trace. `--disk` and its kind are about the first. */
+function firstDisk(
+  { disk, diskModel }: MachineOptions,
+  disks: KernelConfigInput["disks"],
+): KernelConfigInput["disks"] {
+  const [first, ...others] = disks ?? [];
+  if (disks === undefined || disks.length === 0) {
+    return disk === undefined ? undefined : [{ size: disk, ...given({ model: diskModel }) }];
+  }
+  return [{ ...first, ...given({ size: disk, model: diskModel }) }, ...others];
+}
+
 function defaultSwap(nrFootprintPages: number): string {
   const nrBytes = Math.max(DEFAULT_SWAP_BYTES, nrFootprintPages * PAGE_SIZE);
   return `${Math.ceil(nrBytes / 2 ** 20)}MiB`;
@@ -123,10 +164,12 @@ function tryBoot(kernel: Omit<KernelConfigInput, "memory">, configPath: string |
   try {
     // Less swap and no bytes: only the kind matters.
     const swap = kernel.swap?.map((area) => ({ ...area, size: "64KiB" })) ?? [];
+    const disks = kernel.disks?.map((disk) => ({ ...disk, size: "64KiB" })) ?? [];
     parseKernelConfig(kernel);
     bootKernel({
       ...kernel,
       swap,
+      disks,
       contents: "none",
       memory: "1MiB",
     });

@@ -11,6 +11,8 @@ import {
   type ReplayResult,
 } from "@pageframe/kernel";
 import { MemorySwapBackend } from "@pageframe/swap";
+import { blamingTheUser, hasImages, mountDirectories, openImages } from "./disks.ts";
+import { HostFileBlockBackend } from "./host-file-block.ts";
 import { HostFileSwapBackend, HostSwapFile } from "./host-file-swap.ts";
 import { breathe, type Io } from "./io.ts";
 import { kernelConfigOf, type Machine } from "./machine.ts";
@@ -22,6 +24,8 @@ export interface RunReport {
   readonly memory: ResolvedMemory;
   readonly config: KernelConfigInput;
   readonly result: ReplayResult;
+  /** What the page cache held at first. */
+  readonly start: "cold" | "warm";
   /** The machine as it was at the end, and the program's pid. */
   readonly kernel: Kernel;
   readonly pid: number;
@@ -59,7 +63,7 @@ export async function replayAll(
   const memories = resolveMemorySizes(machine.memorySizes, nrFootprintPages + nrFilePages);
   const reports: RunReport[] = [];
   for (const memory of memories) {
-    const config = kernelConfigOf(machine, memory.nrPages, nrFootprintPages);
+    const config = kernelConfigOf(machine, memory.nrPages, source.metadata);
     reports.push(await replayOne(machine, config, memory, source, swapFiles, io));
   }
   return reports;
@@ -78,18 +82,46 @@ async function replayOne(
     const nrPages = parsePages(area.size) + 1;
     return swapFiles[at]?.makeArea(nrPages) ?? new MemorySwapBackend(nrPages);
   });
-  const kernel = bootKernel(config, { swapBackends });
-  const replay = new Replay(kernel, source, { verify: machine.verify });
-  await runReplay(replay, `replaying at ${memory.text}`, io);
+  const images = openImages(machine, config);
+  try {
+    const kernel = bootKernel(config, { swapBackends, diskBackends: images });
+    mountDirectories(kernel, machine);
+    const { verify, start } = machine;
+    const replay = blamingTheUser(() => new Replay(kernel, source, { verify, start }));
+    await runReplay(replay, `replaying at ${memory.text}`, io);
+    // What is left in memory would be written some time later; images are for other runs to see.
+    const result = replay.result();
+    if (hasImages(machine))
+      for (const mount of kernel.sys.mounts) if (mount !== null) kernel.umount(mount.path);
+    return reportOf(machine, config, memory, kernel, replay, result, swapBackends, images);
+  } finally {
+    for (const image of images) image?.close();
+  }
+}
+
+function reportOf(
+  machine: Machine,
+  config: KernelConfigInput,
+  memory: ResolvedMemory,
+  kernel: Kernel,
+  replay: Replay,
+  result: ReplayResult,
+  swapBackends: readonly SwapBackend[],
+  images: readonly (HostFileBlockBackend | null)[],
+): RunReport {
   return {
     memory,
     config,
-    result: replay.result(),
+    start: machine.start,
+    result,
     kernel,
     pid: replay.task.pid,
     isVerified: machine.verify,
-    failures: swapBackends.flatMap((backend) =>
-      backend instanceof HostFileSwapBackend && backend.nrFailures > 0 ? [backend.describeFailures()] : [],
+    failures: [...swapBackends, ...images].flatMap((backend) =>
+      (backend instanceof HostFileSwapBackend || backend instanceof HostFileBlockBackend) &&
+      backend.nrFailures > 0
+        ? [backend.describeFailures()]
+        : [],
     ),
   };
 }

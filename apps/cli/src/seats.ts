@@ -1,8 +1,10 @@
 /** Who may sit where: the tables that help texts and checks of names are made of. */
+import { diskModels } from "@pageframe/block";
 import { frameAllocators } from "@pageframe/buddy";
 import { type SeatTable } from "@pageframe/contracts";
 import { numaPolicies } from "@pageframe/numa";
 import { oomPolicies } from "@pageframe/oom";
+import { readaheadPolicies } from "@pageframe/pagecache";
 import { pageTables } from "@pageframe/pagetable";
 import { reclaimPolicies } from "@pageframe/reclaim";
 import { objectAllocators } from "@pageframe/slab";
@@ -23,11 +25,15 @@ export const seats: Readonly<Record<string, Seat>> = {
   pageTable: { what: "page table", names: namesOf(pageTables) },
   tlb: { what: "TLB", names: namesOf(tlbs) },
   asids: { what: "ASID allocator", names: namesOf(asidAllocators) },
+  readahead: { what: "readahead policy", names: namesOf(readaheadPolicies) },
   reclaim: { what: "reclaim policy", names: namesOf(reclaimPolicies) },
   swapSlots: { what: "swap-slot allocator", names: namesOf(swapSlots) },
   numa: { what: "NUMA policy", names: namesOf(numaPolicies) },
   oom: { what: "OOM policy", names: namesOf(oomPolicies) },
 };
+
+/** How long disks take: not a seat of the kernel, but named in the same way. */
+export const diskModelNames: readonly string[] = namesOf(diskModels);
 
 /** Says why nobody of that name can sit there; null when somebody can. */
 export function refuseOccupant(seat: string, name: string): string | null {

@@ -1,7 +1,7 @@
 /** What the replays came to, as a table for people: one column for each amount of memory. */
 import Table from "cli-table3";
 import { type TraceMetadata } from "@pageframe/contracts";
-import { formatPages } from "@pageframe/kernel";
+import { type DiskCounts, formatBytes, formatPages } from "@pageframe/kernel";
 import pc from "picocolors";
 import { formatCount, formatNoun, formatTime, signalName, timeUnitFor } from "./format.ts";
 import { type Io } from "./io.ts";
@@ -29,7 +29,8 @@ const CAUSE_LABELS: Readonly<Record<string, string>> = {
   tlbFlushAll: "flushing TLBs",
   tlbIpi: "TLB interrupts",
   cr3Write: "CR3 writes (KPTI)",
-  ioWait: "waiting for I/O",
+  ioWait: "waiting for disks",
+  idle: "waiting for nothing",
 };
 
 /** Characters of a table without rules: columns two spaces apart. */
@@ -134,8 +135,42 @@ function countRows(reports: readonly RunReport[]): Row[] {
           ["  zero pages out", event("swpout_zero")],
         ] satisfies Row[])
       : []),
+    ...fileRows(reports),
     ["OOM kills", ({ result }) => formatCount(result.oomKills)],
     ["peak RSS", ({ result }) => formatPages(result.peakRssPages)],
+  ];
+}
+
+/** Rows on files and disks, where there are any. */
+function fileRows(reports: readonly RunReport[]): Row[] {
+  const hasFiles = reports.some(({ result: { pageCache, disks } }) => {
+    return pageCache.hits + pageCache.misses > 0 || disks.some(({ reads, writes }) => reads + writes > 0);
+  });
+  if (!hasFiles) return [];
+  const ofDisks =
+    (count: (disk: DiskCounts) => number) =>
+    ({ result }: RunReport): number =>
+      result.disks.reduce((sum, disk) => sum + count(disk), 0);
+  const reads = ofDisks((disk) => disk.reads);
+  const writes = ofDisks((disk) => disk.writes);
+  const merges = ofDisks((disk) => disk.readMerges + disk.writeMerges);
+  const readBytes = ofDisks((disk) => disk.readBytes);
+  const writtenBytes = ofDisks((disk) => disk.writtenBytes);
+  const busyNs = ofDisks((disk) => disk.busyNs);
+  const unit = timeUnitFor(Math.max(...reports.map(busyNs)));
+  return [
+    ["page cache hits", ({ result }) => formatCount(result.pageCache.hits)],
+    ["page cache misses", ({ result }) => formatCount(result.pageCache.misses)],
+    ["pages read ahead", ({ result }) => formatCount(result.pageCache.readAhead)],
+    ["  wanted later", ({ result }) => formatCount(result.pageCache.readAheadHits)],
+    ["  gone unwanted", ({ result }) => formatCount(result.pageCache.readAheadWasted)],
+    ["pages written back", ({ result }) => formatCount(result.pageCache.writtenBack)],
+    ["disk reads", (report) => formatCount(reads(report))],
+    ["disk writes", (report) => formatCount(writes(report))],
+    ["  merged into those", (report) => formatCount(merges(report))],
+    ["  read from disk", (report) => formatBytes(readBytes(report))],
+    ["  written to disk", (report) => formatBytes(writtenBytes(report))],
+    [`  disk busy, ${unit.name}`, (report) => formatTime(busyNs(report), unit)],
   ];
 }
 

@@ -196,6 +196,7 @@ function bootSystem(config: KernelConfig, nrRamPages: number, options: BootOptio
   setWritebackRatelimit(sys);
   sys.readahead = new Readahead(
     findOccupant("readahead policy", readaheadPolicies, config.seats.readahead).create({}),
+    sys.memmap.nrFrames,
   );
   wireCpus(sys, cpuNodes);
   startInit(sys);

@@ -39,7 +39,14 @@ export {
   VSYSCALL_PAGE_52,
 } from "./kernel-space/kernel-layout.ts";
 export { type Proc } from "./proc/proc.ts";
-export { Replay, type ReplayOptions, type ReplayResult } from "./replay/replay.ts";
+export {
+  type DiskCounts,
+  type PageCacheCounts,
+  Replay,
+  type ReplayOptions,
+  type ReplayResult,
+} from "./replay/replay.ts";
+export { replayDiskSize } from "./replay/trace-disk.ts";
 export { formatBytes, formatPages, isSize, parseBytes, parsePages } from "./sizes.ts";
 export { pageCanMigrate, pageExpectedRefCount, pageMaybeDmaPinned } from "./pages/pins.ts";
 export { cloneGraph, type Snapshot, stateDigest } from "./state/snapshot.ts";

@@ -106,7 +106,10 @@ export class System {
   /** Inodes that nobody has open and that one shadow in no node keeps in memory, oldest first (../filemap/shadows.ts). */
   readonly shrinkableInodes = new Set<number>();
   nrBiosInFlight = 0;
-  /** Pages of disk files that reads and faults found in the cache, and did not. */
+  /**
+   * Pages of disk files that reads, writes and faults looked for: found in the cache, and not, or only since the
+   * same call had them read. Pages that a fault maps beside its own are not looked for.
+   */
   nrCacheHits = 0;
   nrCacheMisses = 0;
   frames!: FrameAllocator;

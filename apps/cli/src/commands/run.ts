@@ -1,5 +1,6 @@
 /** `pageframe run`: replays a trace and says what happened. */
 import { type TraceSource } from "@pageframe/contracts";
+import { hasImages } from "../disks.ts";
 import { runError, usageError } from "../errors.ts";
 import { type Io } from "../io.ts";
 import { jsonReport } from "../json-report.ts";
@@ -20,6 +21,12 @@ export interface RunOptions extends MachineOptions {
 /** Runs the command. What was asked for is checked and swap files are opened before the trace is read. */
 export async function runCommand(tracePath: string, options: RunOptions, io: Io): Promise<void> {
   const machine = planMachine(options);
+  if (machine.memorySizes.length > 1 && hasImages(machine)) {
+    throw usageError(
+      "a disk image is for one run, and --memory asks for several",
+      "give one --memory size, or leave the image out: the disk is in memory then",
+    );
+  }
   const output = await startSave(options.save, machine, tracePath);
   try {
     await replayAndReport(tracePath, options, machine, output, io);
@@ -42,6 +49,12 @@ async function startSave(
     throw usageError(
       "--save cannot save a machine that swaps to a file",
       "leave the swap file out: swap is in memory then",
+    );
+  }
+  if (hasImages(machine) || machine.mounts.length > 0) {
+    throw usageError(
+      "--save cannot save a machine that uses files of this host",
+      "leave disk images and --mount out: disks are in memory then",
     );
   }
   return await OutputFile.start(path, tracePath === "-" ? null : tracePath);

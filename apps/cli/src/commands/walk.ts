@@ -1,6 +1,7 @@
 /** `pageframe walk`: says how an address is translated at some point of a replay or on a saved machine, level by level. */
 import { bootKernel, type Kernel, Replay, tableFormat, type Task, type TaskSignal } from "@pageframe/kernel";
 import { type Address, locateAddress, parseAddress } from "../address.ts";
+import { blamingTheUser } from "../disks.ts";
 import { runError, usageError } from "../errors.ts";
 import { formatCount, signalName } from "../format.ts";
 import { type Io } from "../io.ts";
@@ -48,6 +49,10 @@ const REPLAY_OPTIONS: readonly (keyof WalkOptions)[] = [
   "oom",
   "numa",
   "frameAllocator",
+  "readahead",
+  "start",
+  "disk",
+  "diskModel",
   "contents",
   "config",
 ];
@@ -83,7 +88,9 @@ async function findPlace(
   const other = REPLAY_OPTIONS.find((name) => options[name] !== undefined);
   if (tracePath !== undefined || other !== undefined) {
     const what =
-      tracePath !== undefined ? "a trace" : `--${other === "frameAllocator" ? "frame-allocator" : other}`;
+      tracePath !== undefined
+        ? "a trace"
+        : `--${other?.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw usageError(
       `--snapshot has its machine already; ${what} is about a replay`,
       "leave one of them out",
@@ -116,8 +123,8 @@ async function replayTo(number: bigint, tracePath: string, options: WalkOptions,
   const trace = new LimitedTrace(await openTrace(tracePath, io), options.after ?? Infinity);
   const { nrFootprintPages, nrFilePages } = trace.metadata;
   const [memory] = resolveMemorySizes(machine.memorySizes, nrFootprintPages + nrFilePages);
-  const kernel = bootKernel(kernelConfigOf(machine, memory.nrPages, nrFootprintPages));
-  const replay = new Replay(kernel, trace);
+  const kernel = bootKernel(kernelConfigOf(machine, memory.nrPages, trace.metadata));
+  const replay = blamingTheUser(() => new Replay(kernel, trace, { start: machine.start }));
   await runReplay(replay, `replaying at ${memory.text}`, io);
   const accesses = trace.nrAccessesPassed;
   if (options.after !== undefined && accesses < options.after && !replay.task.hasExited) {

@@ -51,10 +51,11 @@ export function filemapFault(sys: System, file: OpenFile, pgoff: number, vma: Vm
     // Held from here on: reading ahead may reclaim.
     memmap.getPage(pfn);
     sys.nrCacheHits++;
+    readahead.noteWanted(pfn);
     const isMarkerLookedAt = readahead.policy.onFaultHit(file.ra, hints);
     if (isMarkerLookedAt && memmap.hasFlags(pfn, PG_READAHEAD)) {
       readahead.hasWaited = true;
-      asyncReadahead(sys, file, pfn, pgoff, file.ra.raPages, hints);
+      asyncReadahead(sys, file, pfn, pgoff, file.ra.raPages, hints, 1);
     }
   } else {
     sys.nrCacheMisses++;
@@ -63,9 +64,10 @@ export function filemapFault(sys: System, file: OpenFile, pgoff: number, vma: Vm
     const cache = readahead.look(inode);
     readahead.window.nrPages = 0;
     readahead.policy.onFaultMiss(file.ra, cache, pgoff, hints, readahead.window);
-    readWindow(sys, inode);
+    readWindow(sys, inode, pgoff, 1);
     pfn = inode.pages.load(pgoff);
     if (pfn === NO_PFN) return readCachePage(sys, inode, pgoff, GFP_HIGHUSER_MOVABLE);
+    readahead.noteWanted(pfn);
     memmap.getPage(pfn);
   }
   if ((memmap.flags[memmap.compoundHead(pfn)] & (PG_LOCKED | PG_UPTODATE)) === PG_UPTODATE) return pfn;

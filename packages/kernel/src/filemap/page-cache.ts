@@ -77,6 +77,7 @@ export function deleteFromPageCache(sys: System, inode: Inode, pfn: Pfn, shadow:
   else inode.pages.storeShadow(pgoff, shadow);
   countShadowNodes(sys);
   noteShrinkable(sys, inode);
+  sys.readahead.noteGone(pfn, memmap.nrFolioPages(pfn));
   countFilePage(sys, pfn, false, -1);
   memmap.mapping[pfn] = NO_MAPPING;
   sys.trace?.emit(TP_MM_FILEMAP_DELETE_FROM_PAGE_CACHE, inode.id, pfn, pgoff, 0);

@@ -77,8 +77,11 @@ function pageToRead(sys: System, file: OpenFile, pgoff: number, nrRequested: num
     syncReadahead(sys, file, pgoff, nrRequested);
     pfn = inode.pages.load(pgoff);
     if (pfn === NO_PFN) return readCachePage(sys, inode, pgoff, GFP_HIGHUSER_MOVABLE | __GFP_NORETRY);
-  } else {
+    sys.readahead.noteWanted(pfn);
+  } else if (sys.readahead.noteWanted(pfn)) {
     sys.nrCacheHits++;
+  } else {
+    sys.nrCacheMisses++;
   }
   memmap.getPage(pfn);
   if (memmap.hasFlags(pfn, PG_READAHEAD)) {

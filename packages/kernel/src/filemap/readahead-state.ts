@@ -2,6 +2,7 @@
 import {
   NO_PFN,
   PAGE_SIZE,
+  type Pfn,
   type ReadaheadCache,
   type ReadaheadHints,
   type ReadaheadPolicy,
@@ -32,6 +33,11 @@ class CacheOfInode implements ReadaheadCache {
   }
 }
 
+/** Why a page was read that nobody has come for yet. */
+const NOT_NEW = 0;
+const READ_AHEAD = 1;
+const READ_WANTED = 2;
+
 /** What a mapping tells the policy. */
 class MappingHints implements ReadaheadHints {
   isFileRandom = false;
@@ -52,13 +58,57 @@ export class Readahead {
   readonly hints = new MappingHints();
   /** The fault let go of its mapping, to read or to wait for a page: it is answered by coming again (VM_FAULT_RETRY). */
   hasWaited = false;
-  /** Pages read ahead of need; those of them that were wanted later; those that left memory unwanted. */
+  /**
+   * Pages read ahead: put into the cache to be read when no call or fault had asked for them yet. Of those, how many were
+   * wanted later, and how many left the cache unwanted; the rest lies there still. Wanted is a page when a read, a write or a
+   * fault finds it, or a fault beside maps it (the processor then tells nobody of its use). What posix_fadvise(2), readahead(2)
+   * and madvise(2) bring in counts too.
+   */
   nrAhead = 0;
   nrAheadHits = 0;
   nrAheadWasted = 0;
+  /** By frame: why the page there was read, as long as nobody has come for it: NOT_NEW, READ_AHEAD or READ_WANTED. */
+  private readonly news: Uint8Array;
 
-  constructor(policy: ReadaheadPolicy) {
+  constructor(policy: ReadaheadPolicy, nrFrames: number) {
     this.policy = policy;
+    this.news = new Uint8Array(nrFrames);
+  }
+
+  /** The page in a frame is being read; `isWanted`: the call that has it read asked for it. Hot: per page. */
+  noteRead(pfn: Pfn, isWanted: boolean): void {
+    this.news[pfn] = isWanted ? READ_WANTED : READ_AHEAD;
+    if (!isWanted) this.nrAhead++;
+  }
+
+  /**
+   * Somebody wants the page in a frame. Returns false when it is there only because this very call had it read: that is a miss.
+   * Hot: per page.
+   */
+  noteWanted(pfn: Pfn): boolean {
+    const why = this.news[pfn];
+    if (why === NOT_NEW) return true;
+    this.news[pfn] = NOT_NEW;
+    if (why === READ_AHEAD) this.nrAheadHits++;
+    return why !== READ_WANTED;
+  }
+
+  /** Pages in frames [pfn, pfn + nrPages) leave the cache. Hot: per page. */
+  noteGone(pfn: Pfn, nrPages: number): void {
+    for (let page = pfn; page < pfn + nrPages; page++) {
+      if (this.news[page] === READ_AHEAD) this.nrAheadWasted++;
+      this.news[page] = NOT_NEW;
+    }
+  }
+
+  /** Is the page in a frame read ahead, and not wanted yet? */
+  isUnwanted(pfn: Pfn): boolean {
+    return this.news[pfn] === READ_AHEAD;
+  }
+
+  /** Pages in the cache that were read ahead, and not wanted yet. */
+  get nrUnwanted(): number {
+    return this.nrAhead - this.nrAheadHits - this.nrAheadWasted;
   }
 
   /** Shows the policy a file. */

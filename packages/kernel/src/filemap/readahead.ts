@@ -46,10 +46,13 @@ export function syncReadahead(sys: System, file: OpenFile, pgoff: number, nrRequ
   const cache = readahead.look(file.inode);
   readahead.window.nrPages = 0;
   readahead.policy.onReadMiss(file.ra, cache, pgoff, nrRequested, hintsOfRead(file), readahead.window);
-  readWindow(sys, file.inode);
+  readWindow(sys, file.inode, pgoff, nrRequested);
 }
 
-/** Somebody came to a page that carries the marker, which goes (page_cache_async_ra). */
+/**
+ * Somebody who wants `nrWanted` pages came to a page that carries the marker, which goes (page_cache_async_ra).
+ * `nrRequested`: what the policy is told.
+ */
 export function asyncReadahead(
   sys: System,
   file: OpenFile,
@@ -57,6 +60,7 @@ export function asyncReadahead(
   pgoff: number,
   nrRequested: number,
   hints: ReadaheadHints = hintsOfRead(file),
+  nrWanted: number = nrRequested,
 ): void {
   const { memmap, readahead } = sys;
   const folio = memmap.compoundHead(pfn);
@@ -74,20 +78,30 @@ export function asyncReadahead(
     hints,
     readahead.window,
   );
-  readWindow(sys, file.inode);
+  readWindow(sys, file.inode, pgoff, nrWanted);
 }
 
 /** Reads `nrPages` pages of a file from `startPgoff` that are not cached, whatever the policy says (force_page_cache_ra). */
 export function forceReadahead(sys: System, file: OpenFile, startPgoff: number, nrPages: number): void {
   const { readahead } = sys;
   for (const window of forcedWindows(file.ra, readahead.look(file.inode), startPgoff, nrPages)) {
-    readWindow(sys, file.inode, window);
+    readWindow(sys, file.inode, startPgoff, 0, window);
   }
 }
 
-/** Fills a window, the policy's answer by default, with pages and submits them. */
-export function readWindow(sys: System, inode: Inode, window: ReadaheadWindow = sys.readahead.window): void {
+/**
+ * Fills a window, the policy's answer by default, with pages and submits them. Those that are not among the `nrWanted` pages
+ * from `wantedPgoff` on are read ahead.
+ */
+export function readWindow(
+  sys: System,
+  inode: Inode,
+  wantedPgoff: number,
+  nrWanted: number,
+  window: ReadaheadWindow = sys.readahead.window,
+): void {
   const { folios } = sys.readahead;
+  const wantedEnd = wantedPgoff + nrWanted;
   let pfns: Pfn[] = [];
   let firstPgoff = 0;
   folios.begin(window, sys.readahead.look(inode));
@@ -104,7 +118,11 @@ export function readWindow(sys: System, inode: Inode, window: ReadaheadWindow = 
     }
     sys.memmap.setFlags(pfn, PG_LOCKED | (folios.isMarked ? PG_READAHEAD : 0));
     addToPageCache(sys, inode, folios.pgoff, pfn);
-    for (let page = pfn; page < pfn + 2 ** folios.order; page++) pfns.push(page);
+    const delta = folios.pgoff - pfn;
+    for (let page = pfn; page < pfn + 2 ** folios.order; page++) {
+      pfns.push(page);
+      sys.readahead.noteRead(page, page + delta >= wantedPgoff && page + delta < wantedEnd);
+    }
   }
   if (pfns.length > 0) readPages(sys, inode, firstPgoff, pfns, false);
 }

@@ -108,6 +108,10 @@ function pageToWrite(sys: System, inode: Inode, pgoff: number, offset: number, n
     pfn = allocCachePage(sys, GFP_HIGHUSER_MOVABLE | __GFP_WRITE);
     if (pfn === NO_PFN) return -ENOMEM;
     addToPageCache(sys, inode, pgoff, pfn, true);
+    sys.nrCacheMisses++;
+  } else {
+    sys.nrCacheHits++;
+    sys.readahead.noteWanted(pfn);
   }
   memmap.getPage(pfn);
   waitOnPage(sys, pfn, PG_LOCKED);

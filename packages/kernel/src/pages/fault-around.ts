@@ -78,6 +78,7 @@ export function setEntries(
   for (let at = 0; at < nrPages; at++) {
     const pfn = startPfn + at;
     sys.memmap.getPage(pfn);
+    sys.readahead.noteWanted(pfn);
     pageTable.setEntry(pageTable.findEntry(startVpn + at), pteLo(pfn, flagsLo), pteHi(pfn, flagsHi));
   }
   addFolioRmap(sys, mm, startVpn, startPfn, nrPages, count);

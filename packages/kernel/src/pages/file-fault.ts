@@ -69,6 +69,7 @@ export function doFilePage(sys: System, task: Task, vma: VmaId, vpn: Vpn, isWrit
   const isPerPage = (vmFlags & (VM_UFFD_WP | VM_UFFD_MINOR)) !== 0;
   if (!isWrite && !isPerPage && shouldFaultAround(file)) {
     const result = doFaultAround(sys, task, vma, vpn, file);
+    if (result === VM_FAULT_NOPAGE && inode.kind === "disk") sys.nrCacheHits++;
     if (result !== 0) return result & ~VM_FAULT_NOPAGE;
   }
   const isCow = isWrite && (vmFlags & VM_SHARED) === 0;

@@ -80,6 +80,11 @@ export class ContentsVerifier {
     for (let page = vpn; page < vpn + nrPages; page++) this.stamps.delete(page);
   }
 
+  /** Another program takes the place of the one that was stamped. */
+  forgetAll(): void {
+    this.stamps.clear();
+  }
+
   /** A file was cut off: the program's own copies of pages behind its end are gone too. O(pages that were written). */
   truncated(fileId: number, sizeBytes: number): void {
     for (const vpn of [...this.stamps.keys()]) {

@@ -27,6 +27,7 @@ import {
   type MremapEvent,
   MREMAP_FIXED,
   MREMAP_MAYMOVE,
+  NR_WRITTEN,
   PAGE_SIZE,
   PROT_WRITE,
   pagesOfBytes,
@@ -34,6 +35,7 @@ import {
   runKind,
   runVpnHi,
   TASK_SIZE_VPN,
+  SECTOR_SIZE,
   type InitialRegion,
   type SyscallEvent,
   type TraceSource,
@@ -44,10 +46,12 @@ import {
 } from "@pageframe/contracts";
 import { OVERCOMMIT_ALWAYS } from "@pageframe/vma";
 import { ContentsVerifier } from "./contents-verifier.ts";
+import { type Disk } from "../files/inode.ts";
 import { type Kernel } from "../kernel.ts";
 import { prepareFiles } from "./prepare-files.ts";
 import { type NamedFileEvent, type ReplayFiles } from "./replay-files.ts";
 import { ReplayTasks } from "./replay-tasks.ts";
+import { type System } from "../system.ts";
 import { type Task, type TaskSignal } from "../task.ts";
 import { CAUSE_NAMES } from "../time.ts";
 
@@ -70,6 +74,34 @@ export interface ReplayOptions {
   readonly verify?: boolean;
 }
 
+/** What the page cache did, in pages, since the replay began. */
+export interface PageCacheCounts {
+  /** Pages of files that reads, writes and faults looked for: found in memory, and not. */
+  readonly hits: number;
+  readonly misses: number;
+  /** Read before anybody asked; of those, wanted later, and gone from memory unwanted (Readahead in the kernel). */
+  readonly readAhead: number;
+  readonly readAheadHits: number;
+  readonly readAheadWasted: number;
+  /** Pages that were written to a disk (nr_written). */
+  readonly writtenBack: number;
+}
+
+/** What a disk did since the replay began. */
+export interface DiskCounts {
+  readonly name: string;
+  /** Requests, after merging; and bios that were merged into others. */
+  readonly reads: number;
+  readonly readMerges: number;
+  readonly readBytes: number;
+  readonly writes: number;
+  readonly writeMerges: number;
+  readonly writtenBytes: number;
+  readonly flushes: number;
+  /** Time with at least one request under way. */
+  readonly busyNs: number;
+}
+
 /** What happened, in counts of the program's own run. */
 export interface ReplayResult {
   /** Accesses of the trace that were carried out; one that straddles two pages counts once. */
@@ -80,6 +112,8 @@ export interface ReplayResult {
   readonly tlb: { readonly l1Hits: number; readonly l2Hits: number; readonly walks: number };
   /** /proc/vmstat: events since the replay began, levels as they were at its end. */
   readonly vmstat: Readonly<Record<string, number>>;
+  readonly pageCache: PageCacheCounts;
+  readonly disks: readonly DiskCounts[];
   readonly oomKills: number;
   readonly peakRssPages: number;
   readonly minorFaults: number;
@@ -104,6 +138,8 @@ export class Replay {
   private readonly eventsAtStart: Float64Array;
   private readonly spentAtStart: Float64Array;
   private readonly oomKillsAtStart: number;
+  private readonly cacheAtStart: PageCacheCounts;
+  private readonly disksAtStart: readonly DiskCounts[];
   private readonly mmuAtStart: readonly number[];
   private readonly failed: string[] = [];
   private signal: TaskSignal | null = null;
@@ -124,6 +160,8 @@ export class Replay {
     }
     this.files = metadata.files.length === 0 ? null : prepareFiles(kernel, metadata, options);
     this.eventsAtStart = kernel.sys.vmstat.events.slice();
+    this.cacheAtStart = pageCacheCounts(kernel.sys);
+    this.disksAtStart = kernel.sys.disks.map(diskCounts);
     this.spentAtStart = kernel.sys.time.spentNs.slice();
     this.oomKillsAtStart = kernel.sys.nrOomKills;
     const cpu = options.cpu ?? 0;
@@ -193,6 +231,8 @@ export class Replay {
       splitAccesses,
       tlb: { l1Hits, l2Hits, walks },
       vmstat,
+      pageCache: since(pageCacheCounts(sys), this.cacheAtStart),
+      disks: sys.disks.map((disk, at) => since(diskCounts(disk), this.disksAtStart[at])),
       oomKills: sys.nrOomKills - this.oomKillsAtStart,
       peakRssPages: task.mm.peakRss,
       minorFaults: this.tasks.all.reduce((sum, { nrMinorFaults }) => sum + nrMinorFaults, 0),
@@ -306,7 +346,7 @@ export class Replay {
     this.expect(event.name, this.files.call(task, event));
     if (event.name === "truncate") this.verifier?.truncated(event.fileId, event.lengthBytes);
     if (event.name === "execve") {
-      if (task.mm === this.task.mm) this.forget(task, 0, TASK_SIZE_VPN * PAGE_SIZE);
+      if (task.mm === this.task.mm) this.verifier?.forgetAll();
       this.expect("execve", this.tasks.exec(task));
     }
   }
@@ -382,6 +422,43 @@ export class Replay {
   private expect(name: string, result: number): void {
     if (result < 0) this.failed.push(`${name}: ${new KernelError(result, "").code}`);
   }
+}
+
+function pageCacheCounts({ nrCacheHits, nrCacheMisses, readahead, vmstat }: System): PageCacheCounts {
+  return {
+    hits: nrCacheHits,
+    misses: nrCacheMisses,
+    readAhead: readahead.nrAhead,
+    readAheadHits: readahead.nrAheadHits,
+    readAheadWasted: readahead.nrAheadWasted,
+    writtenBack: vmstat.globalNode(NR_WRITTEN),
+  };
+}
+
+function diskCounts({ name, device }: Disk): DiskCounts {
+  const { stats } = device;
+  return {
+    name,
+    reads: stats.nrReads,
+    readMerges: stats.nrReadMerges,
+    readBytes: stats.nrSectorsRead * SECTOR_SIZE,
+    writes: stats.nrWrites,
+    writeMerges: stats.nrWriteMerges,
+    writtenBytes: stats.nrSectorsWritten * SECTOR_SIZE,
+    flushes: stats.nrFlushes,
+    busyNs: stats.busyNs,
+  };
+}
+
+/** Numbers less what they were at the start; all else as it is. */
+function since<Counts extends object>(now: Counts, atStart: Counts): Counts {
+  const before = atStart as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.entries(now).map(([name, value]: [string, unknown]) => [
+      name,
+      typeof value === "number" ? value - Number(before[name]) : value,
+    ]),
+  ) as Counts;
 }
 
 /** Program of a command line, without its folder. */

@@ -14,8 +14,9 @@ import { type System } from "../system.ts";
 
 /** Stops at the first disagreement. O(pages of disks). */
 export function auditDiskFiles(sys: System): void {
-  const counts = { nrDirty: 0, nrWriteback: 0 };
+  const counts = { nrDirty: 0, nrWriteback: 0, nrUnwanted: 0 };
   for (const inode of sys.files.inodes) {
+    if (inode?.kind === "disk") countUnwanted(sys, inode, counts);
     if (inode?.isOnDisk !== true) continue;
     auditMarks(sys, inode, counts);
     const state = inode.disk?.bdi.queues.getState(inode.id) ?? 0;
@@ -26,6 +27,7 @@ export function auditDiskFiles(sys: System): void {
   expectCount("nr_writeback", sys.vmstat.globalNode(NR_WRITEBACK), counts.nrWriteback);
   const nrPending = counts.nrDirty + counts.nrWriteback;
   expectCount("nr_zone_write_pending", sys.vmstat.globalZone(NR_ZONE_WRITE_PENDING), nrPending);
+  expectCount("pages read ahead and not wanted yet", sys.readahead.nrUnwanted, counts.nrUnwanted);
   for (const superBlock of sys.mounts) {
     if (superBlock === null) continue;
     for (const [fsIno, id] of superBlock.inodes) {
@@ -41,6 +43,13 @@ export function auditDiskFiles(sys: System): void {
         bug(`block ${block} of ${disk.name} has a buffer without a page`);
     }
     if (disk.buffers.size !== disk.inode.pages.nrPages) bug(`${disk.name} has pages without buffers`);
+  }
+}
+
+function countUnwanted(sys: System, inode: Inode, counts: { nrUnwanted: number }): void {
+  const { pages } = inode;
+  for (let at = pages.nextPage(0, Infinity); at >= 0; at = pages.nextPage(at + 1, Infinity)) {
+    if (sys.readahead.isUnwanted(pages.load(at))) counts.nrUnwanted++;
   }
 }
 
