@@ -1,7 +1,7 @@
 /**
  * Tracepoints under Linux's names. An emitter holds a nullable {@link TraceSink} and tests it once per operation.
  * Source: Linux 6.18 include/trace/events/{kmem,vmscan,oom,mmap,tlb}.h, arch/x86/include/asm/trace/exceptions.h,
- * include/trace/events/filemap.h.
+ * include/trace/events/{filemap,writeback}.h.
  */
 
 export const TP_MM_PAGE_ALLOC = 0;
@@ -29,6 +29,16 @@ export const TP_MM_FILEMAP_DELETE_FROM_PAGE_CACHE = 21;
 export const TP_MM_FILEMAP_FAULT = 22;
 export const TP_FILEMAP_SET_WB_ERR = 23;
 export const TP_FILE_CHECK_AND_ADVANCE_WB_ERR = 24;
+export const TP_WRITEBACK_DIRTY_FOLIO = 25;
+export const TP_FOLIO_WAIT_WRITEBACK = 26;
+export const TP_WRITEBACK_START = 27;
+export const TP_WRITEBACK_WRITTEN = 28;
+export const TP_WRITEBACK_PAGES_WRITTEN = 29;
+export const TP_WRITEBACK_SINGLE_INODE_START = 30;
+export const TP_WRITEBACK_SINGLE_INODE = 31;
+export const TP_GLOBAL_DIRTY_STATE = 32;
+export const TP_BALANCE_DIRTY_PAGES = 33;
+export const TP_BDI_DIRTY_RATELIMIT = 34;
 
 /** What the arguments of an event are called, by tracepoint. */
 export const TRACEPOINTS: readonly { readonly name: string; readonly args: readonly string[] }[] = [
@@ -57,6 +67,19 @@ export const TRACEPOINTS: readonly { readonly name: string; readonly args: reado
   { name: "mm_filemap_fault", args: ["i_ino", "index"] },
   { name: "filemap_set_wb_err", args: ["i_ino", "errno"] },
   { name: "file_check_and_advance_wb_err", args: ["file", "i_ino", "errno"] },
+  { name: "writeback_dirty_folio", args: ["i_ino", "index"] },
+  { name: "folio_wait_writeback", args: ["i_ino", "index"] },
+  { name: "writeback_start", args: ["nr_pages", "reason", "for_kupdate", "for_background"] },
+  { name: "writeback_written", args: ["nr_pages", "reason", "for_kupdate", "for_background"] },
+  { name: "writeback_pages_written", args: ["pages"] },
+  { name: "writeback_single_inode_start", args: ["i_ino", "state", "nr_to_write", "wrote"] },
+  { name: "writeback_single_inode", args: ["i_ino", "state", "nr_to_write", "wrote"] },
+  { name: "global_dirty_state", args: ["nr_dirty", "nr_writeback", "background_thresh", "dirty_thresh"] },
+  { name: "balance_dirty_pages", args: ["dirty", "setpoint", "task_ratelimit", "pause"] },
+  {
+    name: "bdi_dirty_ratelimit",
+    args: ["write_bw", "avg_write_bw", "dirty_ratelimit", "balanced_dirty_ratelimit"],
+  },
 ];
 
 /** Receives events; numbers only, in the order of {@link TRACEPOINTS}' args. Called on hot paths: do not allocate. */

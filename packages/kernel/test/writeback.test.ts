@@ -1,4 +1,16 @@
-import { EINVAL, ERANGE, O_CREAT, O_RDWR, PAGE_SIZE } from "@pageframe/contracts";
+import {
+  type BlockBackend,
+  EINVAL,
+  EIO,
+  ERANGE,
+  O_CREAT,
+  O_RDWR,
+  PAGE_SIZE,
+  TRACEPOINTS,
+  type TraceSink,
+} from "@pageframe/contracts";
+import { MemoryBlockBackend } from "@pageframe/block";
+import { WB_REASON_SYNC } from "@pageframe/pagecache";
 import { describe, expect, it } from "vitest";
 import { bootKernel, type Kernel, type Task } from "@pageframe/kernel";
 
@@ -131,3 +143,123 @@ describe("the settings of writeback", () => {
     expect(nrOf(kernel, "nr_dirty_background_threshold")).toBe(128);
   });
 });
+
+describe("a disk whose writes all fail", () => {
+  /** A machine whose file's disk fails every write from now on, but those of metadata. */
+  function bootBroken(): Machine & { fail: () => void } {
+    const store = new FailingStore(new MemoryBlockBackend((64 * MIB) / 512));
+    const kernel = bootKernel(
+      { memory: "8MiB", disks: [{ size: "64MiB", model: "nvme" }] },
+      { diskBackends: [store] },
+    );
+    expect(kernel.mkfs("vda")).toBe(0);
+    expect(kernel.mount("vda", "/mnt")).toBe(0);
+    const task = kernel.spawn("writer");
+    const file = kernel.open(task, "/mnt/a", O_RDWR | O_CREAT);
+    return { kernel, task, file, fail: () => (store.isFailing = true) };
+  }
+
+  it("holds nobody for ever, and tells each opening once of errors that nobody waited for", () => {
+    const { kernel, task, file, fail } = bootBroken();
+    const other = kernel.open(task, "/mnt/a", O_RDWR);
+    write(kernel, task, file, 0, MIB / 2);
+    kernel.sync(task);
+    fail();
+    const bytes = new Uint8Array(64 * 1024);
+    for (let at = 0; at < 16 * MIB; at += bytes.length) {
+      // Once its journal fails the file system takes no new blocks.
+      if (kernel.pwrite(task, file, bytes, at) < 0) break;
+    }
+    kernel.sleep(task, 60 * SECOND);
+    expect(nrOf(kernel, "nr_writeback")).toBe(0);
+    kernel.audit();
+    expect(kernel.fsync(task, file)).toBeLessThan(0);
+    expect(kernel.fsync(task, other)).toBeLessThan(0);
+    kernel.audit();
+  });
+
+  it("tells of a background write that failed with fsync, once per opening", () => {
+    const { kernel, task, file, fail } = bootBroken();
+    const other = kernel.open(task, "/mnt/a", O_RDWR);
+    write(kernel, task, file, 0, 64 * 1024);
+    kernel.sync(task);
+    // Blocks are there: only data is written again.
+    write(kernel, task, file, 0, 64 * 1024);
+    fail();
+    kernel.sys.disks[0].bdi.flusher.startAll(kernel.sys.disks[0].bdi.queues, WB_REASON_SYNC, kernel.nowNs);
+    kernel.sleep(task, SECOND / 10);
+    expect(kernel.sys.files.file(file).inode.nrWriteErrors).toBeGreaterThan(0);
+    const inode = kernel.sys.files.file(file).inode;
+    expect(inode.wbErr).not.toBe(kernel.sys.files.file(file).wbErr);
+    expect([kernel.fsync(task, file), kernel.fsync(task, other)].every((error) => error < 0)).toBe(true);
+    expect(kernel.sys.files.file(file).wbErr).toBe(inode.wbErr);
+    kernel.audit();
+  });
+});
+
+describe("tracepoints of writeback", () => {
+  it("tell of dirty pages, work, inodes and pauses", () => {
+    const counts = new Map<string, number>();
+    const trace: TraceSink = {
+      emit: (tracepoint) => {
+        const { name } = TRACEPOINTS[tracepoint];
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+      },
+    };
+    const kernel = bootKernel({ memory: "8MiB", disks: [{ size: "64MiB", model: "hdd" }] }, { trace });
+    kernel.mkfs("vda");
+    kernel.mount("vda", "/mnt");
+    const task = kernel.spawn("writer");
+    const file = kernel.open(task, "/mnt/a", O_RDWR | O_CREAT);
+    write(kernel, task, file, 0, 8 * MIB);
+    kernel.fsync(task, file);
+    for (const name of [
+      "writeback_dirty_folio",
+      "writeback_start",
+      "writeback_written",
+      "writeback_pages_written",
+      "writeback_single_inode_start",
+      "writeback_single_inode",
+      "global_dirty_state",
+      "balance_dirty_pages",
+      "folio_wait_writeback",
+    ]) {
+      expect(counts.get(name), name).toBeGreaterThan(0);
+    }
+    expect(counts.get("writeback_single_inode")).toBe(counts.get("writeback_single_inode_start"));
+  });
+});
+
+/** A store that can be made to fail all writes. */
+class FailingStore implements BlockBackend {
+  readonly name = "failing";
+  readonly isReadOnly = false;
+  readonly nrSectors: number;
+  isFailing = false;
+  private readonly inner: BlockBackend;
+
+  constructor(inner: BlockBackend) {
+    this.inner = inner;
+    this.nrSectors = inner.nrSectors;
+  }
+
+  readSectors(sector: number, into: Uint8Array): number {
+    return this.inner.readSectors(sector, into);
+  }
+
+  writeSectors(sector: number, from: Uint8Array): number {
+    return this.isFailing ? -EIO : this.inner.writeSectors(sector, from);
+  }
+
+  ioWithoutBytes(_sector: number, _nrSectors: number, isWrite: boolean): number {
+    return this.isFailing && isWrite ? -EIO : 0;
+  }
+
+  flush(): number {
+    return this.isFailing ? -EIO : this.inner.flush();
+  }
+
+  close(): void {
+    this.inner.close();
+  }
+}

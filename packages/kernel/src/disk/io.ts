@@ -9,12 +9,14 @@ import {
   type Bio,
   bug,
   type Pfn,
+  PG_WRITEBACK,
   PGPGIN,
   PGPGOUT,
   REQ_OP_FLUSH,
   REQ_OP_READ,
   REQ_OP_WRITE,
   SECTOR_SIZE,
+  TP_FOLIO_WAIT_WRITEBACK,
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
 import { type Disk, SECTORS_PER_BLOCK } from "../files/inode.ts";
@@ -149,6 +151,10 @@ export function waitForAnyDisk(sys: System): boolean {
 /** Waits until a page of the page cache has none of the bits PG_LOCKED, PG_WRITEBACK any more. The page must be held. */
 export function waitOnPage(sys: System, pfn: Pfn, bits: number): void {
   const { memmap } = sys;
+  if (sys.trace !== null && memmap.hasFlags(pfn, bits & PG_WRITEBACK)) {
+    const head = memmap.compoundHead(pfn);
+    sys.trace.emit(TP_FOLIO_WAIT_WRITEBACK, memmap.mapping[head], memmap.index[head], 0, 0);
+  }
   while (memmap.hasFlags(pfn, bits)) {
     const inodeId = memmap.mapping[memmap.compoundHead(pfn)];
     const disk = inodeId === NO_MAPPING ? null : sys.files.inode(inodeId).disk;

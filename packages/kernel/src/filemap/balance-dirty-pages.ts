@@ -4,7 +4,19 @@
  * A task that is held back sleeps: time passes, I/O completes, flushers run. It must be within no file system then.
  * Source: Linux 6.18 mm/page-writeback.c, balance_dirty_pages_ratelimited(), balance_dirty_pages().
  */
-import { afterPause, balanceDirtyPages as decide, isBalanceDue } from "@pageframe/pagecache";
+import {
+  kibOfPages,
+  TP_BALANCE_DIRTY_PAGES,
+  TP_BDI_DIRTY_RATELIMIT,
+  type TraceSink,
+} from "@pageframe/contracts";
+import {
+  afterPause,
+  balanceDirtyPages as decide,
+  isBalanceDue,
+  type ThrottleDecision,
+  type WbDevice,
+} from "@pageframe/pagecache";
 import { type Disk, type Inode } from "../files/inode.ts";
 import { passTime } from "../pages/pass-time.ts";
 import { type System } from "../system.ts";
@@ -30,7 +42,10 @@ function throttle(sys: System, task: Task, disk: Disk): void {
   let nrIdle = 0;
   while (task.killedBy === null) {
     readDirtyCounts(sys);
+    const stampBefore = wb.bwTimeStamp;
     decide(sysctls, domain, wb, task.wb, counts, nrDirtied, sys.time.nowNs, decision);
+    if (sys.trace !== null && !decision.isFreerun)
+      traceDecision(sys.trace, wb, decision, stampBefore !== wb.bwTimeStamp);
     if (decision.startsBackground && !flusher.isRunning) flusher.wakeup(sys.time.nowNs);
     if (decision.isFreerun || decision.pauseNs === 0) return;
     const nrWrittenBefore = wb.nrWritten;
@@ -38,4 +53,24 @@ function throttle(sys: System, task: Task, disk: Disk): void {
     nrIdle = wb.nrWritten === nrWrittenBefore ? nrIdle + 1 : 0;
     if (!afterPause(domain, task.wb, decision) || nrIdle === MAX_IDLE_PAUSES) return;
   }
+}
+
+/** Tells of a decision, and of rates that were measured anew for it. Rates are KiB/s, pauses jiffies. */
+function traceDecision(
+  trace: TraceSink,
+  wb: WbDevice,
+  decision: ThrottleDecision,
+  isMeasured: boolean,
+): void {
+  if (isMeasured) {
+    trace.emit(
+      TP_BDI_DIRTY_RATELIMIT,
+      kibOfPages(wb.writeBandwidth),
+      kibOfPages(wb.avgWriteBandwidth),
+      kibOfPages(wb.dirtyRatelimit),
+      kibOfPages(wb.balancedDirtyRatelimit),
+    );
+  }
+  const { position, setpoint, taskRatelimit, pause } = decision;
+  trace.emit(TP_BALANCE_DIRTY_PAGES, position.nrDirty, setpoint, kibOfPages(taskRatelimit), pause);
 }

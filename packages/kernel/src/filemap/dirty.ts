@@ -14,6 +14,7 @@ import {
   PG_DIRTY,
   PG_RECLAIM,
   type Pfn,
+  TP_WRITEBACK_DIRTY_FOLIO,
 } from "@pageframe/contracts";
 import { NO_MAPPING } from "@pageframe/memmap";
 import { PAGECACHE_TAG_DIRTY } from "@pageframe/pagecache";
@@ -38,6 +39,7 @@ export function markPageDirty(sys: System, page: Pfn): void {
   sys.vmstat.modNode(node, NR_DIRTY, nr);
   sys.vmstat.modNode(node, NR_DIRTIED, nr);
   sys.vmstat.modZone(memmap.zoneId[pfn], NR_ZONE_WRITE_PENDING, nr);
+  sys.trace?.emit(TP_WRITEBACK_DIRTY_FOLIO, inode.id, memmap.index[pfn], 0, 0);
   accountDirtiedPages(sys, inode, nr);
   noteDirtyInode(sys, inode);
 }

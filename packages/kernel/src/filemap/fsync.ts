@@ -3,12 +3,13 @@
  * mm/filemap.c, file_write_and_wait_range(), file_check_and_advance_wb_err().
  */
 import { EIO, TP_FILE_CHECK_AND_ADVANCE_WB_ERR } from "@pageframe/contracts";
-import { errseqAdvance, errseqCheck } from "@pageframe/pagecache";
+import { errseqAdvance, errseqCheck, WB_REASON_SYNC } from "@pageframe/pagecache";
 import { type Inode, type OpenFile } from "../files/inode.ts";
 import { type SuperBlock } from "../files/inode.ts";
 import { type System } from "../system.ts";
 import { waitForWrites, writeAndWait, writePages } from "./write-out.ts";
 import { flushDisk } from "../disk/io.ts";
+import { wakeupFlushers } from "../writeback/run-flushers.ts";
 
 /**
  * Makes a file of a disk durable: its data of pages [startPgoff, endPgoff), then what names it. Returns 0, or the error of any write of the file since this
@@ -45,11 +46,16 @@ function inodesOf(sys: System, superBlock: SuperBlock): Inode[] {
   return inodes;
 }
 
-/** Writes everything that a file system has in memory and waits. Returns 0 or -errno (sync_filesystem). */
-export function syncFileSystem(sys: System, superBlock: SuperBlock): number {
+/** Writes all data of a file system and waits (sync_inodes_sb). */
+function syncInodes(sys: System, superBlock: SuperBlock): void {
   const inodes = inodesOf(sys, superBlock);
   for (const inode of inodes) writePages(sys, inode, 0, Infinity, true);
   for (const inode of inodes) waitForWrites(sys, inode, 0, Infinity);
+}
+
+/** Writes everything that a file system has in memory and waits. Returns 0 or -errno (sync_filesystem). */
+export function syncFileSystem(sys: System, superBlock: SuperBlock): number {
+  syncInodes(sys, superBlock);
   const error = superBlock.fs.syncAll();
   const { disk } = superBlock;
   if (disk === null) return error;
@@ -57,7 +63,14 @@ export function syncFileSystem(sys: System, superBlock: SuperBlock): number {
   return error;
 }
 
-/** sync(2): all file systems. It tells nobody of errors. */
+/** sync(2): the data of all file systems, then their metadata, then the disks' own blocks. It tells nobody of errors. */
 export function syncAll(sys: System): void {
-  for (const superBlock of sys.mounts) if (superBlock !== null) syncFileSystem(sys, superBlock);
+  wakeupFlushers(sys, WB_REASON_SYNC);
+  for (const superBlock of sys.mounts) if (superBlock !== null) syncInodes(sys, superBlock);
+  for (const superBlock of sys.mounts) superBlock?.fs.syncAll();
+  for (const disk of sys.disks) writePages(sys, disk.inode, 0, Infinity, true);
+  for (const disk of sys.disks) {
+    waitForWrites(sys, disk.inode, 0, Infinity);
+    flushDisk(sys, disk);
+  }
 }

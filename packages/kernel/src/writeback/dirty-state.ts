@@ -65,6 +65,8 @@ export class BackingDevice implements FlusherView {
   readonly flusher: Flusher;
   /** When the bandwidth is measured, some time after the last inode has no pages in flight; Infinity: not planned (bw_dwork). */
   bandwidthDueNs = Infinity;
+  /** Pages that the flusher has written since it woke. */
+  nrPagesOfRun = 0;
   readonly blockDeviceSuper: number = BLOCK_DEVICE_SUPER;
   private readonly writeback: Writeback;
 

@@ -6,7 +6,16 @@
  * Source: Linux 6.18 fs/fs-writeback.c, wb_workfn(), writeback_sb_inodes(), __writeback_single_inode(),
  * wakeup_flusher_threads(). Differs: what a file system reads and commits on the way takes the time of who runs.
  */
-import { bug } from "@pageframe/contracts";
+import {
+  bug,
+  TP_GLOBAL_DIRTY_STATE,
+  TP_WRITEBACK_PAGES_WRITTEN,
+  TP_WRITEBACK_SINGLE_INODE,
+  TP_WRITEBACK_SINGLE_INODE_START,
+  TP_WRITEBACK_START,
+  TP_WRITEBACK_WRITTEN,
+  type TraceSink,
+} from "@pageframe/contracts";
 import {
   FLUSH_DONE,
   FLUSH_WAIT,
@@ -14,12 +23,14 @@ import {
   jiffiesOf,
   nsOfJiffies,
   PAGECACHE_TAG_DIRTY,
+  type WritebackWork,
   updateBandwidth,
   writeoutPeriod,
 } from "@pageframe/pagecache";
 import { type Disk, type Inode } from "../files/inode.ts";
 import { writePages } from "../filemap/write-out.ts";
-import { readDirtyCounts } from "./dirty-limits.ts";
+import { globalDirtyLimits, readDirtyCounts } from "./dirty-limits.ts";
+import { type BackingDevice } from "./dirty-state.ts";
 import { type System } from "../system.ts";
 
 /** Bios in flight at which a flusher waits: requests that a disk's queue takes (nr_requests). */
@@ -94,14 +105,40 @@ function runFlusher(sys: System, disk: Disk): void {
   if (!flusher.isRunning) {
     if (flusher.nextWakeNs > sys.time.nowNs) return;
     flusher.begin();
+    bdi.nrPagesOfRun = 0;
   }
   while (device.nrInFlight < MAX_BIOS_IN_FLIGHT) {
     readDirtyCounts(sys);
+    const before = flusher.work;
     const action = flusher.next(bdi, sys.time.nowNs);
+    if (sys.trace !== null) traceWork(sys, sys.trace, bdi, before, action);
     if (action === FLUSH_DONE) return;
     if (action === FLUSH_WAIT) bug(`inode ${flusher.inode} is being written while a flusher runs`);
     if (action === FLUSH_WRITE) writeInode(sys, disk, sys.files.inode(flusher.inode));
   }
+}
+
+/** Tells of work that ended and began, and of what a run of the flusher wrote. Differs: once per work, not per batch of it. */
+function traceWork(
+  sys: System,
+  trace: TraceSink,
+  bdi: BackingDevice,
+  before: WritebackWork | null,
+  action: number,
+): void {
+  const { work } = bdi.flusher;
+  if (before !== null && before !== work) emitWork(trace, TP_WRITEBACK_WRITTEN, before);
+  if (work !== null && before !== work) {
+    emitWork(trace, TP_WRITEBACK_START, work);
+    const { thresh, bgThresh } = globalDirtyLimits(sys);
+    const { nrFileDirty, nrWriteback } = sys.writeback.counts;
+    trace.emit(TP_GLOBAL_DIRTY_STATE, nrFileDirty, nrWriteback, bgThresh, thresh);
+  }
+  if (action === FLUSH_DONE) trace.emit(TP_WRITEBACK_PAGES_WRITTEN, bdi.nrPagesOfRun, 0, 0, 0);
+}
+
+function emitWork(trace: TraceSink, tracepoint: number, work: WritebackWork): void {
+  trace.emit(tracepoint, work.nrPages, work.reason, Number(work.forKupdate), Number(work.forBackground));
 }
 
 /** The turn of one inode (__writeback_single_inode). */
@@ -110,9 +147,12 @@ function writeInode(sys: System, disk: Disk, inode: Inode): void {
   const { flusher, queues } = bdi;
   const isSync = flusher.work?.isSyncAll === true;
   const nrToWrite = flusher.nrToWrite;
+  sys.trace?.emit(TP_WRITEBACK_SINGLE_INODE_START, inode.id, queues.getState(inode.id), nrToWrite, 0);
   const nrWritten = isSync ? writePages(sys, inode, 0, Infinity, true) : writeCyclic(sys, inode, nrToWrite);
   const hasDirtyPages = inode.pages.isMarked(PAGECACHE_TAG_DIRTY);
   queues.takeDirty(inode.id, hasDirtyPages, isSync, -1);
+  bdi.nrPagesOfRun += nrWritten;
+  sys.trace?.emit(TP_WRITEBACK_SINGLE_INODE, inode.id, queues.getState(inode.id), nrToWrite, nrWritten);
   readDirtyCounts(sys);
   const result = {
     nrLeftToWrite: nrToWrite - nrWritten,
