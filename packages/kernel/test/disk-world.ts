@@ -46,6 +46,7 @@ import {
   SIGKILL,
 } from "@pageframe/contracts";
 import { type Kernel, type Task, type TaskSignal } from "@pageframe/kernel";
+import { FMODE_READ } from "@pageframe/vma";
 import {
   copyMapped,
   mappedByte,
@@ -571,7 +572,7 @@ export class DiskWorld {
     const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
     const found = this.kernel.fallocate(program.task, id, mode, at, nrBytes);
     if (this.isFull(found) || this.isKilled(program, found)) {
-      this.adoptPunched(program, file, at, at + nrBytes);
+      this.adoptPunched(program, opening, at, at + nrBytes);
       return;
     }
     this.expect("punch", found, (opening.flags & O_ACCMODE) === O_RDONLY ? -EBADF : 0);
@@ -584,15 +585,17 @@ export class DiskWorld {
   }
 
   /** A punch that failed: each part of a page is as it was, or zeros. */
-  private adoptPunched(program: Program, file: PlainFile, start: number, end: number): void {
+  private adoptPunched(program: Program, { file, id }: Opening, start: number, end: number): void {
     const opening = this.openings.find(
       (other) => other.file === file && (other.flags & (O_ACCMODE | O_DIRECT)) === O_RDWR,
     );
-    if (opening === undefined) throw new Error("no opening to look through");
+    // The file may have no name any more.
+    const { files } = this.kernel.sys;
+    const idToRead = opening?.id ?? files.openInode(files.inodeOf(id), FMODE_READ).id;
     const last = Math.min(end, file.sizeBytes);
     for (let at = start; at < last;) {
       const to = new Uint8Array(Math.min(last - at, PAGE_SIZE - (at % PAGE_SIZE)));
-      this.expect("bytes read", this.kernel.pread(program.task, opening.id, to, at), to.length);
+      this.expect("bytes read", this.kernel.pread(program.task, idToRead, to, at), to.length);
       if (file.firstDifference(at, to) >= 0) {
         if (to.some((byte) => byte !== 0))
           throw new Error(`a punch that failed left byte ${at} neither old nor 0`);
@@ -600,6 +603,7 @@ export class DiskWorld {
       }
       at += to.length;
     }
+    if (opening === undefined) this.expect("close", this.kernel.closeFile(idToRead), 0);
   }
 
   private truncateModel(file: PlainFile, sizeBytes: number): void {
