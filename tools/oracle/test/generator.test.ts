@@ -166,7 +166,7 @@ describe("scripts with files on a disk", () => {
 
   it("have filled and empty, cold and cached, writable and read-only files", () => {
     const kinds = new Set(
-      lines.filter((line) => line.includes(' ext4 ')).map((line) => line.split(" ").slice(4).join(" ")),
+      lines.filter((line) => line.includes(" ext4 ")).map((line) => line.split(" ").slice(4).join(" ")),
     );
     expect([...kinds].sort()).toEqual([
       "",

@@ -244,7 +244,9 @@ export class Files {
 
 /** Path of an inode as /proc/PID/maps shows it. */
 export function pathOf(inode: Inode): string {
-  return (inode.isShmem || inode.kind === "disk") && inode.nrLinks === 0 ? `${inode.name} (deleted)` : inode.name;
+  return (inode.isShmem || inode.kind === "disk") && inode.nrLinks === 0
+    ? `${inode.name} (deleted)`
+    : inode.name;
 }
 
 /** Byte of an unwritten page of a generated file; never all zero over a page. */

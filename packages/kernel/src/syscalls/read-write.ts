@@ -186,13 +186,7 @@ export function sysPwrite(
 }
 
 /** Writes a buffer of the kernel's to a file at an offset. Returns the bytes written or -errno. */
-function writeFile(
-  sys: System,
-  task: Task,
-  file: OpenFile,
-  from: Uint8Array,
-  offsetBytes: number,
-): number {
+function writeFile(sys: System, task: Task, file: OpenFile, from: Uint8Array, offsetBytes: number): number {
   const { inode } = file;
   if (inode.kind === "disk") return writeDiskFile(sys, task, file, from, offsetBytes);
   for (let done = 0; done < from.length;) {
