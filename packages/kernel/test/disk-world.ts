@@ -231,6 +231,10 @@ export class DiskWorld {
     if (this.lastSteps.length > NR_REMEMBERED_STEPS) this.lastSteps.shift();
     this.kernel.runDaemons();
     this.doStep(name, who, program);
+    this.replaceKilled();
+  }
+
+  private replaceKilled(): void {
     for (let at = 0; at < NR_TASKS; at++) {
       if (!this.programs[at].task.hasExited) continue;
       if (this.options.isSmallMemory !== true) throw new Error(`P${at} was killed`);
@@ -549,7 +553,9 @@ export class DiskWorld {
     const found = this.kernel.fallocate(program.task, opening.id, mode, at, nrBytes);
     if (this.isFull(found) || this.isKilled(program, found)) {
       // What was got before may stay.
-      const attributes = this.kernel.fstat(program.task, opening.id);
+      const looker = this.survivor(program);
+      const attributes = this.kernel.fstat(looker, opening.id);
+      if (looker !== program.task) this.kernel.exit(looker);
       if (typeof attributes === "number") throw new Error(`fstat gave ${attributes}`);
       const { sizeBytes } = attributes;
       if (
@@ -589,13 +595,15 @@ export class DiskWorld {
     const opening = this.openings.find(
       (other) => other.file === file && (other.flags & (O_ACCMODE | O_DIRECT)) === O_RDWR,
     );
+    const { kernel } = this;
+    const looker = this.survivor(program);
     // The file may have no name any more.
-    const { files } = this.kernel.sys;
+    const { files } = kernel.sys;
     const idToRead = opening?.id ?? files.openInode(files.inodeOf(id), FMODE_READ).id;
     const last = Math.min(end, file.sizeBytes);
     for (let at = start; at < last;) {
       const to = new Uint8Array(Math.min(last - at, PAGE_SIZE - (at % PAGE_SIZE)));
-      this.expect("bytes read", this.kernel.pread(program.task, idToRead, to, at), to.length);
+      this.expect("bytes read", kernel.pread(looker, idToRead, to, at), to.length);
       if (file.firstDifference(at, to) >= 0) {
         if (to.some((byte) => byte !== 0))
           throw new Error(`a punch that failed left byte ${at} neither old nor 0`);
@@ -603,7 +611,13 @@ export class DiskWorld {
       }
       at += to.length;
     }
-    if (opening === undefined) this.expect("close", this.kernel.closeFile(idToRead), 0);
+    if (opening === undefined) this.expect("close", kernel.closeFile(idToRead), 0);
+    if (looker !== program.task) kernel.exit(looker);
+  }
+
+  /** Who looks at what a call left: the task, or a new one when that was killed. */
+  private survivor({ task }: Program): Task {
+    return task.hasExited ? this.kernel.spawn("looker") : task;
   }
 
   private truncateModel(file: PlainFile, sizeBytes: number): void {
@@ -823,20 +837,35 @@ export class DiskWorld {
   /** Compares all names, attributes and bytes. */
   compareAll(): void {
     this.guard(() => {
-      const { task } = this.programs[0];
       for (const [path, dir] of this.tree.directories()) {
-        const found = this.kernel.readdir(task, path);
+        const program = this.programs[0];
+        const found = this.kernel.readdir(program.task, path);
+        if (typeof found === "number" && this.isKilled(program, found)) {
+          this.replaceKilled();
+          continue;
+        }
         if (typeof found === "number") throw new Error(`readdir of ${path} gave ${found}`);
         const names = found.map(({ name, type }) => `${name} ${type}`).sort();
         const expected = [...dir.names].map(([name, node]) => `${name} ${TYPES[node.kind]}`).sort();
         this.expect(`names of ${path}`, names.join(", "), expected.join(", "));
         for (const [name, node] of dir.names) {
           if (node instanceof PlainSymlink)
-            this.expect(`link ${path}/${name}`, this.kernel.readlink(task, `${path}/${name}`), node.target);
+            this.expect(
+              `link ${path}/${name}`,
+              this.kernel.readlink(program.task, `${path}/${name}`),
+              node.target,
+            );
         }
       }
       for (const [path, file] of this.tree.files()) {
+        const program = this.programs[0];
+        const { task } = program;
         const id = this.kernel.open(task, path, O_RDONLY);
+        if (this.isKilled(program, id)) {
+          if (id >= 0) this.kernel.closeFile(id);
+          this.replaceKilled();
+          continue;
+        }
         if (id < 0) throw new Error(`open of ${path} gave ${id}`);
         const attributes = this.kernel.fstat(task, id);
         if (typeof attributes === "number") throw new Error(`fstat of ${path} gave ${attributes}`);
@@ -844,6 +873,7 @@ export class DiskWorld {
         this.expect(`links of ${path}`, attributes.nrLinks, file.nrLinks);
         this.compareBytes(file, id, path, task);
         this.expect(`close of ${path}`, this.kernel.closeFile(id), 0);
+        this.replaceKilled();
       }
     });
   }
