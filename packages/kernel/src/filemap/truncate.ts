@@ -39,24 +39,35 @@ export function truncatePages(
 ): number {
   const startPgoff = Math.ceil(startByte / PAGE_SIZE);
   const endPgoff = endByte === Infinity ? Infinity : Math.floor(endByte / PAGE_SIZE);
+  const firstPart = Math.floor(startByte / PAGE_SIZE);
+  const isLarge = isInLargeFolio(sys, inode, firstPart) || isInLargeFolio(sys, inode, endPgoff);
+  // What may fail comes first: nothing is lost then. A large folio is cut first, or it would be dirty as a whole.
+  if (!isLarge) {
+    const error = zeroEnds(sys, inode, startByte, endByte);
+    if (error < 0) return error;
+  }
   unmapMapping(sys, inode, startPgoff, endPgoff, evenCows);
-  cutLargeFolio(sys, inode, Math.floor(startByte / PAGE_SIZE), startPgoff, endPgoff);
+  cutLargeFolio(sys, inode, firstPart, startPgoff, endPgoff);
   if (endPgoff !== Infinity) cutLargeFolio(sys, inode, endPgoff, startPgoff, endPgoff);
   dropPages(sys, inode, startPgoff, endPgoff);
+  return isLarge ? zeroEnds(sys, inode, startByte, endByte) : 0;
+}
+
+function isInLargeFolio(sys: System, inode: Inode, pgoff: number): boolean {
+  const pfn = pgoff === Infinity ? NO_PFN : inode.pages.load(pgoff);
+  return pfn !== NO_PFN && sys.memmap.nrFolioPages(sys.memmap.compoundHead(pfn)) > 1;
+}
+
+/** Zeroes the parts of pages at both ends of bytes [startByte, endByte). Returns 0 or -errno. */
+function zeroEnds(sys: System, inode: Inode, startByte: number, endByte: number): number {
   const firstPart = Math.floor(startByte / PAGE_SIZE);
+  const endPgoff = endByte === Infinity ? Infinity : Math.floor(endByte / PAGE_SIZE);
+  const from = startByte % PAGE_SIZE;
   let error = 0;
-  if (startByte % PAGE_SIZE !== 0) {
-    error = zeroPart(
-      sys,
-      inode,
-      firstPart,
-      startByte % PAGE_SIZE,
-      Math.min(endByte - firstPart * PAGE_SIZE, PAGE_SIZE),
-    );
-  }
-  if (error === 0 && endByte % PAGE_SIZE > 0 && (endPgoff !== firstPart || startByte % PAGE_SIZE === 0)) {
+  if (from !== 0)
+    error = zeroPart(sys, inode, firstPart, from, Math.min(endByte - firstPart * PAGE_SIZE, PAGE_SIZE));
+  if (error === 0 && endByte % PAGE_SIZE > 0 && (endPgoff !== firstPart || from === 0))
     error = zeroPart(sys, inode, endPgoff, 0, endByte % PAGE_SIZE);
-  }
   return error;
 }
 
