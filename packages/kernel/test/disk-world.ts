@@ -471,7 +471,9 @@ export class DiskWorld {
     )
       expected = -EINVAL;
     if (this.isKilled(program, found)) return;
-    this.expect("bytes read", found, expected);
+    // Memory may run out on the way.
+    const isShort = this.options.isSmallMemory === true && found > 0 && found < expected;
+    if (!isShort) this.expect("bytes read", found, expected);
     if (found <= 0) return;
     const wrong = file.firstDifference(at, to.subarray(0, found));
     if (wrong >= 0) throw new Error(`byte ${wrong} reads as ${to[wrong - at]} and is ${file.byte(wrong)}`);
