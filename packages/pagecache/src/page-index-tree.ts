@@ -145,6 +145,8 @@ export class PageIndexTree implements ShadowNodeOwner {
     this.expand(pgoff + spanOf(order) - 1, target);
     const node = this.descend(pgoff, order, target);
     this.fillSlots(node, offsetOf(pgoff, target), nr, entry, target);
+    // What was cut away of a large shadow may have been all that the tree was tall for.
+    if (pgoff === 0) this.deleteNodes(node);
   }
 
   protected splitRun(node: number, first: number, newOrder: Order): void {
