@@ -146,7 +146,7 @@ export class PageIndexTree implements ShadowNodeOwner {
     const node = this.descend(pgoff, order, target);
     this.fillSlots(node, offsetOf(pgoff, target), nr, entry, target);
     // What was cut away of a large shadow may have been all that the tree was tall for.
-    if (pgoff === 0) this.deleteNodes(node);
+    if (pgoff === 0) this.deleteNodes(nodeOfEntry(this.head));
   }
 
   protected splitRun(node: number, first: number, newOrder: Order): void {
